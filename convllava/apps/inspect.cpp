@@ -1,0 +1,78 @@
+// inspect : looks at configurations, checkpoints and samples without training.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "convllava/apps/inspect_labels.h"
+#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/safetensors.h"
+#include "convllava/config/yaml.h"
+#include "convllava/core/process.h"
+#include "convllava/core/progress.h"
+#include "convllava/core/suggest.h"
+#include "convllava/nn/libtorch.h"
+#include "convllava/train/model_setup.h"
+
+using namespace convllava;
+
+namespace {
+
+void print_parameters(const config::TrainConfig& config) {
+  const auto shape = train::resolve_model_shape(config.model);
+  model::ConvLlava outline(shape, torch::TensorOptions(torch::kMeta));
+  train::set_trainable(*outline, config.trainable);
+  fmt::print("{}", train::parameter_table(*outline, config.train));
+}
+
+void print_tensors(const std::filesystem::path& directory) {
+  const checkpoint::ModelShards shards(directory);
+  int64_t bytes = 0;
+  for (const auto& [name, info] : shards.tensors()) {
+    std::vector<std::string> sizes;
+    for (const int64_t size : info.shape) sizes.push_back(std::to_string(size));
+    fmt::print("{:<5} [{}] {}\n", info.dtype, core::join(sizes), name);
+    bytes += info.bytes;
+  }
+  fmt::print("{}: {} tensors, {}\n", directory.string(), shards.tensors().size(),
+             core::format_bytes(static_cast<double>(bytes)));
+}
+
+void print_checkpoint(const std::string& path) {
+  const auto directory = checkpoint::find_checkpoint(path);
+  print_tensors(directory);
+  if (std::filesystem::exists(directory / "vision_tower")) print_tensors(directory / "vision_tower");
+}
+
+void print_reference() {
+  config::TrainConfig config;
+  fmt::print("{}", config::reference_markdown([&](auto& visitor) { config.visit_fields(visitor); }));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Looks at configurations, checkpoints and samples.");
+  std::string parameters;
+  std::string tensors;
+  std::string labels;
+  std::vector<std::string> overrides;
+  int64_t sample = 0;
+  auto* what = app.add_option_group("what")->require_option(1);
+  what->add_option("--params", parameters, "Parameters and trainable set of a configuration; allocates no weights");
+  what->add_option("--tensors", tensors, "Tensors of a checkpoint");
+  what->add_option("--labels", labels, "A training sample of a configuration, what is learnt in colour");
+  bool reference = false;
+  what->add_flag("--reference", reference, "The configuration reference as Markdown");
+  app.add_option("--sample", sample, "Which sample --labels shows, from 0");
+  app.add_option("--set", overrides, "Override a field of the configuration")->take_all();
+  CLI11_PARSE(app, argc, argv);
+
+  return core::run_main("inspect", [&] {
+    if (!parameters.empty()) print_parameters(config::load_train_config(parameters, overrides));
+    if (!tensors.empty()) print_checkpoint(tensors);
+    if (!labels.empty()) apps::print_labels(config::load_train_config(labels, overrides), sample);
+    if (reference) print_reference();
+    return 0;
+  });
+}

@@ -1,0 +1,103 @@
+#include "convllava/checkpoint/json_object.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "convllava/core/error.h"
+#include "convllava/core/files.h"
+
+namespace convllava::checkpoint {
+
+struct JsonObject::Impl {
+  std::string where;
+  nlohmann::json value = nlohmann::json::object();
+
+  const nlohmann::json* find(const char* field) const {
+    const auto found = value.find(field);
+    return found == value.end() || found->is_null() ? nullptr : &*found;
+  }
+
+  [[noreturn]] void fail(const char* field, std::string_view what, const std::string& expected) const {
+    const auto* found = find(field);
+    throw CheckpointError(
+        error_message(fmt::format("{}: {}", where, field), what, found ? found->dump() : "none", expected));
+  }
+
+  /// The field as `T`; `is_right` says whether its value has the right type.
+  template <class T, class Check>
+  T get(const char* field, const std::optional<T>& fallback, const char* expected, Check is_right) const {
+    const auto* found = find(field);
+    if (found == nullptr && fallback) return *fallback;
+    if (found == nullptr) fail(field, "the field is absent", expected);
+    if (!is_right(*found)) fail(field, "wrong type", expected);
+    return found->get<T>();
+  }
+};
+
+namespace {
+
+bool is_whole(const nlohmann::json& value) {
+  return value.is_number_integer() && (!value.is_number_unsigned() || value.get<uint64_t>() <= INT64_MAX);
+}
+
+}  // namespace
+
+JsonObject::JsonObject(const std::filesystem::path& path) {
+  auto impl = std::make_shared<Impl>();
+  impl->where = path.string();
+  try {
+    impl->value = nlohmann::json::parse(core::read_file(path));
+  } catch (const DataError& error) {
+    throw CheckpointError(error.what());
+  } catch (const nlohmann::json::exception& error) {
+    throw CheckpointError(error_message(impl->where, "not JSON", error.what()));
+  }
+  if (!impl->value.is_object()) {
+    throw CheckpointError(error_message(impl->where, "not a JSON object", impl->value.type_name()));
+  }
+  impl_ = std::move(impl);
+}
+
+bool JsonObject::has(const char* field) const { return impl_->find(field) != nullptr; }
+
+int64_t JsonObject::whole(const char* field, std::optional<int64_t> fallback) const {
+  return impl_->get(field, fallback, "a whole number", is_whole);
+}
+
+double JsonObject::number(const char* field, std::optional<double> fallback) const {
+  return impl_->get(field, fallback, "a number", [](const auto& value) { return value.is_number(); });
+}
+
+bool JsonObject::flag(const char* field, std::optional<bool> fallback) const {
+  return impl_->get(field, fallback, "true or false", [](const auto& value) { return value.is_boolean(); });
+}
+
+std::string JsonObject::text(const char* field, std::optional<std::string> fallback) const {
+  return impl_->get(field, fallback, "text", [](const auto& value) { return value.is_string(); });
+}
+
+std::vector<int64_t> JsonObject::whole_list(const char* field) const {
+  return impl_->get(field, std::optional<std::vector<int64_t>>(), "a list of whole numbers", [](const auto& value) {
+    return value.is_array() && std::all_of(value.begin(), value.end(), is_whole);
+  });
+}
+
+JsonObject JsonObject::object(const char* field) const {
+  auto nested = std::make_shared<Impl>();
+  nested->where = fmt::format("{}: {}", impl_->where, field);
+  if (const auto* found = impl_->find(field)) {
+    if (!found->is_object()) impl_->fail(field, "wrong type", "an object");
+    nested->value = *found;
+  }
+  return JsonObject(std::shared_ptr<const Impl>(std::move(nested)));
+}
+
+void JsonObject::fail_value(const char* field, const std::string& expected) const {
+  impl_->fail(field, "not supported", expected);
+}
+
+const std::string& JsonObject::where() const { return impl_->where; }
+
+}  // namespace convllava::checkpoint

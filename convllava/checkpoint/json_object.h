@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace convllava::checkpoint {
+
+/// A JSON file that holds one object, read field by field. Every error is a CheckpointError naming file, field and
+/// value. A field that is null counts as absent; without a fallback an absent field is an error.
+class JsonObject {
+ public:
+  explicit JsonObject(const std::filesystem::path& path);
+
+  bool has(const char* field) const;
+  int64_t whole(const char* field, std::optional<int64_t> fallback = std::nullopt) const;
+  double number(const char* field, std::optional<double> fallback = std::nullopt) const;
+  bool flag(const char* field, std::optional<bool> fallback = std::nullopt) const;
+  std::string text(const char* field, std::optional<std::string> fallback = std::nullopt) const;
+  std::vector<int64_t> whole_list(const char* field) const;
+  /// A nested object; empty where it is absent.
+  JsonObject object(const char* field) const;
+
+  /// Throws that `field` has a value which this library does not implement.
+  [[noreturn]] void fail_value(const char* field, const std::string& expected) const;
+  /// The file, or "file: field" of a nested object.
+  const std::string& where() const;
+
+ private:
+  struct Impl;
+  explicit JsonObject(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace convllava::checkpoint

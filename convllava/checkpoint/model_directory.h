@@ -1,0 +1,54 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "convllava/config/checkpoint_record.h"
+#include "convllava/config/model_config.h"
+#include "convllava/model/convllava.h"
+#include "convllava/text/tokenizer.h"
+
+// A checkpoint as a directory in the Hugging Face layout (docs/checkpoints.md):
+//
+//   config.json                  LLaMA fields + mm_* fields; LlamaForCausalLM.from_pretrained reads it
+//   model*.safetensors           language model and projector (model.mm_projector.*)
+//   generation_config.json, tokenizer.model, tokenizer_config.json, special_tokens_map.json
+//   vision_tower/                config.json, preprocessor_config.json, model*.safetensors;
+//   ConvNextModel.from_pretrained
+//                                reads it
+//   convllava.yaml               config::CheckpointRecord
+//   state/                       optimizer state, for resuming (training_state.h)
+
+namespace convllava::checkpoint {
+
+/// Writes everything but `state/` into an existing directory (a core::PendingDirectory's). Tensors keep the type they
+/// have in the model. A model without a tower becomes a plain LLaMA directory.
+void save_model(const std::filesystem::path& directory, const model::ConvLlavaImpl& model,
+                const text::Tokenizer& tokenizer, const config::CheckpointRecord& record);
+
+/// The shapes of a checkpoint, from its config.json files. Throws CheckpointError naming file and field.
+/// A tower without a config.json of its own (published ConvLLaVA shards, OpenCLIP, timm) is measured from its tensors;
+/// a plain LLaMA directory has no vision stages.
+config::ModelConfig read_model_config(const std::filesystem::path& directory);
+config::LlamaConfig read_llama_config(const std::filesystem::path& directory);
+config::VisionConfig read_vision_config(const std::filesystem::path& directory);
+
+/// convllava.yaml; absent in directories that others wrote: then nothing.
+std::optional<config::CheckpointRecord> read_record(const std::filesystem::path& directory);
+
+/// Loads all parts, whatever the types of file and model. The tower comes from `vision_tower/` or, where that is
+/// absent, from the model files (`model.vision_tower.vision_tower.*`, the published layout). Throws CheckpointError
+/// listing the missing, unexpected and mis-shaped tensors; the model is then untouched.
+void load_model(const std::filesystem::path& directory, model::ConvLlavaImpl& model);
+
+/// The language model of a Hugging Face LLaMA (or ConvLLaVA) directory; other tensors in it are ignored.
+void load_llama(const std::filesystem::path& directory, model::LlamaImpl& llama);
+
+/// A ConvNeXt directory (or a ConvLLaVA one, for its tower), with Hugging Face, OpenCLIP or timm names, into the
+/// leading stages of `tower`; further stages of the tower keep their values. Returns the number of stages that were
+/// loaded. Text towers and heads in the file are ignored.
+int64_t load_vision_tower(const std::filesystem::path& directory, model::ConvNextImpl& tower);
+
+}  // namespace convllava::checkpoint

@@ -1,0 +1,140 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "convllava/checkpoint/safetensors.h"
+#include "convllava/core/error.h"
+#include "convllava/core/files.h"
+#include "convllava/nn/libtorch.h"
+
+// Hugging Face's way of splitting a model over several files.
+
+namespace convllava::checkpoint {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kSingleFile = "model.safetensors";
+constexpr const char* kIndexFile = "model.safetensors.index.json";
+
+[[noreturn]] void fail(const fs::path& path, std::string_view what, std::string_view got = {},
+                       std::string_view expected = {}) {
+  throw CheckpointError(error_message(path.string(), what, got, expected));
+}
+
+int64_t bytes_of(const torch::Tensor& tensor) { return tensor.numel() * static_cast<int64_t>(tensor.element_size()); }
+
+/// Tensors in order, a new shard where the next one would exceed the limit.
+std::vector<NamedTensors> split(const NamedTensors& tensors, int64_t shard_bytes) {
+  std::vector<NamedTensors> shards(1);
+  int64_t used = 0;
+  for (const auto& entry : tensors) {
+    const int64_t bytes = bytes_of(entry.second);
+    if (!shards.back().empty() && used + bytes > shard_bytes) {
+      shards.emplace_back();
+      used = 0;
+    }
+    shards.back().push_back(entry);
+    used += bytes;
+  }
+  return shards;
+}
+
+/// Tensor name -> file name.
+std::map<std::string, std::string> read_index(const fs::path& path) {
+  nlohmann::json index;
+  try {
+    index = nlohmann::json::parse(core::read_file(path));
+  } catch (const nlohmann::json::exception& error) {
+    fail(path, "not JSON", error.what());
+  }
+  const auto found = index.is_object() ? index.find("weight_map") : index.end();
+  if (!index.is_object() || found == index.end() || !found->is_object()) {
+    fail(path, "there is no weight_map", {}, "an object: tensor name -> file name");
+  }
+  std::map<std::string, std::string> weight_map;
+  for (const auto& [name, file] : found->items()) {
+    if (!file.is_string() || fs::path(file.get<std::string>()).filename() != file.get<std::string>()) {
+      fail(path, fmt::format("weight_map: {}: not the name of a file in this directory", name), file.dump());
+    }
+    weight_map[name] = file.get<std::string>();
+  }
+  return weight_map;
+}
+
+/// The file of a directory without an index: model.safetensors, or the only one there is.
+fs::path single_file(const fs::path& directory) {
+  if (!fs::is_directory(directory)) fail(directory, "there is no such checkpoint directory");
+  if (fs::exists(directory / kSingleFile)) return directory / kSingleFile;
+  std::vector<fs::path> files;
+  std::vector<std::string> pickles;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
+    if (entry.path().extension() == ".bin") pickles.push_back(entry.path().filename().string());
+  }
+  if (files.size() == 1) return files.front();
+  if (files.size() > 1) {
+    fail(directory, "there are several safetensors files but no index", fmt::format("{} files", files.size()),
+         kIndexFile);
+  }
+  if (pickles.empty()) fail(directory, "there are no weights", {}, kSingleFile);
+  fail(directory, "only safetensors files are read", *std::min_element(pickles.begin(), pickles.end()),
+       "model.safetensors; to convert, in Python: safetensors.torch.save_file(torch.load(file, weights_only=True), "
+       "\"model.safetensors\"), or transformers' save_pretrained");
+}
+
+}  // namespace
+
+void write_model_shards(const fs::path& directory, const NamedTensors& tensors, int64_t shard_bytes) {
+  // transformers refuses files that do not say which library's tensors they hold.
+  const std::map<std::string, std::string> metadata = {{"format", "pt"}};
+  const auto shards = split(tensors, shard_bytes);
+  if (shards.size() == 1) {
+    write_safetensors(directory / kSingleFile, tensors, metadata);
+    return;
+  }
+  nlohmann::json index;
+  int64_t total = 0;
+  for (size_t i = 0; i < shards.size(); ++i) {
+    const std::string file = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
+    write_safetensors(directory / file, shards[i], metadata);
+    for (const auto& [name, tensor] : shards[i]) {
+      index["weight_map"][name] = file;
+      total += bytes_of(tensor);
+    }
+  }
+  index["metadata"]["total_size"] = total;
+  core::write_file_atomic(directory / kIndexFile, index.dump(2) + "\n");
+}
+
+ModelShards::ModelShards(const fs::path& directory) {
+  if (!fs::exists(directory / kIndexFile)) {
+    files_.emplace_back(single_file(directory));
+    infos_ = files_.front().tensors();
+    for (const auto& [name, info] : infos_) file_of_[name] = 0;
+    return;
+  }
+  const fs::path index = directory / kIndexFile;
+  std::map<std::string, size_t> opened;
+  for (const auto& [name, file] : read_index(index)) {
+    if (!opened.contains(file)) {
+      if (!fs::exists(directory / file)) fail(index, "a file of the index is missing", file);
+      opened[file] = files_.size();
+      files_.emplace_back(directory / file);
+    }
+    const auto& tensors = files_[opened[file]].tensors();
+    const auto found = tensors.find(name);
+    if (found == tensors.end()) fail(index, fmt::format("tensor {} is not where the index says", name), file);
+    file_of_[name] = opened[file];
+    infos_[name] = found->second;
+  }
+}
+
+torch::Tensor ModelShards::tensor(const std::string& name) const {
+  const auto found = file_of_.find(name);
+  if (found == file_of_.end()) throw CheckpointError(error_message(name, "there is no such tensor"));
+  return files_[found->second].tensor(name);
+}
+
+}  // namespace convllava::checkpoint

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <filesystem>
+
+#include "convllava/config/checkpoint_record.h"
+#include "convllava/model/answer.h"
+#include "convllava/model/convllava.h"
+#include "convllava/text/tokenizer.h"
+
+// A model ready to answer, from nothing but a directory.
+
+namespace convllava::checkpoint {
+
+struct Pretrained {
+  model::ConvLlava model;
+  text::Tokenizer tokenizer;
+  config::CheckpointRecord record;
+};
+
+/// Opens a checkpoint of this project or a Hugging Face LLaMA directory (a model without vision, template "plain").
+/// Throws CheckpointError; DataError for the tokenizer.
+Pretrained load_pretrained(const std::filesystem::path& directory, const torch::Device& device,
+                           torch::ScalarType dtype);
+
+/// How the checkpoint's model wants its questions.
+model::AnswerOptions answer_options(const config::CheckpointRecord& record);
+
+}  // namespace convllava::checkpoint

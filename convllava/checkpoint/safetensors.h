@@ -1,0 +1,67 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+// The safetensors file format (github.com/huggingface/safetensors), and Hugging Face's way of splitting a model over
+// several such files.
+
+namespace convllava::checkpoint {
+
+using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+
+struct TensorInfo {
+  std::string dtype;  ///< "F32", "BF16", ...
+  std::vector<int64_t> shape;
+  int64_t bytes = 0;
+};
+
+/// A file, memory-mapped read-only. Tensors are views of the mapping and keep it alive; copy before writing to one.
+class SafetensorsFile {
+ public:
+  /// Checks the whole header: length, JSON, dtypes, shapes, offsets without overlap or hole. Throws CheckpointError
+  /// naming file and tensor.
+  explicit SafetensorsFile(const std::filesystem::path& path);
+
+  const std::map<std::string, TensorInfo>& tensors() const;
+  const std::map<std::string, std::string>& metadata() const;
+  /// Throws CheckpointError when there is no such tensor.
+  torch::Tensor tensor(const std::string& name) const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// Writes tensors one after another without copying the whole model; any device, any strides. Not atomic: meant for a
+/// core::PendingDirectory. Throws CheckpointError with the system's reason.
+void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+/// `model.safetensors`, or `model-00001-of-0000n.safetensors` + `model.safetensors.index.json` above `shard_bytes`.
+void write_model_shards(const std::filesystem::path& directory, const NamedTensors& tensors,
+                        int64_t shard_bytes = int64_t{5} << 30);
+
+/// The files of a model directory as one set of names: those of `model.safetensors.index.json`, or `model.safetensors`,
+/// or the only `*.safetensors` there is.
+class ModelShards {
+ public:
+  /// Throws CheckpointError when the directory holds no safetensors (with advice where it holds `pytorch_model*.bin`),
+  /// a file of the index is missing, or a tensor is not where the index says.
+  explicit ModelShards(const std::filesystem::path& directory);
+  const std::map<std::string, TensorInfo>& tensors() const { return infos_; }
+  torch::Tensor tensor(const std::string& name) const;
+
+ private:
+  std::vector<SafetensorsFile> files_;
+  std::map<std::string, size_t> file_of_;
+  std::map<std::string, TensorInfo> infos_;
+};
+
+}  // namespace convllava::checkpoint

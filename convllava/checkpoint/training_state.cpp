@@ -1,0 +1,61 @@
+#include "convllava/checkpoint/training_state.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "convllava/checkpoint/json_object.h"
+#include "convllava/core/error.h"
+#include "convllava/core/files.h"
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::checkpoint {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kDirectory = "state";
+constexpr const char* kCountersFile = "state.json";
+constexpr const char* kTensorsFile = "tensors.safetensors";
+constexpr const char* kStepKey = "step";  // stands in both files: they must be of one save
+
+}  // namespace
+
+void save_training_state(const fs::path& directory, const TrainingState& state) {
+  const fs::path path = directory / kDirectory;
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) throw CheckpointError(error_message(path.string(), "cannot create the directory", error.message()));
+  write_safetensors(path / kTensorsFile, state.tensors, {{kStepKey, std::to_string(state.step)}});
+  const nlohmann::ordered_json counters = {{kStepKey, state.step},     {"skipped_steps", state.skipped_steps},
+                                           {"samples", state.samples}, {"tokens", state.tokens},
+                                           {"seconds", state.seconds}, {"data_fingerprint", state.data_fingerprint}};
+  core::write_file_atomic(path / kCountersFile, counters.dump(2) + "\n");
+}
+
+TrainingState load_training_state(const fs::path& directory) {
+  const fs::path path = directory / kDirectory;
+  if (!fs::is_directory(path)) {
+    throw CheckpointError(error_message(path.string(), "there is no training state to resume from", {},
+                                        "a checkpoint that `train` wrote"));
+  }
+  const JsonObject counters(path / kCountersFile);
+  TrainingState state;
+  state.step = counters.whole(kStepKey);
+  state.skipped_steps = counters.whole("skipped_steps");
+  state.samples = counters.whole("samples");
+  state.tokens = counters.whole("tokens");
+  state.seconds = counters.number("seconds");
+  state.data_fingerprint = counters.text("data_fingerprint");
+
+  const SafetensorsFile file(path / kTensorsFile);
+  const auto step = file.metadata().find(kStepKey);
+  const std::string got = step == file.metadata().end() ? "none" : step->second;
+  if (got != std::to_string(state.step)) {
+    throw CheckpointError(error_message((path / kTensorsFile).string(), "of another step than state.json", got,
+                                        std::to_string(state.step)));
+  }
+  for (const auto& [name, info] : file.tensors()) state.tensors.emplace_back(name, file.tensor(name));
+  return state;
+}
+
+}  // namespace convllava::checkpoint

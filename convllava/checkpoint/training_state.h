@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "convllava/checkpoint/safetensors.h"
+
+// `state/` of a checkpoint: what resuming needs beside the weights.
+
+namespace convllava::checkpoint {
+
+struct TrainingState {
+  int64_t step = 0;              ///< optimizer steps done
+  int64_t skipped_steps = 0;     ///< of these, steps left out because of non-finite gradients
+  int64_t samples = 0;           ///< samples consumed
+  int64_t tokens = 0;            ///< tokens consumed
+  double seconds = 0;            ///< training time so far
+  std::string data_fingerprint;  ///< of seed, batch size and data set sizes: resuming with other data is an error
+  NamedTensors tensors;          ///< "<unit>.exp_avg", "<unit>.exp_avg_sq", "<unit>.master", ...
+};
+
+/// Writes `directory`/state (state.json, tensors.safetensors).
+void save_training_state(const std::filesystem::path& directory, const TrainingState& state);
+/// Tensors are read-only views of the file. Throws CheckpointError when the state is absent or damaged.
+TrainingState load_training_state(const std::filesystem::path& directory);
+
+}  // namespace convllava::checkpoint

@@ -1,0 +1,23 @@
+#pragma once
+
+// Lines for messages about rules that span fields.
+
+#include <map>
+#include <string>
+
+#include "convllava/config/train_config.h"
+#include "convllava/config/yaml.h"
+
+namespace convllava::config {
+
+/// Field path ("data.train.0.weight") -> where its value was written ("configs/a.yaml:12"). Holds what the text named.
+using Origins = std::map<std::string, std::string>;
+
+/// `read_yaml` that also tells where each value came from.
+Origins read_yaml_with_origins(std::string_view text, const std::string& where, const VisitFields& visit,
+                               const std::vector<std::string>& overrides);
+
+/// `validate` whose messages carry the line of the field, or of the nearest section around it, where there is one.
+void validate_with_origins(const TrainConfig& config, const std::string& where, const Origins& origins);
+
+}  // namespace convllava::config

@@ -1,0 +1,202 @@
+#include "convllava/config/train_config.h"
+
+#include <filesystem>
+
+#include "convllava/config/shared_fields.h"
+#include "convllava/core/error.h"
+
+namespace convllava::config {
+
+namespace fs = std::filesystem;
+
+void ModelSource::visit_fields(FieldVisitor& visitor) {
+  visitor.field("size", size,
+                "Named shape: `convllava-7b` (the paper's), `small` or `tiny` (they train on a CPU). With `llm_from` "
+                "the language model takes its shape from there; empty takes all shapes from the directories.");
+  visitor.field("from", from,
+                "Checkpoint of the previous stage: tower, projector, language model and tokenizer are read from it.");
+  visitor.field("vision_from", vision_from,
+                "Hugging Face ConvNeXt directory that the tower starts from. Stages that it lacks, such as the paper's "
+                "fifth, are added and start from random weights.");
+  visitor.field("llm_from", llm_from, "Hugging Face LLaMA directory that the language model starts from.");
+  visitor.field("tokenizer", tokenizer,
+                "`tokenizer.model` or the directory that holds it; empty takes the one beside the language model.");
+  visitor.field("vision_depths", vision_depths, "Blocks in each stage of the tower; empty takes those of `size`.",
+                kPositive);
+  visitor.field("vision_hidden_sizes", vision_hidden_sizes,
+                "Channels in each stage of the tower; empty takes those of `size`.", kPositive);
+  visitor.field(
+      "layer_scale_init_value", layer_scale_init_value,
+      "Start of the layer scale in stages with random weights. 1e-6 lets a new stage fade in on top of trained "
+      "ones; a tower without any trained stage needs a value near 1, or the pictures are never noticed.",
+      {0, 10});
+}
+
+void DataSource::visit_fields(FieldVisitor& visitor) {
+  visitor.field("annotations", annotations, "LLaVA annotations, a JSON array or JSON lines; relative to `data.root`.");
+  visitor.field("images", images,
+                "Folder that the `image` paths of the records start from; relative to `data.root`, which is also what "
+                "empty means.");
+  visitor.field(
+      "weight", weight,
+      "How often the set is seen in an epoch: 2 twice, 0.5 a new half each time, 0 not at all. Validation sets "
+      "are always used whole.",
+      kNonNegative);
+}
+
+void DataConfig::visit_fields(FieldVisitor& visitor) {
+  visitor.field("root", root,
+                "Folder that relative paths of annotations and images start from; empty is the current one.");
+  visitor.list("train", train, "Sets to train on; they are mixed.");
+  visitor.list("validation", validation, "Sets to measure the validation loss on.");
+  visitor.field(
+      "validation_share", validation_share,
+      "Share of the training records that is kept aside for validation when `data.validation` is empty; which "
+      "ones depends on `seed` only.",
+      {0, 0.5});
+  visit_template(visitor, prompt_template);
+  visitor.field("max_length", max_length,
+                "Longest sample in tokens, visual ones included. What lies beyond is cut off and counted in the log.",
+                kPositive);
+  visitor.choice<Grouping>(
+      "group_by", group_by,
+      {{"modality_length", Grouping::kModalityLength}, {"modality", Grouping::kModality}, {"none", Grouping::kNone}},
+      "What the samples of a batch share: with or without picture and similar length (fastest), with "
+      "or without picture, or nothing.");
+  visitor.field("workers", workers, "Threads per rank that read, decode and tokenise.", {1, 1024});
+  visitor.field("prefetch_steps", prefetch_steps,
+                "Optimizer steps prepared ahead. Each costs the memory of its pictures.", {1, 1000});
+  visitor.field(
+      "max_bad_share", max_bad_share,
+      "Share of the samples that may be unusable before the run fails. Each one is skipped, counted and listed "
+      "in `quarantine.jsonl`.",
+      {0, 1});
+}
+
+void OptimizationConfig::visit_fields(FieldVisitor& visitor) {
+  visitor.field("global_batch_size", global_batch_size, "Samples per optimizer step, over all ranks.", kPositive);
+  visitor.field("micro_batch_size", micro_batch_size,
+                "Samples per forward pass and rank. More is faster and takes more memory; the result is the same.",
+                kPositive);
+  visitor.field("epochs", epochs, "Passes over the data; a fraction is allowed.", kNonNegative);
+  visitor.field("max_steps", max_steps, "Ends the run after this many optimizer steps; 0 leaves it to `epochs`.",
+                kNonNegative);
+  visitor.field("lr", lr, "Highest learning rate of AdamW, reached after the warm-up.", {0, 1});
+  visitor.field("lr_per_module", lr_per_module,
+                "Highest learning rate of `vision`, `projector` or `llm` where it differs from `train.lr`.", {0, 1});
+  visitor.field("weight_decay", weight_decay,
+                "AdamW's decoupled decay of matrices and convolutions; norms, biases and layer "
+                "scales never decay.",
+                {0, 1});
+  visitor.field("weight_decay_per_module", weight_decay_per_module,
+                "Decay of `vision`, `projector` or `llm` where it differs from `train.weight_decay`.", {0, 1});
+  visitor.field("betas", betas, "AdamW's averaging factors of gradient and squared gradient, both below 1.", {0, 1});
+  visitor.field("eps", eps, "AdamW's term in the denominator.", {1e-20, 1});
+  visitor.field("warmup_ratio", warmup_ratio, "Share of the steps during which the learning rate rises from 0.",
+                {0, 1});
+  visitor.choice<Schedule>("schedule", schedule, {{"cosine", Schedule::kCosine}, {"constant", Schedule::kConstant}},
+                           "Learning rate after the warm-up: falls to 0 along half a cosine, or stays.");
+  visitor.field(
+      "max_grad_norm", max_grad_norm,
+      "Longer gradients are scaled down to this norm, taken over all trainable parameters; 0 leaves them alone.",
+      kNonNegative);
+  visitor.field("recompute", recompute,
+                "Parts, of `vision` and `llm`, whose blocks compute their activations again in the backward pass: much "
+                "less memory for about a third more work in that part.");
+  visitor.field("max_skipped_steps", max_skipped_steps,
+                "Steps in a row that may be skipped because loss or gradient was not finite; one more stops the run.",
+                kNonNegative);
+}
+
+void CheckpointConfig::visit_fields(FieldVisitor& visitor) {
+  visitor.field("every_steps", every_steps, "Optimizer steps between checkpoints; 0 does not count steps.",
+                kNonNegative);
+  visitor.field("every_minutes", every_minutes,
+                "Minutes between checkpoints; 0 does not watch the clock. There is always one at the end.",
+                kNonNegative);
+  visitor.field("keep_last", keep_last, "Checkpoints to keep; older ones are deleted.", kPositive);
+}
+
+void ReportConfig::visit_fields(FieldVisitor& visitor) {
+  visitor.field("log_every", log_every, "Optimizer steps between entries of `metrics.jsonl`.", kPositive);
+  visitor.field("validate_every", validate_every,
+                "Optimizer steps between validations; 0 validates before the first step and after the last only.",
+                kNonNegative);
+  visitor.field("samples", samples, "Validation pictures that the model answers in `report.html`.", {0, 1000});
+  visitor.field("tensorboard", tensorboard, "Whether to write TensorBoard event files as well.");
+}
+
+void TrainConfig::visit_fields(FieldVisitor& visitor) {
+  visitor.field(
+      "output_dir", output_dir,
+      "Folder of the run: checkpoints, metrics, report, resolved configuration. A run that was stopped goes on "
+      "from what is there. Required.");
+  visitor.field("seed", seed, "Decides the order of the data, the validation split and random weights.", kNonNegative);
+  visitor.choice<Device>("device", device, {{"auto", Device::kAuto}, {"cpu", Device::kCpu}, {"cuda", Device::kCuda}},
+                         "Where to train; `auto` takes the GPU of this rank if there is one.");
+  visitor.choice<Dtype>("dtype", dtype, {{"fp32", Dtype::kFp32}, {"bf16", Dtype::kBf16}},
+                        "Type of weights and activations. With `bf16` the optimizer keeps fp32 weights, gradients and "
+                        "moments; on most CPUs `fp32` is faster.");
+  visitor.section("model", model, "Where the model comes from: a named size, directories of weights, or both.");
+  visitor.field(
+      "trainable", trainable,
+      "What this stage trains, by name: `projector`, `llm.layers.0-15`, `vision.stages.3-5` (stages count from 1 "
+      "as in the paper, layers from 0). Everything else stays as it is. Required.");
+  visit_image(visitor, image);
+  visitor.section("data", data, "What to train on.");
+  visitor.section("train", train, "The optimisation.");
+  visitor.section("checkpoint", checkpoint, "When to save, and how much to keep.");
+  visitor.section("report", report, "What the run tells about itself.");
+}
+
+std::string resolve_data_path(const DataConfig& data, const std::string& path) {
+  const fs::path given(path);
+  if (data.root.empty() || given.is_absolute()) return path;
+  return path.empty() ? data.root : (fs::path(data.root) / given).string();
+}
+
+namespace {
+
+enum class PathKind { kFile, kFolder, kEither };
+
+void require_path(const std::string& where, const std::string& field, const std::string& path, PathKind kind,
+                  std::string_view expected) {
+  if (path.empty()) return;
+  std::error_code ignored;
+  const bool folder = fs::is_directory(path, ignored);
+  if (!fs::exists(path, ignored))
+    throw ConfigError(error_message(where + ": " + field, "does not exist", path, expected));
+  if (kind == PathKind::kFile && folder) {
+    throw ConfigError(error_message(where + ": " + field, "is a folder", path, expected));
+  }
+  if (kind == PathKind::kFolder && !folder) {
+    throw ConfigError(error_message(where + ": " + field, "is not a folder", path, expected));
+  }
+}
+
+void require_sources(const std::string& where, const std::string& field, const DataConfig& data,
+                     const std::vector<DataSource>& sources) {
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const std::string element = field + "." + std::to_string(i);
+    require_path(where, element + ".annotations", resolve_data_path(data, sources[i].annotations), PathKind::kFile,
+                 "a file of LLaVA annotations");
+    require_path(where, element + ".images", resolve_data_path(data, sources[i].images), PathKind::kFolder,
+                 "the folder of the pictures");
+  }
+}
+
+}  // namespace
+
+void check_paths(const TrainConfig& config, const std::string& where) {
+  const ModelSource& model = config.model;
+  require_path(where, "model.from", model.from, PathKind::kFolder,
+               "the run folder or checkpoint of the previous stage");
+  require_path(where, "model.vision_from", model.vision_from, PathKind::kFolder, "a Hugging Face ConvNeXt directory");
+  require_path(where, "model.llm_from", model.llm_from, PathKind::kFolder, "a Hugging Face LLaMA directory");
+  require_path(where, "model.tokenizer", model.tokenizer, PathKind::kEither, "a tokenizer.model file");
+  require_path(where, "data.root", config.data.root, PathKind::kFolder, "the folder of the data sets");
+  require_sources(where, "data.train", config.data, config.data.train);
+  require_sources(where, "data.validation", config.data, config.data.validation);
+}
+
+}  // namespace convllava::config

@@ -1,0 +1,250 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+#include "convllava/config/model_config.h"
+#include "convllava/config/origins.h"
+#include "convllava/core/error.h"
+#include "convllava/core/suggest.h"
+
+namespace convllava::config {
+namespace {
+
+const std::vector<std::string>& module_names() {
+  static const std::vector<std::string> names = {"vision", "projector", "llm"};
+  return names;
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// "one of a, b (did you mean b?)"
+std::string one_of(const std::vector<std::string>& names, const std::string& given) {
+  const std::string nearest = core::nearest_name(given, names);
+  return "one of " + core::join(names) + (nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest));
+}
+
+std::string source_field(size_t index, const char* list) { return fmt::format("data.{}.{}", list, index); }
+
+class Checker {
+ public:
+  Checker(const TrainConfig& config, const std::string& where, const Origins& origins)
+      : config_(config), where_(where), origins_(origins) {}
+
+  void check_all() const {
+    if (config_.output_dir.empty()) fail("output_dir", "not given", "", "the folder that the run writes to");
+    check_model();
+    check_trainable();
+    check_sources();
+    check_lengths();
+    check_optimization();
+    check_validation();
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& field, std::string_view what, std::string_view got,
+                         std::string_view expected) const {
+    throw ConfigError(error_message(origin(field) + ": " + field, what, got, expected));
+  }
+
+  /// Where the field was written, or the section around it, or the file.
+  std::string origin(std::string field) const {
+    while (true) {
+      if (const auto found = origins_.find(field); found != origins_.end()) return found->second;
+      const size_t dot = field.rfind('.');
+      if (dot == std::string::npos) return where_;
+      field.resize(dot);
+    }
+  }
+
+  void check_model() const {
+    const ModelSource& model = config_.model;
+    if (!model.size.empty() && !contains(model_size_names(), model.size)) {
+      fail("model.size", "no such size", model.size, one_of(model_size_names(), model.size));
+    }
+    if (!model.from.empty()) {
+      check_previous_stage();
+      return;
+    }
+    const bool tower =
+        !model.vision_from.empty() || (!model.vision_depths.empty() && !model.vision_hidden_sizes.empty());
+    if (model.size.empty() && !(tower && !model.llm_from.empty())) {
+      fail("model", "the model is not given", "", "size, or from, or vision_from and llm_from");
+    }
+    if (model.llm_from.empty() && model.tokenizer.empty()) {
+      fail("model.tokenizer", "not given, and there is no llm_from to take it from", "", "a tokenizer.model file");
+    }
+    check_tower_shape();
+  }
+
+  void check_previous_stage() const {
+    const ModelSource& model = config_.model;
+    constexpr const char* kExpected = "only size beside from";
+    constexpr const char* kWhat = "cannot be combined with model.from, which gives every part";
+    if (!model.vision_from.empty()) fail("model.vision_from", kWhat, model.vision_from, kExpected);
+    if (!model.llm_from.empty()) fail("model.llm_from", kWhat, model.llm_from, kExpected);
+    if (!model.tokenizer.empty()) fail("model.tokenizer", kWhat, model.tokenizer, kExpected);
+    if (!model.vision_depths.empty()) fail("model.vision_depths", kWhat, "", kExpected);
+    if (!model.vision_hidden_sizes.empty()) fail("model.vision_hidden_sizes", kWhat, "", kExpected);
+    const auto normal = [](const std::string& path) { return (std::filesystem::path(path) / "").lexically_normal(); };
+    if (normal(model.from) == normal(config_.output_dir)) {
+      fail("output_dir", "is the checkpoint that the run starts from", config_.output_dir, "another folder");
+    }
+  }
+
+  void check_tower_shape() const {
+    const ModelSource& model = config_.model;
+    if (model.vision_depths.empty() && model.vision_hidden_sizes.empty()) return;
+    size_t depths = model.vision_depths.size();
+    size_t widths = model.vision_hidden_sizes.size();
+    if (!model.size.empty()) {
+      const ModelConfig named = named_model_config(model.size);
+      if (depths == 0) depths = named.vision.depths.size();
+      if (widths == 0) widths = named.vision.hidden_sizes.size();
+    }
+    if (depths != widths) {
+      fail(model.vision_depths.empty() ? "model.vision_hidden_sizes" : "model.vision_depths",
+           "depths and hidden sizes of the tower are not of equal length",
+           fmt::format("{} depths and {} hidden sizes", depths, widths), "one of each per stage");
+    }
+  }
+
+  void check_trainable() const {
+    if (config_.trainable.empty()) fail("trainable", "nothing to train", "", "for example [projector, llm]");
+    for (size_t i = 0; i < config_.trainable.size(); ++i) {
+      const std::string& pattern = config_.trainable[i];
+      const std::string module = pattern.substr(0, pattern.find('.'));
+      if (!contains(module_names(), module)) {
+        fail(fmt::format("trainable.{}", i), "no such part of the model", pattern, one_of(module_names(), module));
+      }
+    }
+    check_modules("train.lr_per_module", config_.train.lr_per_module);
+    check_modules("train.weight_decay_per_module", config_.train.weight_decay_per_module);
+  }
+
+  void check_modules(const std::string& field, const std::map<std::string, double>& values) const {
+    for (const auto& [module, value] : values) {
+      const std::string entry = field + "." + module;
+      if (!contains(module_names(), module)) fail(entry, "no such module", module, one_of(module_names(), module));
+      const bool trained = std::any_of(config_.trainable.begin(), config_.trainable.end(), [&](const auto& pattern) {
+        return pattern.substr(0, pattern.find('.')) == module;
+      });
+      if (!trained) {
+        fail(entry, "would have no effect: this module is not in `trainable`", module,
+             "a module of " + core::join(config_.trainable));
+      }
+    }
+  }
+
+  void check_sources() const {
+    const DataConfig& data = config_.data;
+    if (data.train.empty()) fail("data.train", "no data to train on", "", "a list of sets, each with its annotations");
+    bool used = false;
+    for (size_t i = 0; i < data.train.size(); ++i) {
+      check_annotations("train", i, data.train[i]);
+      used = used || data.train[i].weight > 0;
+    }
+    if (!used) fail("data.train", "every set has weight 0", "", "a positive weight");
+    for (size_t i = 0; i < data.validation.size(); ++i) {
+      check_annotations("validation", i, data.validation[i]);
+      if (data.validation[i].weight != 1) {
+        fail(source_field(i, "validation") + ".weight", "validation sets are used whole",
+             fmt::format("{}", data.validation[i].weight), "no weight");
+      }
+    }
+  }
+
+  void check_annotations(const char* list, size_t index, const DataSource& source) const {
+    if (source.annotations.empty()) {
+      fail(source_field(index, list) + ".annotations", "not given", "", "a file of LLaVA annotations");
+    }
+  }
+
+  /// The shape of the model where the configuration alone decides it.
+  std::optional<VisionConfig> tower() const {
+    const ModelSource& model = config_.model;
+    if (!model.from.empty() && model.size.empty()) return std::nullopt;
+    if (model.size.empty() && model.vision_depths.empty()) return std::nullopt;
+    VisionConfig vision = model.size.empty() ? VisionConfig{} : named_model_config(model.size).vision;
+    if (!model.vision_depths.empty()) vision.depths = model.vision_depths;
+    return vision;
+  }
+
+  void check_lengths() const {
+    const DataConfig& data = config_.data;
+    if (const auto vision = tower()) {
+      const int64_t size = config_.image.size;
+      const int64_t stride = vision->total_stride();
+      if (size < stride) {
+        fail("image.size", "smaller than one visual token", std::to_string(size),
+             fmt::format("at least {} for a tower of {} stages", stride, vision->num_stages()));
+      }
+      const int64_t tokens = vision->num_tokens(size, size);
+      if (tokens >= data.max_length) {
+        fail("data.max_length", "a picture leaves no room for text", std::to_string(data.max_length),
+             fmt::format("more than the {} visual tokens of a picture of {} pixels", tokens, size));
+      }
+    }
+    const ModelSource& model = config_.model;
+    if (model.size.empty() || !model.llm_from.empty() || !model.from.empty()) return;
+    const int64_t positions = named_model_config(model.size).llm.max_position_embeddings;
+    if (data.max_length > positions) {
+      fail("data.max_length", "more than the positions of the language model", std::to_string(data.max_length),
+           fmt::format("at most {} for {}", positions, model.size));
+    }
+  }
+
+  void check_optimization() const {
+    const OptimizationConfig& train = config_.train;
+    if (train.global_batch_size < train.micro_batch_size) {
+      fail("train.micro_batch_size", "more than train.global_batch_size", std::to_string(train.micro_batch_size),
+           fmt::format("at most {}", train.global_batch_size));
+    }
+    if (train.epochs <= 0) fail("train.epochs", "nothing to do", fmt::format("{}", train.epochs), "more than 0");
+    if (train.betas.size() != 2) {
+      fail("train.betas", "not two numbers", fmt::format("{}", train.betas.size()), "two, for example [0.9, 0.999]");
+    }
+    for (size_t i = 0; i < train.betas.size(); ++i) {
+      if (train.betas[i] >= 1) {
+        fail(fmt::format("train.betas.{}", i), "out of range", fmt::format("{}", train.betas[i]),
+             "at least 0, below 1");
+      }
+    }
+    const std::vector<std::string> parts = {"vision", "llm"};
+    for (size_t i = 0; i < train.recompute.size(); ++i) {
+      if (!contains(parts, train.recompute[i])) {
+        fail(fmt::format("train.recompute.{}", i), "no such part", train.recompute[i],
+             one_of(parts, train.recompute[i]));
+      }
+    }
+  }
+
+  void check_validation() const {
+    const DataConfig& data = config_.data;
+    if (!data.validation.empty() && data.validation_share > 0) {
+      fail("data.validation_share", "would have no effect beside data.validation",
+           fmt::format("{}", data.validation_share), "one of the two");
+    }
+    if (config_.report.validate_every > 0 && data.validation.empty() && data.validation_share == 0) {
+      fail("report.validate_every", "there is nothing to validate on", std::to_string(config_.report.validate_every),
+           "data.validation or data.validation_share beside it");
+    }
+  }
+
+  const TrainConfig& config_;
+  const std::string& where_;
+  const Origins& origins_;
+};
+
+}  // namespace
+
+void validate_with_origins(const TrainConfig& config, const std::string& where, const Origins& origins) {
+  Checker(config, where, origins).check_all();
+}
+
+void validate(const TrainConfig& config, const std::string& where) { validate_with_origins(config, where, {}); }
+
+}  // namespace convllava::config

@@ -1,0 +1,201 @@
+#include "convllava/config/yaml_tree.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+#include <utility>
+
+#include "convllava/core/error.h"
+
+namespace convllava::config {
+namespace {
+
+using Kind = YamlValue::Kind;
+
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  TreeBuilder(std::string where, bool with_lines) : where_(std::move(where)), with_lines_(with_lines) {}
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (++documents_ > 1) {
+      throw ConfigError(error_message(origin(mark), "a second YAML document starts here", "", "one document"));
+    }
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(make(Kind::kNull, mark)); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    throw ConfigError(
+        error_message(join(origin(mark), path()), "YAML aliases are not read here", "", "the value itself"));
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& text) override {
+    YamlValue value = make(Kind::kScalar, mark);
+    value.text = text;
+    value.quoted = tag != "?";
+    add(std::move(value));
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    open_.push_back({make(Kind::kList, mark), false, ""});
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    open_.push_back({make(Kind::kMap, mark), false, ""});
+  }
+  void OnMapEnd() override { close(); }
+
+  std::string origin(const YAML::Mark& mark) const {
+    return with_lines_ && mark.line >= 0 ? fmt::format("{}:{}", where_, mark.line + 1) : where_;
+  }
+  YamlValue take() { return std::move(root_); }
+
+ private:
+  struct Open {
+    YamlValue value;
+    bool has_key;  ///< in a map: the next value belongs to keys.back()
+    std::string key_origin;
+  };
+
+  static std::string join(const std::string& origin, const std::string& path) {
+    return path.empty() ? origin : origin + ": " + path;
+  }
+
+  YamlValue make(Kind kind, const YAML::Mark& mark) const {
+    YamlValue value;
+    value.kind = kind;
+    value.origin = origin(mark);
+    return value;
+  }
+
+  std::string path() const {
+    std::string path;
+    for (const Open& open : open_) {
+      if (open.value.kind == Kind::kList) path = join_path(path, std::to_string(open.value.items.size()));
+      if (open.has_key) path = join_path(path, open.value.keys.back());
+    }
+    return path;
+  }
+
+  void close() {
+    YamlValue value = std::move(open_.back().value);
+    open_.pop_back();
+    add(std::move(value));
+  }
+
+  void add(YamlValue value) {
+    if (open_.empty()) {
+      root_ = std::move(value);
+      return;
+    }
+    Open& parent = open_.back();
+    if (parent.value.kind == Kind::kMap && !parent.has_key) {
+      add_key(parent, value);
+      return;
+    }
+    if (parent.has_key) value.origin = parent.key_origin;
+    parent.has_key = false;
+    parent.value.items.push_back(std::move(value));
+  }
+
+  void add_key(Open& parent, const YamlValue& key) {
+    if (key.kind != Kind::kScalar) {
+      throw ConfigError(error_message(join(key.origin, path()), "a key is not a plain name", "", "name: value"));
+    }
+    if (const int64_t first = parent.value.find(key.text); first >= 0) {
+      throw ConfigError(error_message(join(key.origin, join_path(path(), key.text)),
+                                      fmt::format("key given twice, first at {}", parent.value.items[first].origin)));
+    }
+    parent.value.keys.push_back(key.text);
+    parent.has_key = true;
+    parent.key_origin = key.origin;
+  }
+
+  std::string where_;
+  bool with_lines_;
+  int documents_ = 0;
+  std::vector<Open> open_;
+  YamlValue root_;
+};
+
+YamlValue build_tree(std::string_view text, const std::string& where, bool with_lines) {
+  std::istringstream stream{std::string(text)};
+  TreeBuilder builder(where, with_lines);
+  try {
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) {
+    }
+  } catch (const YAML::Exception& error) {
+    throw ConfigError(error_message(builder.origin(error.mark), "not valid YAML: " + error.msg));
+  }
+  return builder.take();
+}
+
+std::vector<std::string> split_path(const std::string& path) {
+  std::vector<std::string> parts;
+  std::istringstream stream(path);
+  for (std::string part; std::getline(stream, part, '.');) parts.push_back(part);
+  return parts;
+}
+
+YamlValue& child(YamlValue& parent, const std::string& name, const std::string& path, const std::string& label) {
+  if (parent.kind == Kind::kNull) {
+    parent.kind = Kind::kMap;
+    parent.origin = label;
+  }
+  if (parent.kind == Kind::kMap) {
+    if (const int64_t at = parent.find(name); at >= 0) return parent.items[at];
+    parent.keys.push_back(name);
+    parent.items.emplace_back().origin = label;
+    return parent.items.back();
+  }
+  if (parent.kind == Kind::kList) {
+    size_t index = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+    if (error == std::errc() && end == name.data() + name.size() && index < parent.items.size()) {
+      return parent.items[index];
+    }
+    throw ConfigError(error_message(
+        label + ": " + path, "no such element", name,
+        parent.items.empty() ? "nothing: the list is empty" : fmt::format("0 to {}", parent.items.size() - 1)));
+  }
+  throw ConfigError(error_message(label + ": " + path, "has no fields of its own", name));
+}
+
+}  // namespace
+
+int64_t YamlValue::find(std::string_view key) const {
+  const auto found = std::find(keys.begin(), keys.end(), key);
+  return found == keys.end() ? -1 : found - keys.begin();
+}
+
+std::string join_path(const std::string& path, std::string_view name) {
+  return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
+}
+
+YamlValue parse_yaml(std::string_view text, const std::string& where) { return build_tree(text, where, true); }
+
+void apply_override(YamlValue& root, const std::string& override_text) {
+  const std::string label = "--set " + override_text;
+  const size_t equals = override_text.find('=');
+  const std::string path = override_text.substr(0, equals);
+  if (equals == std::string::npos || path.empty() || path.front() == '.' || path.back() == '.' ||
+      path.find("..") != std::string::npos) {
+    throw ConfigError(error_message(label, "not an assignment", "", "name=value, for example train.lr=1e-5"));
+  }
+  YamlValue value = build_tree(std::string_view(override_text).substr(equals + 1), label, false);
+  // "--set model.from=" clears a text.
+  if (equals + 1 == override_text.size()) value.kind = Kind::kScalar;
+  value.origin = label;
+  YamlValue* target = &root;
+  std::string reached;
+  for (const auto& part : split_path(path)) {
+    target = &child(*target, part, reached, label);
+    reached = join_path(reached, part);
+  }
+  *target = std::move(value);
+}
+
+}  // namespace convllava::config

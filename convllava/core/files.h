@@ -1,0 +1,58 @@
+#pragma once
+
+// Files that are either whole or absent: write aside, flush, rename.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace convllava::core {
+
+/// The whole file. Throws DataError naming the path when it cannot be read.
+std::string read_file(const std::filesystem::path& path);
+
+/// Replaces `path` by `bytes` so that a reader sees the old file or the new one, also after a power cut.
+/// Throws CheckpointError with the system's reason (a full disk, say); the old file is then untouched.
+void write_file_atomic(const std::filesystem::path& path, std::string_view bytes);
+
+/// A directory that appears under its final name complete or not at all.
+///
+///     PendingDirectory pending("runs/a/step-100");   // creates runs/a/.step-100.tmp
+///     write_into(pending.path());
+///     pending.commit();                              // flushes every file, renames
+///
+/// Without `commit` the destructor removes the temporary directory. An existing target is replaced. What a killed
+/// process left aside is cleared up by the next PendingDirectory with the same target. Throws CheckpointError.
+class PendingDirectory {
+ public:
+  explicit PendingDirectory(std::filesystem::path target);
+  ~PendingDirectory();
+  PendingDirectory(const PendingDirectory&) = delete;
+  PendingDirectory& operator=(const PendingDirectory&) = delete;
+
+  const std::filesystem::path& path() const { return temporary_; }
+  void commit();
+
+ private:
+  std::filesystem::path target_;
+  std::filesystem::path temporary_;
+  bool committed_ = false;
+};
+
+/// Flushes a file or directory to the disk. Throws CheckpointError.
+void flush_to_disk(const std::filesystem::path& path);
+
+/// An exclusive lock on a run folder, held until destruction, so that two runs cannot write into one folder.
+/// Throws ConfigError naming the folder and the process that holds it.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::filesystem::path& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
+}  // namespace convllava::core

@@ -1,0 +1,20 @@
+#pragma once
+
+// "Did you mean": the name among candidates that is nearest to a misspelt one.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace convllava::core {
+
+/// Levenshtein distance in bytes.
+int edit_distance(std::string_view a, std::string_view b);
+
+/// The nearest candidate, or "" when none is within a third of the name's length (at least 2 edits).
+std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
+
+/// "a, b, c".
+std::string join(const std::vector<std::string>& parts, std::string_view separator = ", ");
+
+}  // namespace convllava::core

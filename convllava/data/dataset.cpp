@@ -1,0 +1,128 @@
+#include "convllava/data/dataset.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "convllava/core/error.h"
+#include "convllava/core/random.h"
+
+namespace convllava::data {
+namespace {
+
+constexpr uint64_t kSplitStream = 0x53504C4954;  // "SPLIT"; the sampler's streams are the epochs
+
+void check(const std::vector<SourceFiles>& sources, const SampleOptions& options) {
+  for (const SourceFiles& source : sources) {
+    if (!std::isfinite(source.weight) || source.weight < 0) {
+      throw ConfigError(error_message(source.annotations.string(), "the set's weight cannot be used",
+                                      fmt::format("{}", source.weight), "a number >= 0"));
+    }
+  }
+  if (options.total_stride < 1 || options.image.size < options.total_stride) {
+    throw ConfigError(error_message("dataset", "pictures are smaller than one visual token",
+                                    fmt::format("{} pixels", options.image.size),
+                                    fmt::format("at least {}", options.total_stride)));
+  }
+}
+
+/// The visual tokens of a picture behind `before` tokens of text. All of them must fit into the sample, which is found
+/// out before the picture is resized: native aspect can make a small file enormous.
+int64_t visual_tokens(const image::Image& picture, int64_t before, const SampleOptions& options) {
+  const auto [height, width] = image::output_size(options.image, picture.height, picture.width);
+  const int64_t tokens = (height / options.total_stride) * (width / options.total_stride);
+  if (before + tokens <= options.max_length) return tokens;
+  throw DataError(error_message("", "the picture does not fit into the sample",
+                                fmt::format("{}x{} pixels, resized to {}x{}: {} visual tokens behind {} tokens of text",
+                                            picture.width, picture.height, width, height, tokens, before),
+                                fmt::format("at most max_length {} together", options.max_length)));
+}
+
+void add_picture(Sample& sample, const std::filesystem::path& path, const SampleOptions& options) {
+  const image::Image picture = image::load_image(path);
+  const auto& ids = sample.prompt.input_ids;
+  const int64_t before = std::find(ids.begin(), ids.end(), text::kImageToken) - ids.begin();
+  try {
+    sample.visual_tokens = visual_tokens(picture, before, options);
+    sample.picture = image::preprocess(picture, options.image);
+  } catch (const DataError& error) {
+    throw DataError(error_message(path.string(), error.what()));
+  }
+}
+
+/// Supervised tokens from `max_length` on, the picture's placeholder counted as its visual tokens.
+int64_t count_cut_labels(const Sample& sample, int64_t max_length) {
+  int64_t position = 0;
+  int64_t cut = 0;
+  int64_t kept = 0;
+  for (size_t i = 0; i < sample.prompt.input_ids.size(); ++i) {
+    if (sample.prompt.labels[i] != text::kIgnoreLabel) ++(position < max_length ? kept : cut);
+    position += sample.prompt.input_ids[i] == text::kImageToken ? sample.visual_tokens : 1;
+  }
+  if (kept == 0) {
+    throw DataError(error_message("", fmt::format("no part of an answer fits into max_length {}", max_length),
+                                  fmt::format("{} tokens, {} of them visual", position, sample.visual_tokens),
+                                  "a shorter question, or a larger max_length"));
+  }
+  return cut;
+}
+
+}  // namespace
+
+Dataset::Dataset(std::vector<SourceFiles> sources, SampleOptions options, text::Tokenizer tokenizer)
+    : sources_(std::move(sources)), options_(options), tokenizer_(std::move(tokenizer)) {
+  check(sources_, options_);
+  for (size_t source = 0; source < sources_.size(); ++source) {
+    const AnnotationFile& file = files_.emplace_back(sources_[source].annotations);
+    for (int64_t record = 0; record < file.size(); ++record) entries_.push_back({static_cast<int32_t>(source), record});
+  }
+}
+
+const RecordSummary& Dataset::summary(int64_t index) const {
+  const Entry& entry = entries_.at(index);
+  return files_[entry.source].summary(entry.record);
+}
+
+double Dataset::weight(int64_t index) const { return sources_[entries_.at(index).source].weight; }
+
+std::string Dataset::where(int64_t index) const {
+  const Entry& entry = entries_.at(index);
+  return files_[entry.source].where(entry.record);
+}
+
+Record Dataset::record(int64_t index) const {
+  const Entry& entry = entries_.at(index);
+  return files_[entry.source].record(entry.record);
+}
+
+std::filesystem::path Dataset::image_path(int64_t index) const {
+  const Record record = this->record(index);
+  return record.image ? sources_[entries_[index].source].images / *record.image : std::filesystem::path();
+}
+
+Sample Dataset::sample(int64_t index) const {
+  const Record record = this->record(index);
+  try {
+    Sample sample;
+    sample.prompt =
+        text::encode_conversation(tokenizer_, options_.prompt_template, record.turns, record.image.has_value());
+    if (record.image) add_picture(sample, sources_[entries_[index].source].images / *record.image, options_);
+    sample.cut_labels = count_cut_labels(sample, options_.max_length);
+    return sample;
+  } catch (const DataError& error) {
+    throw DataError(error_message(where(index), error.what()));
+  }
+}
+
+std::pair<std::vector<int64_t>, std::vector<int64_t>> Dataset::split(double share, uint64_t seed) const {
+  core::Random random(seed, kSplitStream);
+  std::vector<int64_t> order = core::random_permutation(size(), random);
+  const int64_t rounded = std::llround(share * static_cast<double>(size()));
+  const auto middle = order.begin() + std::clamp<int64_t>(rounded, share > 0 ? 1 : 0, size());
+  std::sort(order.begin(), middle);
+  std::sort(middle, order.end());
+  return {{middle, order.end()}, {order.begin(), middle}};
+}
+
+}  // namespace convllava::data

@@ -1,0 +1,80 @@
+#pragma once
+
+// Annotation files with their image folders and weights -> samples ready to be packed.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "convllava/data/record.h"
+#include "convllava/image/preprocess.h"
+#include "convllava/text/prompt.h"
+
+namespace convllava::data {
+
+/// One set of a mixture.
+struct SourceFiles {
+  std::filesystem::path annotations;
+  std::filesystem::path images;
+  double weight = 1.0;
+};
+
+/// How a record becomes a sample.
+struct SampleOptions {
+  text::Template prompt_template = text::Template::kV1;
+  image::PreprocessOptions image;
+  int64_t total_stride = 64;  ///< pixels per visual token along one side
+  int64_t max_length = 2048;  ///< tokens, visual ones included
+};
+
+/// A record, tokenised and with its picture resized.
+struct Sample {
+  text::EncodedPrompt prompt;           ///< one kImageToken where the picture goes
+  std::optional<image::Image> picture;  ///< 8-bit, at its final size
+  int64_t visual_tokens = 0;
+  int64_t cut_labels = 0;  ///< supervised tokens that did not fit into max_length
+};
+
+/// Several sets as one list of records; index = position in the concatenation. Thread-safe after construction.
+class Dataset {
+ public:
+  /// Throws DataError for an annotation file that cannot be read, ConfigError for a negative weight or pictures smaller
+  /// than a visual token.
+  Dataset(std::vector<SourceFiles> sources, SampleOptions options, text::Tokenizer tokenizer);
+
+  /// Records of all sets, bad ones included.
+  int64_t size() const { return static_cast<int64_t>(entries_.size()); }
+  const RecordSummary& summary(int64_t index) const;
+  /// Weight of the set that the record belongs to.
+  double weight(int64_t index) const;
+  /// "file:line: record 12".
+  std::string where(int64_t index) const;
+  Record record(int64_t index) const;
+  /// The picture's path; empty for a record without one.
+  std::filesystem::path image_path(int64_t index) const;
+  /// Throws DataError naming file, record and reason: a bad record, a picture that cannot be used, an answer of which
+  /// nothing fits into max_length.
+  Sample sample(int64_t index) const;
+
+  /// Keeps `share` of the records, at least one unless it is 0, chosen by `seed`, for validation: (training,
+  /// validation) indices, both ascending.
+  std::pair<std::vector<int64_t>, std::vector<int64_t>> split(double share, uint64_t seed) const;
+
+  const text::Tokenizer& tokenizer() const { return tokenizer_; }
+  const SampleOptions& options() const { return options_; }
+
+ private:
+  struct Entry {
+    int32_t source;
+    int64_t record;
+  };
+  std::vector<SourceFiles> sources_;
+  std::vector<AnnotationFile> files_;
+  std::vector<Entry> entries_;
+  SampleOptions options_;
+  text::Tokenizer tokenizer_;
+};
+
+}  // namespace convllava::data

@@ -1,0 +1,148 @@
+#include "convllava/data/loader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "convllava/core/error.h"
+#include "convllava/core/thread_pool.h"
+#include "convllava/data/micro_batch.h"
+
+namespace convllava::data {
+namespace {
+
+void check(const LoaderOptions& options, int64_t first_step) {
+  const auto require = [](bool condition, std::string_view what, int64_t got, std::string_view expected) {
+    if (!condition) throw ConfigError(error_message("loader", what, fmt::format("{}", got), expected));
+  };
+  require(options.sampler.global_batch_size >= 1, "global_batch_size", options.sampler.global_batch_size, ">= 1");
+  require(options.micro_batch_size >= 1, "micro_batch_size", options.micro_batch_size, ">= 1");
+  require(options.workers >= 1, "workers", options.workers, ">= 1");
+  require(options.prefetch_steps >= 1, "prefetch_steps", options.prefetch_steps, ">= 1");
+  require(options.rank >= 0 && options.rank < options.world_size, "rank", options.rank,
+          fmt::format("0 <= rank < {}", options.world_size));
+  require(first_step >= 0, "first_step", first_step, ">= 0");
+}
+
+std::vector<SamplerItem> sampler_items(const Dataset& dataset, const std::vector<int64_t>& members) {
+  std::vector<SamplerItem> items;
+  items.reserve(members.size());
+  for (const int64_t index : members) {
+    const RecordSummary& summary = dataset.summary(index);
+    items.push_back({index, std::max<int64_t>(summary.words, 1), summary.has_image, dataset.weight(index)});
+  }
+  return items;
+}
+
+struct PendingStep {
+  int64_t epoch = 0;
+  int64_t step_in_epoch = 0;
+  std::vector<std::future<MicroBatch>> micro_batches;
+};
+
+}  // namespace
+
+struct Loader::Impl {
+  Impl(const Dataset& dataset, const std::vector<int64_t>& members, LoaderOptions options, int64_t first_step);
+  void submit_step();
+
+  const Dataset& dataset;
+  LoaderOptions options;
+  std::vector<SamplerItem> items;
+  int64_t steps_per_epoch = 0;
+  int64_t next_step;  ///< to be submitted, over all epochs
+  int64_t order_epoch = 0;
+  std::vector<int64_t> order;
+  std::deque<PendingStep> pending;
+  core::ThreadPool pool;  // last: its threads end before what they use
+};
+
+Loader::Impl::Impl(const Dataset& dataset, const std::vector<int64_t>& members, LoaderOptions options,
+                   int64_t first_step)
+    : dataset(dataset),
+      options(options),
+      items(sampler_items(dataset, members)),
+      next_step(first_step),
+      order(epoch_order(items, options.sampler, 0)),
+      pool(options.workers) {
+  const auto drawn = static_cast<int64_t>(order.size());
+  if (drawn == 0) {
+    throw ConfigError(error_message("loader", "an epoch holds no sample",
+                                    fmt::format("{} records after weighting", items.size()), "larger weights or sets"));
+  }
+  steps_per_epoch = (drawn + options.sampler.global_batch_size - 1) / options.sampler.global_batch_size;
+  for (int64_t i = 0; i < options.prefetch_steps; ++i) submit_step();
+}
+
+void Loader::Impl::submit_step() {
+  PendingStep step{next_step / steps_per_epoch, next_step % steps_per_epoch, {}};
+  if (step.epoch != order_epoch) {
+    order = epoch_order(items, options.sampler, step.epoch);
+    order_epoch = step.epoch;
+  }
+  const int64_t begin = step.step_in_epoch * options.sampler.global_batch_size;
+  const int64_t batch_size =
+      std::min<int64_t>(options.sampler.global_batch_size, static_cast<int64_t>(order.size()) - begin);
+  const int64_t count = micro_batches(batch_size, options.micro_batch_size, options.world_size);
+  for (int64_t micro = 0; micro < count; ++micro) {
+    std::vector<int64_t> indices =
+        micro_batch_members(batch_size, options.micro_batch_size, options.rank, options.world_size, micro);
+    for (int64_t& position : indices) position = order[begin + position];
+    step.micro_batches.push_back(load_micro_batch(
+        pool, [this](int64_t index) { return dataset.sample(index); }, std::move(indices),
+        dataset.options().max_length));
+  }
+  pending.push_back(std::move(step));
+  ++next_step;
+}
+
+Loader::Loader(const Dataset& dataset, std::vector<int64_t> members, LoaderOptions options, int64_t first_step) {
+  check(options, first_step);
+  impl_ = std::make_unique<Impl>(dataset, members, options, first_step);
+}
+
+Loader::~Loader() = default;
+
+StepBatch Loader::next() {
+  PendingStep step = std::move(impl_->pending.front());
+  impl_->pending.pop_front();
+  for (auto& future : step.micro_batches) future.wait();
+  // Only now, so that never more than `prefetch_steps` are in memory beside the one in use.
+  impl_->submit_step();
+  StepBatch batch{step.epoch, step.step_in_epoch, {}, {}, 0, 0};
+  for (auto& future : step.micro_batches) {
+    MicroBatch micro = future.get();
+    batch.micro_batches.push_back(std::move(micro.packed));
+    batch.bad.insert(batch.bad.end(), micro.bad.begin(), micro.bad.end());
+    batch.samples += micro.samples;
+    batch.cut_samples += micro.cut_samples;
+  }
+  return batch;
+}
+
+int64_t Loader::steps_per_epoch() const { return impl_->steps_per_epoch; }
+
+std::vector<PackedBatch> load_in_order(const Dataset& dataset, const std::vector<int64_t>& members,
+                                       int64_t micro_batch_size, std::vector<BadSample>& bad) {
+  constexpr int kThreads = 4;
+  core::ThreadPool pool(kThreads);
+  std::vector<int64_t> ascending = members;
+  std::sort(ascending.begin(), ascending.end());
+  std::vector<std::future<MicroBatch>> futures;
+  for (auto begin = ascending.begin(); begin != ascending.end();) {
+    const auto end = begin + std::min<int64_t>(micro_batch_size, ascending.end() - begin);
+    futures.push_back(load_micro_batch(
+        pool, [&dataset](int64_t index) { return dataset.sample(index); }, {begin, end}, dataset.options().max_length));
+    begin = end;
+  }
+  std::vector<PackedBatch> batches;
+  for (auto& future : futures) {
+    MicroBatch micro = future.get();
+    batches.push_back(std::move(micro.packed));
+    bad.insert(bad.end(), micro.bad.begin(), micro.bad.end());
+  }
+  return batches;
+}
+
+}  // namespace convllava::data

@@ -1,0 +1,67 @@
+#pragma once
+
+// Threads that turn the order of an epoch into packed micro-batches ahead of the training step.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "convllava/data/dataset.h"
+#include "convllava/data/packed_batch.h"
+#include "convllava/data/sampler.h"
+
+namespace convllava::data {
+
+/// A record or picture that was left out.
+struct BadSample {
+  int64_t index = 0;
+  std::string message;
+};
+
+/// This rank's share of one optimizer step.
+struct StepBatch {
+  int64_t epoch = 0;
+  int64_t step_in_epoch = 0;
+  std::vector<PackedBatch> micro_batches;  ///< the same number on every rank; some may be empty
+  std::vector<BadSample> bad;
+  int64_t samples = 0;
+  int64_t cut_samples = 0;  ///< samples of which a part of the answer did not fit
+};
+
+struct LoaderOptions {
+  SamplerOptions sampler;
+  int64_t micro_batch_size = 1;
+  int workers = 4;
+  int64_t prefetch_steps = 2;
+  int rank = 0;
+  int world_size = 1;
+};
+
+/// Endless over epochs. What it yields depends on the options but not on `workers` or `prefetch_steps`.
+class Loader {
+ public:
+  /// `members` are the dataset indices to train on; starts at step `first_step` counted over all epochs. `dataset` must
+  /// outlive the loader. Throws ConfigError for options out of range and for an epoch without samples.
+  Loader(const Dataset& dataset, std::vector<int64_t> members, LoaderOptions options, int64_t first_step = 0);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  /// Waits for the next step. Unusable records and pictures are left out and listed; other errors of a worker come out
+  /// here.
+  StepBatch next();
+
+  int64_t steps_per_epoch() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// `members` in ascending order, packed by `micro_batch_size` of them, without shuffling (validation). Bad ones are
+/// left out and added to `bad`.
+std::vector<PackedBatch> load_in_order(const Dataset& dataset, const std::vector<int64_t>& members,
+                                       int64_t micro_batch_size, std::vector<BadSample>& bad);
+
+}  // namespace convllava::data

@@ -1,0 +1,288 @@
+#include "convllava/data/record.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "convllava/core/error.h"
+#include "convllava/data/json_scanner.h"
+
+namespace convllava::data {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kExpectedFile = "a JSON array of records, or one record per line";
+
+/// The bytes of a file, read by the system page by page when they are looked at.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& path) {
+    const std::string where = path.string();
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) fail(where, errno);
+    struct stat status {};
+    if (::fstat(descriptor, &status) == 0 && !S_ISREG(status.st_mode)) {
+      ::close(descriptor);
+      const char* kind = S_ISDIR(status.st_mode) ? "a directory" : "a device or pipe";
+      throw DataError(error_message(where, "cannot be read as annotations", kind, kExpectedFile));
+    }
+    size_ = static_cast<size_t>(status.st_size);
+    if (size_ > 0) bytes_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    const int error = errno;
+    ::close(descriptor);
+    if (bytes_ == MAP_FAILED) fail(where, error);
+  }
+  ~MappedFile() {
+    if (size_ > 0) ::munmap(bytes_, size_);
+  }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::string_view text() const { return {static_cast<const char*>(bytes_), size_}; }
+
+ private:
+  [[noreturn]] static void fail(const std::string& where, int error) {
+    throw DataError(error_message(where, "cannot be opened", std::strerror(error), kExpectedFile));
+  }
+
+  void* bytes_ = nullptr;
+  size_t size_ = 0;
+};
+
+/// A value in a message: scalars as they are written, the rest by its kind.
+std::string describe(const json& value) {
+  if (value.is_object()) return "an object";
+  if (value.is_array()) return fmt::format("an array of {}", value.size());
+  if (value.is_string()) return printable(value.get_ref<const std::string&>());
+  return value.dump();
+}
+
+[[noreturn]] void unusable(std::string_view what, std::string_view got = {}, std::string_view expected = {}) {
+  throw DataError(error_message("", what, got, expected));
+}
+
+/// nlohmann's reason without its position, and without the text it has read, which may be anything.
+std::string reason_of(const json::exception& error) {
+  std::string_view text = error.what();
+  if (const size_t column = text.find(", column "); column != text.npos) {
+    text.remove_prefix(text.find(": ", column) + 2);
+  } else if (const size_t id = text.find("] "); id != text.npos) {
+    text.remove_prefix(id + 2);
+  }
+  return std::string(text.substr(0, text.find("; last read")));
+}
+
+/// `line` is where `bytes` begin.
+json parse(std::string_view bytes, int64_t line) {
+  try {
+    return json::parse(bytes.begin(), bytes.end());
+  } catch (const json::parse_error& error) {
+    const std::string_view before = bytes.substr(0, error.byte > 0 ? error.byte - 1 : 0);
+    const size_t line_begin = before.rfind('\n') + 1;  // npos + 1 == 0
+    unusable(fmt::format("not valid JSON at line {}, column {}: {}",
+                         line + std::count(before.begin(), before.end(), '\n'), before.size() - line_begin + 1,
+                         reason_of(error)));
+  } catch (const json::exception& error) {
+    unusable("not valid JSON: " + reason_of(error));
+  }
+}
+
+/// What `image` holds, if anything; null and "" count as nothing.
+const json* image_of(const json& record) {
+  const auto found = record.find("image");
+  return found == record.end() || found->is_null() || *found == "" ? nullptr : &*found;
+}
+
+std::string take_string(json& turn, const char* key, size_t number) {
+  const auto found = turn.find(key);
+  if (found == turn.end()) {
+    unusable(fmt::format("turn {} has no \"{}\"", number, key), "", "{\"from\": ..., \"value\": ...}");
+  }
+  if (!found->is_string()) unusable(fmt::format("\"{}\" of turn {}", key, number), describe(*found), "a string");
+  return std::move(found->get_ref<std::string&>());
+}
+
+/// `number` counts from 1.
+text::Turn turn_of(json& turn, size_t number) {
+  if (!turn.is_object()) {
+    unusable(fmt::format("turn {} is not an object", number), describe(turn), "{\"from\": ..., \"value\": ...}");
+  }
+  const std::string from = take_string(turn, "from", number);
+  if (from != "human" && from != "gpt") {
+    unusable(fmt::format("unknown speaker in turn {}", number), printable(from), "\"human\" or \"gpt\"");
+  }
+  return {from == "human" ? text::Speaker::kHuman : text::Speaker::kAssistant, take_string(turn, "value", number)};
+}
+
+Record record_of(json value) {
+  if (!value.is_object()) unusable("the record is not an object", describe(value), "{\"conversations\": [...]}");
+  Record record;
+  if (const json* image = image_of(value)) {
+    if (!image->is_string()) unusable("\"image\" is not a path", describe(*image), "exactly one picture, as a string");
+    record.image = image->get<std::string>();
+  }
+  if (const auto id = value.find("id"); id != value.end() && id->is_string()) {
+    record.id = id->get<std::string>();
+  } else if (id != value.end() && id->is_number()) {
+    record.id = id->dump();
+  }
+  const auto turns = value.find("conversations");
+  if (turns == value.end()) unusable("no \"conversations\"", "", "a list of turns");
+  if (!turns->is_array() || turns->empty()) {
+    unusable("\"conversations\" holds no turns", describe(*turns), "a list of turns");
+  }
+  for (json& turn : *turns) record.turns.push_back(turn_of(turn, record.turns.size() + 1));
+  return record;
+}
+
+bool is_ascii_space(unsigned char c) { return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20); }
+
+/// Bytes of the white space outside ASCII at the start of `text`, valid UTF-8; 0 if there is none.
+size_t wide_space_bytes(std::string_view text) {
+  static constexpr std::string_view kSpaces[] = {"\u0085", "\u00A0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003",
+                                                 "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200A",
+                                                 "\u2028", "\u2029", "\u202F", "\u205F", "\u3000"};
+  for (const std::string_view space : kSpaces) {
+    if (text.starts_with(space)) return space.size();
+  }
+  return 0;
+}
+
+/// Words between white space as Python's `str.split()` sees it.
+int64_t count_words(std::string_view text) {
+  int64_t words = 0;
+  bool inside = false;
+  for (size_t i = 0; i < text.size();) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const size_t space = c < 0x80 ? is_ascii_space(c) : wide_space_bytes(text.substr(i));
+    words += space == 0 && !inside;
+    inside = space == 0;
+    i += std::max<size_t>(space, 1);
+  }
+  return words;
+}
+
+}  // namespace
+
+struct AnnotationFile::Impl {
+  /// The end of a record is found again when it is read.
+  struct Entry {
+    int64_t offset;
+    int64_t line;
+    RecordSummary summary;
+  };
+
+  explicit Impl(const std::filesystem::path& path);
+  void index_array(JsonScanner& scanner);
+  void index_lines(JsonScanner& scanner);
+  void add(std::string_view bytes, int64_t line);
+  /// What begins at `offset`, up to the end of its line.
+  std::string_view line_at(size_t offset) const { return text.substr(offset, text.find('\n', offset) - offset); }
+  std::string_view bytes(const Entry& entry) const;
+  std::string where(int64_t index, int64_t line) const { return fmt::format("{}:{}: record {}", file, line, index); }
+
+  std::string file;
+  MappedFile mapped;
+  std::string_view text;
+  bool one_per_line = false;
+  std::vector<Entry> entries;
+  std::vector<BadRecord> bad;
+};
+
+AnnotationFile::Impl::Impl(const std::filesystem::path& path) : file(path.string()), mapped(path), text(mapped.text()) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  JsonScanner scanner(text, file);
+  const char first = scanner.peek();
+  if (scanner.at_end()) throw DataError(error_message(file, "the file is empty", "", kExpectedFile));
+  if (first != '[' && first != '{') {
+    throw DataError(error_message(scanner.where(), "the file does not hold annotations",
+                                  printable(text.substr(scanner.position())), kExpectedFile));
+  }
+  one_per_line = first == '{';
+  one_per_line ? index_lines(scanner) : index_array(scanner);
+  entries.shrink_to_fit();
+}
+
+void AnnotationFile::Impl::index_array(JsonScanner& scanner) {
+  scanner.take();
+  if (scanner.peek() == ']') throw DataError(error_message(scanner.where(), "the array is empty", "", kExpectedFile));
+  for (char next = ','; next != ']';) {
+    scanner.peek();
+    const std::string name = fmt::format("record {}", entries.size());
+    const int64_t line = scanner.line();
+    const std::string_view bytes = scanner.value(name);
+    if (bytes.empty()) scanner.unexpected("before " + name, "a record");
+    add(bytes, line);
+    next = scanner.peek();
+    if (next != ',' && next != ']') scanner.unexpected("after " + name, "',' or ']'");
+    scanner.take();
+  }
+  scanner.peek();
+  if (!scanner.at_end()) scanner.unexpected("after the array of records", "the end of the file");
+}
+
+void AnnotationFile::Impl::index_lines(JsonScanner& scanner) {
+  while (scanner.peek(), !scanner.at_end()) {
+    const size_t offset = scanner.position();
+    const std::string_view bytes = line_at(offset);
+    if (entries.size() == 1 && bad.size() == 1 && text[offset] != '{') {
+      throw DataError(error_message(scanner.where(), "the file holds an object spread over several lines",
+                                    printable(bytes), kExpectedFile));
+    }
+    add(bytes, scanner.line());
+    const bool is_last = offset + bytes.size() == text.size();
+    const bool is_bad = !bad.empty() && bad.back().index + 1 == static_cast<int64_t>(entries.size());
+    if (is_last && is_bad) JsonScanner(bytes, file, scanner.line()).value(fmt::format("record {}", bad.back().index));
+    scanner.skip(bytes.size());
+  }
+}
+
+void AnnotationFile::Impl::add(std::string_view bytes, int64_t line) {
+  const auto index = static_cast<int64_t>(entries.size());
+  RecordSummary summary;
+  try {
+    json value = parse(bytes, line);
+    // Set first, so that also an unusable record counts to its modality.
+    summary.has_image = image_of(value) != nullptr;
+    const Record record = record_of(std::move(value));
+    for (const text::Turn& turn : record.turns) summary.words += count_words(turn.text);
+  } catch (const DataError& error) {
+    bad.push_back({index, error_message(where(index, line), error.what())});
+  }
+  entries.push_back({bytes.data() - text.data(), line, summary});
+}
+
+std::string_view AnnotationFile::Impl::bytes(const Entry& entry) const {
+  if (one_per_line) return line_at(entry.offset);
+  return JsonScanner(text.substr(entry.offset), file, entry.line).value("the record");
+}
+
+AnnotationFile::AnnotationFile(const std::filesystem::path& path) : impl_(std::make_shared<const Impl>(path)) {}
+
+int64_t AnnotationFile::size() const { return static_cast<int64_t>(impl_->entries.size()); }
+
+const RecordSummary& AnnotationFile::summary(int64_t index) const { return impl_->entries.at(index).summary; }
+
+Record AnnotationFile::record(int64_t index) const {
+  const Impl::Entry& entry = impl_->entries.at(index);
+  try {
+    return record_of(parse(impl_->bytes(entry), entry.line));
+  } catch (const DataError& error) {
+    throw DataError(error_message(where(index), error.what()));
+  }
+}
+
+std::string AnnotationFile::where(int64_t index) const { return impl_->where(index, impl_->entries.at(index).line); }
+
+const std::vector<AnnotationFile::BadRecord>& AnnotationFile::bad() const { return impl_->bad; }
+
+}  // namespace convllava::data

@@ -1,0 +1,56 @@
+#pragma once
+
+// LLaVA annotation files: a JSON array or JSON lines of {id, image?, conversations: [{from, value}]}.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "convllava/text/conversation.h"
+
+namespace convllava::data {
+
+struct Record {
+  std::string id;                    ///< "" when absent
+  std::optional<std::string> image;  ///< path relative to the set's image folder; none for null and "" in the file
+  std::vector<text::Turn> turns;
+};
+
+/// What a sampler needs to know of a record without parsing it again.
+struct RecordSummary {
+  bool has_image = false;
+  int64_t words = 0;  ///< white-space separated words over all turns (LLaVA's length)
+};
+
+/// A memory-mapped annotation file: it must not be shortened while in use. Only an index of record positions and their
+/// summaries is kept in memory (32 bytes a record); a record is parsed when it is asked for. Records count from 0.
+/// Thread-safe.
+class AnnotationFile {
+ public:
+  /// Scans the file once. Throws DataError with file and line when it cannot be read, is empty, is neither an array nor
+  /// JSON lines, or ends in the middle. A record that cannot be used (malformed, no conversations, unknown speaker,
+  /// ...) is listed in `bad`.
+  explicit AnnotationFile(const std::filesystem::path& path);
+
+  struct BadRecord {
+    int64_t index = 0;
+    std::string message;  ///< "file:line: record 12: ...; got ...; expected ..."
+  };
+
+  int64_t size() const;
+  const RecordSummary& summary(int64_t index) const;
+  /// Throws DataError for a record that is in `bad`.
+  Record record(int64_t index) const;
+  /// "file:line: record 12", for messages about a record.
+  std::string where(int64_t index) const;
+  const std::vector<BadRecord>& bad() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace convllava::data

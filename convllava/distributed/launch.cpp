@@ -1,0 +1,194 @@
+#include "convllava/distributed/launch.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+
+#include "convllava/core/error.h"
+
+namespace convllava::distributed {
+namespace {
+
+constexpr int kUnlimited = std::numeric_limits<int>::max();
+
+/// The names under which a launcher tells a process who it is.
+struct Launcher {
+  const char* name;
+  const char* rank;
+  const char* world_size;
+  const char* local_rank;
+  const char* local_world_size;
+};
+
+constexpr Launcher kTorchrun = {"torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"};
+constexpr Launcher kOpenMpi = {"Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
+                               "OMPI_COMM_WORLD_LOCAL_SIZE"};
+constexpr Launcher kPmi = {"MPICH or Intel MPI", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"};
+constexpr Launcher kSlurm = {"Slurm", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_TASKS_PER_NODE"};
+
+/// Unset and empty are the same: a shell cannot always unset.
+std::optional<std::string> variable(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return value;
+}
+
+[[noreturn]] void fail(const Launcher& launcher, const std::string& what, const std::string& got,
+                       const std::string& expected) {
+  throw DistributedError(error_message(fmt::format("launch environment ({})", launcher.name), what, got, expected));
+}
+
+std::optional<int> to_number(const std::string& text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<int> number(const Launcher& launcher, const char* name, int low, int high) {
+  const auto text = variable(name);
+  if (!text) return std::nullopt;
+  const auto range =
+      high == kUnlimited ? fmt::format("a number from {}", low) : fmt::format("a number from {} to {}", low, high);
+  const auto value = to_number(*text);
+  if (!value) fail(launcher, fmt::format("{} is not a number", name), fmt::format("\"{}\"", *text), range);
+  if (*value < low || *value > high) fail(launcher, fmt::format("{} is out of range", name), *text, range);
+  return value;
+}
+
+bool is_loopback(const std::string& address) {
+  return address == "localhost" || address == "::1" || address.starts_with("127.");
+}
+
+/// "node[03-05,9],gpu7" -> "node03".
+std::string first_host(const std::string& list) {
+  std::string host;
+  for (size_t at = 0; at < list.size() && list[at] != ','; ++at) {
+    if (list[at] != '[') {
+      host += list[at];
+      continue;
+    }
+    const size_t close = list.find(']', at);
+    if (close == std::string::npos) {
+      fail(kSlurm, "the node list has a [ without ]", fmt::format("\"{}\"", list), "for example node[03-05,9]");
+    }
+    host += list.substr(at + 1, list.find_first_of("],-", at) - at - 1);
+    at = close;
+  }
+  return host;
+}
+
+/// Tasks on this node from "4(x2),3": the number of each node in turn, "(x2)" meaning twice.
+std::optional<int> slurm_local_world_size() {
+  auto text = variable("SLURM_STEP_TASKS_PER_NODE");
+  if (!text) text = variable(kSlurm.local_world_size);
+  if (!text) return std::nullopt;
+  int node = number(kSlurm, "SLURM_NODEID", 0, kUnlimited).value_or(0);
+  for (size_t at = 0; at < text->size();) {
+    const std::string item = text->substr(at, text->find(',', at) - at);
+    const size_t repeat = item.find("(x");
+    const auto tasks = to_number(item.substr(0, repeat));
+    const auto nodes = repeat == std::string::npos ? 1 : to_number(item.substr(repeat + 2, item.size() - repeat - 3));
+    if (!tasks || !nodes) break;
+    node -= *nodes;
+    if (node < 0) return tasks;
+    at += item.size() + 1;
+  }
+  fail(kSlurm, "SLURM_TASKS_PER_NODE does not tell the tasks of this node", fmt::format("\"{}\"", *text),
+       "for example 4(x2),3");
+}
+
+/// srun with the PMI plug-in sets both families; Slurm's is the complete one.
+bool srun_speaks_pmi() {
+  return variable("SLURM_PROCID") && variable("SLURM_PROCID") == variable("PMI_RANK") &&
+         variable("SLURM_NTASKS") == variable("PMI_SIZE");
+}
+
+/// The launcher that set variables, or null. A Slurm allocation without srun has only one of the two.
+const Launcher* find_launcher() {
+  if (variable("RANK") || variable("WORLD_SIZE") || variable("LOCAL_RANK")) return &kTorchrun;
+  if (variable(kOpenMpi.rank) || variable(kOpenMpi.world_size)) return &kOpenMpi;
+  if ((variable(kPmi.rank) || variable(kPmi.world_size)) && !srun_speaks_pmi()) return &kPmi;
+  if (variable(kSlurm.rank) && variable(kSlurm.world_size)) return &kSlurm;
+  return nullptr;
+}
+
+void read_ranks(const Launcher& launcher, LaunchEnvironment& environment) {
+  std::string given;
+  for (const char* name : {launcher.rank, launcher.world_size, launcher.local_rank}) {
+    if (const auto value = variable(name)) given += fmt::format("{}{}={}", given.empty() ? "" : ", ", name, *value);
+  }
+  for (const char* name : {launcher.rank, launcher.world_size}) {
+    if (!variable(name)) {
+      fail(launcher, fmt::format("{} is not set", name), given,
+           fmt::format("{} and {}, or neither for one process", launcher.rank, launcher.world_size));
+    }
+  }
+  environment.world_size = *number(launcher, launcher.world_size, 1, kUnlimited);
+  environment.rank = *number(launcher, launcher.rank, 0, environment.world_size - 1);
+}
+
+void read_master(const Launcher& launcher, std::optional<int> local_world_size, LaunchEnvironment& environment) {
+  const bool slurm = &launcher == &kSlurm;
+  const auto job = slurm ? number(launcher, "SLURM_JOB_ID", 0, kUnlimited) : std::nullopt;
+  if (const auto port = number(launcher, "MASTER_PORT", 1, 65535)) {
+    environment.master_port = *port;
+  } else if (job) {
+    environment.master_port = 20000 + *job % 20000;
+  } else if (&launcher == &kTorchrun) {
+    fail(launcher, "MASTER_PORT is not set", {}, "a free port on rank 0's machine");
+  }
+  auto nodes = variable("SLURM_STEP_NODELIST");
+  if (!nodes) nodes = variable("SLURM_JOB_NODELIST");
+  if (const auto address = variable("MASTER_ADDR")) {
+    environment.master_address = *address;
+  } else if (slurm && nodes) {
+    environment.master_address = first_host(*nodes);
+  } else if (&launcher == &kTorchrun || local_world_size != environment.world_size) {
+    fail(launcher, "MASTER_ADDR is not set", {}, "the name or address of rank 0's machine");
+  }
+}
+
+void read_local_ranks(const Launcher& launcher, std::optional<int> local_world_size, LaunchEnvironment& environment) {
+  if (!local_world_size && is_loopback(environment.master_address)) local_world_size = environment.world_size;
+  if (!local_world_size) {
+    fail(launcher, fmt::format("{} is not set", launcher.local_world_size), {},
+         fmt::format("the number of processes on this machine, because MASTER_ADDR={} may be another one",
+                     environment.master_address));
+  }
+  environment.local_world_size = *local_world_size;
+  // A rank without its local number: launchers number ranks machine by machine unless told otherwise.
+  environment.local_rank =
+      number(launcher, launcher.local_rank, 0, *local_world_size - 1).value_or(environment.rank % *local_world_size);
+}
+
+}  // namespace
+
+bool LaunchEnvironment::on_one_machine() const { return world_size == local_world_size || is_loopback(master_address); }
+
+LaunchEnvironment launch_environment() {
+  LaunchEnvironment environment;
+  const Launcher* launcher = find_launcher();
+  if (launcher == nullptr) return environment;
+  read_ranks(*launcher, environment);
+  if (environment.world_size == 1) return environment;
+  const auto local_world_size = launcher == &kSlurm
+                                    ? slurm_local_world_size()
+                                    : number(*launcher, launcher->local_world_size, 1, environment.world_size);
+  read_master(*launcher, local_world_size, environment);
+  read_local_ranks(*launcher, local_world_size, environment);
+  if (launcher == &kTorchrun) {
+    environment.run_id = variable("TORCHELASTIC_RUN_ID").value_or("none");
+    environment.restart_count = number(kTorchrun, "TORCHELASTIC_RESTART_COUNT", 0, kUnlimited).value_or(0);
+    environment.agent_store = variable("TORCHELASTIC_USE_AGENT_STORE") == "True";
+  } else if (launcher == &kSlurm) {
+    environment.run_id = variable("SLURM_JOB_ID").value_or("none") + "." + variable("SLURM_STEP_ID").value_or("0");
+    environment.restart_count = number(kSlurm, "SLURM_RESTART_COUNT", 0, kUnlimited).value_or(0);
+  }
+  return environment;
+}
+
+}  // namespace convllava::distributed

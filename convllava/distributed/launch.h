@@ -1,0 +1,44 @@
+#pragma once
+
+// Who this process is among those of a run.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace convllava::distributed {
+
+struct LaunchEnvironment {
+  int rank = 0;
+  int world_size = 1;
+  int local_rank = 0;
+  int local_world_size = 1;
+  std::string master_address = "127.0.0.1";
+  int master_port = 29500;
+  std::string run_id = "none";  ///< keeps the keys of different runs apart in a shared store
+  int restart_count = 0;
+  bool agent_store = false;  ///< torchrun already serves the store: every rank is a client
+
+  /// How long a rank waits for the others to appear.
+  std::chrono::milliseconds join_timeout = std::chrono::minutes(5);
+  /// How long a collective waits for a rank that is there but does not take part.
+  std::chrono::milliseconds collective_timeout = std::chrono::minutes(30);
+
+  /// All ranks run on this machine.
+  bool on_one_machine() const;
+};
+
+/// Reads the variables of the launcher, the first of these that set any:
+///
+///   torchrun            RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT, TORCHELASTIC_*
+///   Open MPI            OMPI_COMM_WORLD_{RANK,SIZE,LOCAL_RANK,LOCAL_SIZE}
+///   MPICH, Intel MPI    PMI_{RANK,SIZE}, MPI_{LOCALRANKID,LOCALNRANKS}
+///   Slurm (srun)        SLURM_{PROCID,NTASKS,LOCALID}; rank 0's address from the node list, its port from the job
+///   number
+///
+/// and one process where there are none. MASTER_ADDR and MASTER_PORT hold under every launcher; mpirun over several
+/// machines needs them (`-x MASTER_ADDR=host`). Throws DistributedError for half an environment, naming what is
+/// missing, and for values that do not fit together.
+LaunchEnvironment launch_environment();
+
+}  // namespace convllava::distributed

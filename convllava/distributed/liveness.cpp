@@ -1,0 +1,136 @@
+#include "convllava/distributed/liveness.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace convllava::distributed {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int64_t kMessageBytes = 2048;
+constexpr int32_t kNobody = -1;
+/// The receive waits for the life of the run; Gloo has no value for "for ever".
+constexpr milliseconds kLifetime = std::chrono::hours(24 * 365);
+/// For a successor that may itself be gone.
+constexpr milliseconds kSendTimeout = std::chrono::seconds(2);
+constexpr milliseconds kFinishTimeout = std::chrono::seconds(5);
+
+}  // namespace
+
+void FailureSignal::raise(const std::string& reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!reason_) reason_ = reason;
+  }
+  changed_.notify_all();
+}
+
+std::optional<std::string> FailureSignal::reason() const {
+  const std::lock_guard lock(mutex_);
+  return reason_;
+}
+
+void FailureSignal::wake() {
+  // Taking the lock orders this after the test of a thread that is about to wait.
+  { const std::lock_guard lock(mutex_); }
+  changed_.notify_all();
+}
+
+void FailureSignal::wait(const std::function<bool()>& done, std::optional<milliseconds> timeout) {
+  std::unique_lock lock(mutex_);
+  const auto ready = [&] { return reason_.has_value() || done(); };
+  if (timeout) {
+    changed_.wait_for(lock, *timeout, ready);
+  } else {
+    changed_.wait(lock, ready);
+  }
+}
+
+/// What goes round the ring: who is gone (kNobody: a farewell at the end of the run) and the sentence about it.
+struct Liveness::Message {
+  int32_t culprit = kNobody;
+  std::string text;
+
+  at::Tensor pack() const {
+    const auto bytes = at::zeros({kMessageBytes}, at::kByte);
+    auto* data = bytes.mutable_data_ptr<uint8_t>();
+    std::memcpy(data, &culprit, sizeof(culprit));
+    size_t length = std::min<size_t>(text.size(), kMessageBytes - sizeof(culprit) - 1);
+    // Never cut a UTF-8 character in two.
+    while (length < text.size() && length > 0 && (text[length] & 0xC0) == 0x80) --length;
+    std::memcpy(data + sizeof(culprit), text.data(), length);
+    return bytes;
+  }
+
+  static Message unpack(const at::Tensor& bytes) {
+    Message message;
+    const auto* data = bytes.const_data_ptr<uint8_t>();
+    std::memcpy(&message.culprit, data, sizeof(message.culprit));
+    message.text = reinterpret_cast<const char*>(data + sizeof(message.culprit));
+    return message;
+  }
+};
+
+Liveness::Liveness(BackendPtr ring, std::shared_ptr<FailureSignal> signal, std::function<void()> on_failure)
+    : ring_(std::move(ring)),
+      signal_(std::move(signal)),
+      on_failure_(std::move(on_failure)),
+      successor_((ring_->getRank() + 1) % ring_->getSize()),
+      predecessor_((ring_->getRank() + ring_->getSize() - 1) % ring_->getSize()),
+      inbox_(at::zeros({kMessageBytes}, at::kByte)) {
+  std::vector<at::Tensor> inbox = {inbox_};
+  incoming_ = ring_->recv(inbox, predecessor_, 0);
+  watcher_ = std::thread([this] { watch(); });
+}
+
+Liveness::~Liveness() {
+  leave("");
+  incoming_->abort();
+  watcher_.join();
+}
+
+void Liveness::leave(const std::string& reason) {
+  const int rank = ring_->getRank();
+  announce({rank, reason.empty() ? fmt::format("rank {} left without saying why", rank)
+                                 : fmt::format("rank {} left: {}", rank, reason)});
+}
+
+void Liveness::finish() {
+  if (spoken_.exchange(true)) return;
+  send({});
+  signal_->wait([this] { return !watching_; }, kFinishTimeout);
+}
+
+void Liveness::watch() {
+  try {
+    if (incoming_->wait(kLifetime)) {
+      const auto message = Message::unpack(inbox_);
+      if (message.culprit != kNobody) announce(message);
+    }
+  } catch (const std::exception&) {
+    announce({predecessor_, fmt::format("rank {} died: it was killed or crashed", predecessor_)});
+  }
+  watching_ = false;
+  signal_->wake();
+}
+
+void Liveness::announce(const Message& message) {
+  if (spoken_.exchange(true)) return;
+  // Before this process learns of it: it may exit the moment it does.
+  if (successor_ != message.culprit) send(message);
+  signal_->raise(message.text);
+  on_failure_();
+}
+
+void Liveness::send(const Message& message) {
+  try {
+    std::vector<at::Tensor> bytes = {message.pack()};
+    ring_->send(bytes, successor_, 0)->wait(kSendTimeout);
+  } catch (const std::exception&) {
+    // The successor is gone as well: its own successor tells the rest.
+  }
+}
+
+}  // namespace convllava::distributed

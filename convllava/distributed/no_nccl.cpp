@@ -1,0 +1,16 @@
+#include "convllava/core/error.h"
+#include "convllava/distributed/backends.h"
+
+namespace convllava::distributed {
+
+void require_nccl() {
+  throw DistributedError(error_message("process group", "this build has no NCCL", "a CUDA device",
+                                       "a build with CONVLLAVA_CUDA=ON, or device: cpu"));
+}
+
+BackendPtr nccl_backend(const StorePtr&, const LaunchEnvironment&, const torch::Device&) {
+  require_nccl();
+  return {};
+}
+
+}  // namespace convllava::distributed

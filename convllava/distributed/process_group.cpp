@@ -1,0 +1,221 @@
+#include "convllava/distributed/process_group.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <future>
+#include <thread>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+
+#include "convllava/core/error.h"
+#include "convllava/distributed/backends.h"
+#include "convllava/distributed/liveness.h"
+#include "convllava/distributed/rendezvous.h"
+
+namespace convllava::distributed {
+namespace {
+
+using std::chrono::milliseconds;
+using WorkPtr = c10::intrusive_ptr<c10d::Work>;
+
+/// A broken connection can be noticed before the message about the rank behind it arrives.
+constexpr milliseconds kNewsTimeout = std::chrono::seconds(3);
+constexpr milliseconds kRetireTimeout = std::chrono::seconds(5);
+
+void ignore_sigpipe() {
+  struct sigaction current {};
+  sigaction(SIGPIPE, nullptr, &current);
+  if (current.sa_handler == SIG_DFL) std::signal(SIGPIPE, SIG_IGN);
+}
+
+/// The elements in memory order, so that channels-last tensors pass too.
+at::Tensor flat_view(const at::Tensor& tensor) {
+  TORCH_CHECK_VALUE(tensor.is_non_overlapping_and_dense(), "a collective needs a dense tensor");
+  return tensor.detach().as_strided({tensor.numel()}, {1});
+}
+
+/// Gloo's destructor waits for collectives under way; after a failure these end only when the other ranks close their
+/// ends, which they may fail to do.
+void retire(BackendPtr backend) {
+  const auto done = std::make_shared<std::promise<void>>();
+  std::thread thread([backend = std::move(backend), done]() mutable {
+    backend.reset();
+    done->set_value();
+  });
+  if (done->get_future().wait_for(kRetireTimeout) == std::future_status::ready) {
+    thread.join();
+  } else {
+    thread.detach();
+  }
+}
+
+}  // namespace
+
+class ProcessGroup::Impl {
+ public:
+  Impl() = default;
+  Impl(LaunchEnvironment environment, const torch::Device& device);
+  ~Impl() { close(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  bool alone() const { return environment.world_size == 1; }
+  /// Throws when the group cannot be used any more.
+  void check(const char* name) const;
+  /// Waits for `work`, or for the news that a rank is gone.
+  void finish(const WorkPtr& work, const char* name, bool on_host);
+  [[noreturn]] void fail(const char* name, const std::exception& error);
+  void close();
+
+  LaunchEnvironment environment;
+  std::shared_ptr<FailureSignal> failure = std::make_shared<FailureSignal>();
+  BackendPtr host;
+  BackendPtr data;  ///< the same as `host` for a CPU device
+  std::unique_ptr<Liveness> liveness;
+
+ private:
+  std::string where() const { return fmt::format("rank {} of {}", environment.rank, environment.world_size); }
+};
+
+class PendingCollective::Impl {
+ public:
+  Impl(std::shared_ptr<ProcessGroup::Impl> group, const char* name, at::Tensor tensor, WorkPtr work)
+      : group_(std::move(group)), name_(name), tensor_(std::move(tensor)), work_(std::move(work)) {}
+
+  void wait() {
+    if (!work_) return;
+    const WorkPtr work = std::move(work_);
+    const at::Tensor tensor = std::move(tensor_);
+    group_->finish(work, name_, tensor.is_cpu());
+  }
+
+ private:
+  std::shared_ptr<ProcessGroup::Impl> group_;
+  const char* name_;
+  at::Tensor tensor_;  ///< alive until the collective is over
+  WorkPtr work_;
+};
+
+ProcessGroup::Impl::Impl(LaunchEnvironment launch, const torch::Device& device) : environment(std::move(launch)) {
+  if (alone()) return;
+  if (device.is_cuda()) require_nccl();
+  ignore_sigpipe();
+  const StorePtr store = join(environment);
+  const auto part = [&](const char* name) { return c10::make_intrusive<c10d::PrefixStore>(name, store); };
+  try {
+    const BackendPtr ring = gloo_backend(part("ring"), environment, 1);
+    host = gloo_backend(part("host"), environment, 2);
+    data = device.is_cuda() ? nccl_backend(part("nccl"), environment, device) : host;
+    liveness = std::make_unique<Liveness>(ring, failure, [backend = data] { backend->abort(); });
+  } catch (const std::exception& error) {
+    throw DistributedError(error_message(where(), "cannot connect to the other ranks", brief(error),
+                                         "machines that reach each other; GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME "
+                                         "choose the network interface"));
+  }
+}
+
+void ProcessGroup::Impl::check(const char* name) const {
+  if (const auto reason = failure->reason()) throw DistributedError(error_message(where(), *reason));
+  if (!liveness) throw DistributedError(error_message(where(), fmt::format("{} after shutdown", name)));
+}
+
+void ProcessGroup::Impl::finish(const WorkPtr& work, const char* name, bool on_host) {
+  try {
+    if (on_host) {
+      const auto future = work->getFuture();
+      future->addCallback([signal = failure](c10::ivalue::Future&) { signal->wake(); });
+      failure->wait([&] { return future->completed(); });
+      if (!future->completed()) check(name);
+    }
+    work->wait();
+  } catch (const DistributedError&) {
+    throw;
+  } catch (const std::exception& error) {
+    fail(name, error);
+  }
+}
+
+void ProcessGroup::Impl::fail(const char* name, const std::exception& error) {
+  failure->wait([] { return false; }, kNewsTimeout);
+  liveness->leave(fmt::format("{} failed: {}", name, brief(error)));
+  throw DistributedError(error_message(where(), failure->reason().value_or(brief(error))));
+}
+
+void ProcessGroup::Impl::close() {
+  liveness.reset();
+  data.reset();
+  if (host) retire(std::move(host));
+}
+
+namespace {
+
+/// `post` starts the collective on a tensor and returns its Work.
+template <class Post>
+PendingCollective start(const std::shared_ptr<ProcessGroup::Impl>& group, const char* name, const at::Tensor& tensor,
+                        Post post) {
+  if (group->alone()) return {};
+  group->check(name);
+  if (tensor.numel() == 0) return {};
+  const at::Tensor flat = flat_view(tensor);
+  try {
+    std::vector<at::Tensor> tensors = {flat};
+    return PendingCollective(std::make_shared<PendingCollective::Impl>(group, name, flat, post(tensors)));
+  } catch (const std::exception& error) {
+    group->fail(name, error);
+  }
+}
+
+}  // namespace
+
+void PendingCollective::wait() {
+  if (impl_) impl_->wait();
+}
+
+ProcessGroup::ProcessGroup() : impl_(std::make_shared<Impl>()) {}
+
+ProcessGroup::ProcessGroup(const LaunchEnvironment& environment, const torch::Device& device)
+    : impl_(std::make_shared<Impl>(environment, device)) {}
+
+int ProcessGroup::rank() const { return impl_->environment.rank; }
+
+int ProcessGroup::world_size() const { return impl_->environment.world_size; }
+
+void ProcessGroup::all_reduce(torch::Tensor tensor) { all_reduce_async(std::move(tensor)).wait(); }
+
+PendingCollective ProcessGroup::all_reduce_async(torch::Tensor tensor) {
+  return start(impl_, "all_reduce", tensor, [&](std::vector<at::Tensor>& tensors) {
+    return (tensors[0].is_cpu() ? impl_->host : impl_->data)->allreduce(tensors);
+  });
+}
+
+void ProcessGroup::broadcast(torch::Tensor tensor, int root) {
+  TORCH_CHECK_VALUE(root >= 0 && root < world_size(), "broadcast from rank ", root, " of ", world_size());
+  start(impl_, "broadcast", tensor, [&](std::vector<at::Tensor>& tensors) {
+    c10d::BroadcastOptions options;
+    options.rootRank = root;
+    return (tensors[0].is_cpu() ? impl_->host : impl_->data)->broadcast(tensors, options);
+  }).wait();
+}
+
+std::vector<double> ProcessGroup::all_reduce(std::vector<double> values) {
+  all_reduce(torch::from_blob(values.data(), {static_cast<int64_t>(values.size())}, torch::kDouble));
+  return values;
+}
+
+void ProcessGroup::barrier() {
+  start(impl_, "barrier", torch::zeros({1}), [&](std::vector<at::Tensor>&) { return impl_->host->barrier(); }).wait();
+}
+
+void ProcessGroup::abandon(const std::string& reason) {
+  if (impl_->liveness) impl_->liveness->leave(reason);
+}
+
+void ProcessGroup::shutdown() {
+  if (impl_->alone()) return;
+  barrier();
+  impl_->data->shutdown();
+  impl_->liveness->finish();
+  impl_->close();
+}
+
+}  // namespace convllava::distributed

@@ -1,0 +1,107 @@
+#include "convllava/distributed/rendezvous.h"
+
+#include <c10/util/Logging.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <numeric>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "convllava/core/error.h"
+
+namespace convllava::distributed {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::string key_of(int rank) { return fmt::format("joined/{}", rank); }
+
+double seconds(std::chrono::milliseconds time) { return time.count() / 1000.0; }
+
+[[noreturn]] void fail(const LaunchEnvironment& environment, const std::string& what, const std::string& got,
+                       const std::string& expected = {}) {
+  throw DistributedError(
+      error_message(fmt::format("rank {} of {}", environment.rank, environment.world_size), what, got, expected));
+}
+
+/// c10d prints a backtrace for every attempt to connect; what it throws in the end says enough.
+class QuietLog {
+ public:
+  QuietLog() { FLAGS_caffe2_log_level = 3; }
+  ~QuietLog() { FLAGS_caffe2_log_level = before_; }
+  QuietLog(const QuietLog&) = delete;
+  QuietLog& operator=(const QuietLog&) = delete;
+
+ private:
+  int before_ = FLAGS_caffe2_log_level;
+};
+
+StorePtr connect(const LaunchEnvironment& environment) {
+  const std::string address = fmt::format("{}:{}", environment.master_address, environment.master_port);
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<std::uint16_t>(environment.master_port);
+  options.isServer = environment.rank == 0 && !environment.agent_store;
+  options.waitWorkers = false;
+  options.timeout = environment.join_timeout;
+  const QuietLog quiet;
+  try {
+    return c10::make_intrusive<c10d::TCPStore>(environment.master_address, options);
+  } catch (const std::exception& error) {
+    if (options.isServer) {
+      fail(environment, fmt::format("cannot serve the store at {}", address), brief(error),
+           "a free port in MASTER_PORT; another run may be using this one");
+    }
+    fail(environment,
+         fmt::format("{} did not answer at {} within {} s",
+                     environment.agent_store ? "torchrun's store" : "rank 0, which serves the store,", address,
+                     seconds(environment.join_timeout)),
+         brief(error), "a running rank 0 that this machine can reach under MASTER_ADDR and MASTER_PORT");
+  }
+}
+
+/// Removes from `missing` the ranks that are there; waits up to a second for the first.
+void wait_for_ranks(const StorePtr& store, std::vector<int>& missing) {
+  try {
+    store->wait({key_of(missing.front())}, std::chrono::seconds(1));
+  } catch (const c10::DistStoreError&) {
+    // Not there yet.
+  }
+  std::erase_if(missing, [&](int rank) { return store->check({key_of(rank)}); });
+}
+
+}  // namespace
+
+std::string brief(const std::exception& error) {
+  const auto* c10_error = dynamic_cast<const c10::Error*>(&error);
+  const std::string text = c10_error != nullptr ? c10_error->what_without_backtrace() : error.what();
+  auto line = text.substr(0, text.find('\n'));
+  while (line.ends_with('.')) line.pop_back();
+  return line;
+}
+
+StorePtr join(const LaunchEnvironment& environment) {
+  const auto deadline = Clock::now() + environment.join_timeout;
+  const StorePtr store = c10::make_intrusive<c10d::PrefixStore>(
+      fmt::format("{}/{}", environment.run_id, environment.restart_count), connect(environment));
+  std::vector<int> missing(environment.world_size);
+  std::iota(missing.begin(), missing.end(), 0);
+  try {
+    if (store->add(key_of(environment.rank), 1) != 1) {
+      fail(environment, "a process of this rank has already joined the run",
+           fmt::format("run {}, restart {}", environment.run_id, environment.restart_count),
+           "one process a rank; another run may be using MASTER_PORT");
+    }
+    while (!missing.empty() && Clock::now() < deadline) wait_for_ranks(store, missing);
+  } catch (const c10::Error& error) {
+    fail(environment, fmt::format("lost the store while waiting for ranks {}", fmt::join(missing, ", ")), brief(error));
+  }
+  if (!missing.empty()) {
+    fail(environment, fmt::format("not all ranks joined within {} s", seconds(environment.join_timeout)),
+         fmt::format("no sign of {} {}", missing.size() == 1 ? "rank" : "ranks", fmt::join(missing, ", ")),
+         fmt::format("{} processes; were all of them started?", environment.world_size));
+  }
+  return store;
+}
+
+}  // namespace convllava::distributed

@@ -1,0 +1,44 @@
+#include "convllava/eval/anls.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "convllava/core/error.h"
+#include "convllava/eval/unicode.h"
+
+namespace convllava::eval {
+namespace {
+
+size_t edits(std::u32string_view from, std::u32string_view to) {
+  std::vector<size_t> row(to.size() + 1);  // edits from the part of `from` seen so far to each prefix of `to`
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < from.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t j = 0; j < to.size(); ++j) {
+      const size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+double anls(std::string_view prediction, const std::vector<std::string>& answers) {
+  if (answers.empty()) throw DataError(error_message("ANLS", "there are no reference answers"));
+  const std::u32string predicted = code_points(prediction);
+  const std::u32string predicted_words = collapse_spaces(lower(predicted));
+  double least = 1;
+  for (const auto& answer : answers) {
+    const std::u32string expected = code_points(answer);
+    const size_t length = std::max(expected.size(), predicted.size());
+    const size_t distance = edits(collapse_spaces(lower(expected)), predicted_words);
+    least = std::min(least, length == 0 ? 0 : static_cast<double>(distance) / static_cast<double>(length));
+  }
+  const double similarity = 1 - least;
+  return similarity < 0.5 ? 0 : similarity;
+}
+
+}  // namespace convllava::eval

@@ -1,0 +1,86 @@
+#include "convllava/eval/benchmark.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+
+#include "convllava/core/error.h"
+#include "convllava/core/files.h"
+#include "convllava/core/suggest.h"
+
+namespace convllava::eval {
+
+std::unique_ptr<Benchmark> make_docvqa();
+std::unique_ptr<Benchmark> make_textvqa();
+
+namespace {
+
+struct Entry {
+  const char* name;
+  std::unique_ptr<Benchmark> (*make)();
+};
+
+// A new benchmark is a file like textvqa.cpp, a declaration above and a line here.
+constexpr Entry kBenchmarks[] = {
+    {"docvqa", make_docvqa},
+    {"textvqa", make_textvqa},
+};
+
+}  // namespace
+
+std::vector<std::string> benchmark_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : kBenchmarks) names.emplace_back(entry.name);
+  return names;
+}
+
+std::unique_ptr<Benchmark> make_benchmark(const std::string& name) {
+  for (const auto& entry : kBenchmarks) {
+    if (name == entry.name) return entry.make();
+  }
+  const auto names = benchmark_names();
+  const std::string nearest = core::nearest_name(name, names);
+  throw ConfigError(
+      error_message("benchmark", "there is no such one", name,
+                    core::join(names) + (nearest.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", nearest))));
+}
+
+Prediction parse_prediction(std::string_view line, const std::string& where) {
+  const auto fail = [&where](std::string_view what) {
+    throw DataError(error_message(where, what, "", R"({"question_id": "...", "text": "..."} on a line of its own)"));
+  };
+  const auto value = nlohmann::json::parse(line, nullptr, false);
+  if (value.is_discarded()) fail("not JSON, or cut off in the middle");
+  if (!value.is_object() || !value.contains("question_id") || !value.contains("text")) fail("not a prediction");
+  const auto& id = value["question_id"];
+  if (!id.is_string() && !id.is_number_integer()) fail("\"question_id\" is neither text nor a whole number");
+  if (!value["text"].is_string()) fail("\"text\" is not text");
+  const auto error = value.find("error");
+  return {id.is_string() ? id.get<std::string>() : id.dump(), value["text"].get<std::string>(),
+          error != value.end() && error->is_string() ? error->get<std::string>() : ""};
+}
+
+std::string prediction_line(const Prediction& prediction) {
+  nlohmann::ordered_json value = {{"question_id", prediction.id}, {"text", prediction.text}};
+  if (!prediction.error.empty()) value["error"] = prediction.error;
+  // A model's bytes need not be UTF-8.
+  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+std::vector<Prediction> read_predictions(const std::filesystem::path& path) {
+  const std::string bytes = core::read_file(path);
+  std::vector<Prediction> predictions;
+  int64_t number = 0;
+  for (size_t begin = 0; begin < bytes.size();) {
+    const size_t end = std::min(bytes.find('\n', begin), bytes.size());
+    const std::string_view line = std::string_view(bytes).substr(begin, end - begin);
+    begin = end + 1;
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    predictions.push_back(parse_prediction(line, fmt::format("{}:{}", path.string(), number)));
+  }
+  return predictions;
+}
+
+}  // namespace convllava::eval

@@ -1,0 +1,57 @@
+#pragma once
+
+// What a benchmark is: official files -> questions; predictions -> score. Predicting and scoring meet only in
+// predictions.jsonl, so anybody's predictions can be scored.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace convllava::eval {
+
+struct Question {
+  std::string id;  ///< unique within the benchmark
+  std::filesystem::path image;
+  std::string text;  ///< as the model gets it, behind "<image>\n"
+};
+
+struct Prediction {
+  std::string id;
+  std::string text;
+  std::string error;  ///< why `text` is empty, when the question could not be asked
+};
+
+struct Score {
+  std::string name;  ///< "accuracy", "accuracy/color", ...
+  double value = 0;  ///< per cent
+};
+
+class Benchmark {
+ public:
+  virtual ~Benchmark() = default;
+  virtual std::string name() const = 0;
+  /// Questions in the order of the official file. `data` is the folder that holds it under its official name, or the
+  /// file itself. Throws DataError with file and place.
+  virtual std::vector<Question> questions(const std::filesystem::path& data) const = 0;
+  /// The headline figure first. Throws DataError when predictions are missing, double or unknown.
+  virtual std::vector<Score> score(const std::filesystem::path& data,
+                                   const std::vector<Prediction>& predictions) const = 0;
+  /// Enough for the benchmark's answers.
+  virtual int64_t max_new_tokens() const = 0;
+};
+
+/// Throws ConfigError listing the benchmarks (and the nearest name) when there is no such one.
+std::unique_ptr<Benchmark> make_benchmark(const std::string& name);
+std::vector<std::string> benchmark_names();
+
+/// predictions.jsonl: {"question_id": ..., "text": ...} a line, with "error" where there is one. Reading throws
+/// DataError with file and line; blank lines and further fields are ignored, an id may be a whole number.
+std::vector<Prediction> read_predictions(const std::filesystem::path& path);
+Prediction parse_prediction(std::string_view line, const std::string& where);
+/// Without the line break.
+std::string prediction_line(const Prediction& prediction);
+
+}  // namespace convllava::eval

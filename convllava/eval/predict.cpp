@@ -1,0 +1,235 @@
+#include "convllava/eval/predict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <future>
+#include <optional>
+#include <span>
+#include <thread>
+#include <tuple>
+
+#include "convllava/core/error.h"
+#include "convllava/core/log.h"
+#include "convllava/core/progress.h"
+#include "convllava/core/thread_pool.h"
+#include "convllava/eval/prediction_store.h"
+#include "convllava/eval/unicode.h"
+#include "convllava/model/answer.h"
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::eval {
+namespace {
+
+/// Batches whose pictures are prepared together, so that those of one shape can be answered together. Twice as many
+/// prepared pictures are in memory: 0.9 GB for batches of 16 at 1536 pixels.
+constexpr int64_t kWindowBatches = 4;
+
+/// FNV-1a: tells contents apart, nothing more.
+class Fingerprint {
+ public:
+  void add(std::string_view bytes) {
+    for (const char c : bytes) value_ = (value_ ^ static_cast<uint8_t>(c)) * 0x100000001B3;
+  }
+  std::string text() const { return fmt::format("{:016x}", value_); }
+
+ private:
+  uint64_t value_ = 0xCBF29CE484222325;
+};
+
+/// A training step moves all of a parameter, so the beginning of each is enough.
+std::string weights_fingerprint(const model::ConvLlavaImpl& model) {
+  constexpr int64_t kValues = 256;
+  Fingerprint fingerprint;
+  for (const auto& item : model.named_parameters()) {
+    const auto values = item.value().detach().reshape(-1).slice(0, 0, kValues).to(torch::kCPU, torch::kFloat);
+    fingerprint.add(item.key());
+    fingerprint.add({static_cast<const char*>(values.contiguous().data_ptr()), values.nbytes()});
+  }
+  return fingerprint.text();
+}
+
+PredictionIdentity identity_of(const checkpoint::Pretrained& pretrained, const Benchmark& benchmark,
+                               const std::vector<Question>& questions, int64_t max_new_tokens) {
+  Fingerprint texts;
+  for (const auto& question : questions) {
+    for (const auto& part : {question.id, question.text, question.image.filename().string()}) texts.add(part + '\n');
+  }
+  const auto& record = pretrained.record;
+  constexpr const char* kAspects[] = {"pad", "native", "crop"};
+  return {
+      {"benchmark", benchmark.name()},
+      {"questions", fmt::format("{} ({})", questions.size(), texts.text())},
+      {"model", fmt::format("{} step {}", record.config.output_dir, record.step)},
+      {"weights", weights_fingerprint(*pretrained.model)},
+      {"template", std::string(text::template_name(record.prompt_template))},
+      {"pictures", fmt::format("{} {}", record.image.size, kAspects[static_cast<int>(record.image.aspect)])},
+      {"max_new_tokens", fmt::to_string(max_new_tokens)},
+  };
+}
+
+/// A question with its picture at its final size, or the reason why there is none.
+struct Prepared {
+  const Question* question = nullptr;
+  std::optional<image::Image> picture;
+  std::string error;
+
+  int64_t height() const { return picture ? picture->height : 0; }
+  int64_t width() const { return picture ? picture->width : 0; }
+};
+
+Prepared prepare(const Question& question, const image::PreprocessOptions& options) {
+  try {
+    // Preprocessing what is preprocessed changes nothing, so `model::answer` gets it in its final size already.
+    return {&question, image::preprocess(image::load_image(question.image), options), ""};
+  } catch (const DataError& error) {
+    return {&question, std::nullopt, error.what()};
+  }
+}
+
+class Predictor {
+ public:
+  Predictor(checkpoint::Pretrained& pretrained, model::AnswerOptions options, PredictionStore& store)
+      : pretrained_(pretrained),
+        options_(std::move(options)),
+        store_(store),
+        pool_(std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 4)) {}
+
+  void run(const std::vector<Question>& questions, int64_t batch_size, core::Progress& progress, int64_t done) {
+    const size_t window = static_cast<size_t>(kWindowBatches * batch_size);
+    auto pending = submit(questions, 0, window);
+    for (size_t begin = 0; begin < questions.size(); begin += window) {
+      auto ahead = submit(questions, begin + window, window);
+      const auto prepared = grouped(pending);
+      for (size_t first = 0; first < prepared.size(); first += static_cast<size_t>(batch_size)) {
+        const size_t count = std::min(prepared.size() - first, static_cast<size_t>(batch_size));
+        store_.append(answer(std::span(prepared).subspan(first, count)));
+        progress.update(done + static_cast<int64_t>(begin + first + count));
+      }
+      pending = std::move(ahead);
+    }
+  }
+
+  int64_t unreadable() const { return unreadable_; }
+
+ private:
+  using Pending = std::vector<std::future<Prepared>>;
+
+  Pending submit(const std::vector<Question>& questions, size_t begin, size_t count) {
+    Pending pending;
+    for (size_t i = begin; i < std::min(begin + count, questions.size()); ++i) {
+      pending.push_back(pool_.submit([&question = questions[i], this] { return prepare(question, options_.image); }));
+    }
+    return pending;
+  }
+
+  /// Pictures of one shape go through the tower together.
+  static std::vector<Prepared> grouped(Pending& pending) {
+    std::vector<Prepared> prepared;
+    for (auto& future : pending) prepared.push_back(future.get());
+    std::stable_sort(prepared.begin(), prepared.end(), [](const Prepared& a, const Prepared& b) {
+      return std::tuple(a.height(), a.width(), a.question->text.size()) <
+             std::tuple(b.height(), b.width(), b.question->text.size());
+    });
+    return prepared;
+  }
+
+  std::vector<Prediction> answer(std::span<const Prepared> batch) {
+    std::vector<Prediction> predictions;
+    std::vector<const Prepared*> askable;
+    for (const auto& prepared : batch) {
+      if (prepared.picture) {
+        askable.push_back(&prepared);
+      } else {
+        ++unreadable_;
+        predictions.push_back(without_answer(*prepared.question, prepared.error));
+      }
+    }
+    for (auto& prediction : ask(askable)) predictions.push_back(std::move(prediction));
+    return predictions;
+  }
+
+  std::vector<Prediction> ask(const std::vector<const Prepared*>& batch) {
+    std::vector<model::Question> questions;
+    for (const auto* prepared : batch) {
+      questions.push_back({{{text::Speaker::kHuman, "<image>\n" + prepared->question->text}}, prepared->picture});
+    }
+    std::vector<Prediction> predictions;
+    if (batch.empty()) return predictions;
+    try {
+      const auto answers = model::answer(*pretrained_.model, pretrained_.tokenizer, questions, options_);
+      for (size_t i = 0; i < batch.size(); ++i) {
+        predictions.push_back({batch[i]->question->id, to_utf8(strip(code_points(answers[i]))), ""});
+      }
+    } catch (const DataError& error) {  // of one question; the others must not suffer from it
+      if (batch.size() == 1) return {without_answer(*batch[0]->question, error.what())};
+      for (const auto* one : batch) predictions.push_back(ask({one}).front());
+    }
+    return predictions;
+  }
+
+  Prediction without_answer(const Question& question, const std::string& error) {
+    constexpr int64_t kShown = 5;
+    if (++failed_ <= kShown) core::log_warning(fmt::format("question {} gets an empty answer: {}", question.id, error));
+    if (failed_ == kShown + 1)
+      core::log_warning("further questions without an answer: see \"error\" in predictions.jsonl");
+    return {question.id, "", error};
+  }
+
+  checkpoint::Pretrained& pretrained_;
+  model::AnswerOptions options_;
+  PredictionStore& store_;
+  int64_t failed_ = 0;
+  int64_t unreadable_ = 0;
+  core::ThreadPool pool_;  // last: its threads end before what they use
+};
+
+void check(const checkpoint::Pretrained& pretrained, const PredictOptions& options) {
+  if (pretrained.model->vision_tower.is_empty()) {
+    throw ConfigError(error_message("model", "has no vision tower to see pictures with", "a language model",
+                                    "a checkpoint of this project"));
+  }
+  if (options.batch_size < 1) {
+    throw ConfigError(error_message("batch size", "out of range", fmt::to_string(options.batch_size), "at least 1"));
+  }
+}
+
+}  // namespace
+
+std::vector<Prediction> predict(checkpoint::Pretrained& pretrained, const Benchmark& benchmark,
+                                const std::filesystem::path& data, const PredictOptions& options,
+                                distributed::ProcessGroup group) {
+  check(pretrained, options);
+  auto answer_options = checkpoint::answer_options(pretrained.record);
+  answer_options.generate.max_new_tokens =
+      options.max_new_tokens > 0 ? options.max_new_tokens : benchmark.max_new_tokens();
+  const auto questions = benchmark.questions(data);
+  PredictionStore store(options.output,
+                        identity_of(pretrained, benchmark, questions, answer_options.generate.max_new_tokens),
+                        group.rank());
+  std::vector<Question> mine;
+  for (size_t i = static_cast<size_t>(group.rank()); i < questions.size(); i += group.world_size()) {
+    if (!store.has(questions[i].id)) mine.push_back(questions[i]);
+  }
+  const auto share = static_cast<int64_t>((questions.size() + group.world_size() - 1) / group.world_size());
+  const int64_t done = std::max<int64_t>(0, share - static_cast<int64_t>(mine.size()));
+  group.barrier();  // nobody writes before everybody has read
+  store.start();
+
+  Predictor predictor(pretrained, answer_options, store);
+  core::Progress progress(benchmark.name(), share, done, group.rank() == 0);
+  predictor.run(mine, options.batch_size, progress, done);
+  progress.finish();
+
+  const auto unreadable = group.all_reduce(std::vector<double>{static_cast<double>(predictor.unreadable())})[0];
+  if (unreadable == static_cast<double>(questions.size())) {
+    throw DataError(error_message(data.string(), "none of the pictures can be read", questions.front().image.string(),
+                                  "the benchmark's pictures beside its file"));
+  }
+  std::vector<Prediction> joined;
+  if (group.rank() == 0) joined = store.join(questions);
+  group.barrier();
+  return joined;
+}
+
+}  // namespace convllava::eval

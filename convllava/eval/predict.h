@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "convllava/checkpoint/pretrained.h"
+#include "convllava/distributed/process_group.h"
+#include "convllava/eval/benchmark.h"
+
+// Answers to a benchmark's questions: greedy, batched, shared out over ranks, resumable.
+
+namespace convllava::eval {
+
+struct PredictOptions {
+  std::filesystem::path output;  ///< folder for predictions.jsonl
+  int64_t batch_size = 16;
+  int64_t max_new_tokens = 0;  ///< 0: the benchmark's
+};
+
+/// Rank r answers questions r, r + world, ... and appends to predictions.rank<r>.jsonl batch by batch; what is there
+/// already, from however many ranks, is not asked again. Rank 0 joins the parts into `output`/predictions.jsonl in the
+/// order of the questions. Returns them on rank 0, nothing elsewhere.
+///
+/// A picture that cannot be read, or a question that does not fit into the model, gives an empty answer with its
+/// `error` and a warning; the next run tries it again. DataError when no picture at all can be read. ConfigError when
+/// the folder holds answers of another model or benchmark, or the model has no vision tower.
+std::vector<Prediction> predict(checkpoint::Pretrained& pretrained, const Benchmark& benchmark,
+                                const std::filesystem::path& data, const PredictOptions& options,
+                                distributed::ProcessGroup group);
+
+}  // namespace convllava::eval

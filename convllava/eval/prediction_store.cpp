@@ -1,0 +1,125 @@
+#include "convllava/eval/prediction_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "convllava/core/error.h"
+
+namespace convllava::eval {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+constexpr const char* kIdentityFile = "predictions.json";
+constexpr const char* kJoinedFile = "predictions.jsonl";
+
+fs::path part_path(const fs::path& folder, int rank) { return folder / fmt::format("predictions.rank{}.jsonl", rank); }
+
+std::vector<fs::path> part_paths(const fs::path& folder) {
+  std::vector<fs::path> parts;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("predictions.rank") && name.ends_with(".jsonl")) parts.push_back(entry.path());
+  }
+  std::sort(parts.begin(), parts.end());
+  return parts;
+}
+
+/// What of a file ends in a line break: its last line may be half written.
+std::string finished_lines(const fs::path& path) {
+  std::string bytes = core::read_file(path);
+  bytes.resize(bytes.rfind('\n') + 1);  // npos + 1 is 0
+  return bytes;
+}
+
+void check_identity(const fs::path& folder, const PredictionIdentity& identity) {
+  const fs::path path = folder / kIdentityFile;
+  if (!fs::exists(path)) return;
+  const auto found = ordered_json::parse(core::read_file(path), nullptr, false);
+  for (const auto& [name, value] : identity) {
+    const std::string other = found.is_object() && found.contains(name) && found[name].is_string()
+                                  ? found[name].get<std::string>()
+                                  : "nothing";
+    if (other == value) continue;
+    throw ConfigError(error_message(path.string(), "the folder holds answers of something else",
+                                    fmt::format("{} {}", name, other),
+                                    fmt::format("{} {}; choose another --output", name, value)));
+  }
+}
+
+}  // namespace
+
+PredictionStore::PredictionStore(fs::path folder, PredictionIdentity identity, int rank)
+    : folder_(std::move(folder)), identity_(std::move(identity)), rank_(rank) {
+  std::error_code error;
+  fs::create_directories(folder_, error);
+  if (error) throw ConfigError(error_message(folder_.string(), "cannot create the folder", error.message()));
+  if (rank_ == 0) lock_ = std::make_unique<core::FolderLock>(folder_);
+  check_identity(folder_, identity_);
+  read_answers();
+}
+
+void PredictionStore::read_answers() {
+  std::vector<fs::path> files = part_paths(folder_);
+  if (fs::exists(folder_ / kJoinedFile)) files.insert(files.begin(), folder_ / kJoinedFile);
+  for (const auto& file : files) {
+    const std::string bytes = finished_lines(file);
+    int64_t line = 0;
+    for (size_t begin = 0; begin < bytes.size();) {
+      const size_t end = bytes.find('\n', begin);
+      const auto text = std::string_view(bytes).substr(begin, end - begin);
+      auto prediction = parse_prediction(text, fmt::format("{}:{}", file.string(), ++line));
+      begin = end + 1;
+      const bool answered = has(prediction.id);  // an answer outweighs an error, whichever file comes first
+      if (!answered || prediction.error.empty()) known_.insert_or_assign(prediction.id, prediction);
+    }
+  }
+}
+
+void PredictionStore::start() {
+  if (rank_ == 0) {
+    ordered_json value = ordered_json::object();
+    for (const auto& [name, text] : identity_) value[name] = text;
+    core::write_file_atomic(folder_ / kIdentityFile, value.dump(2) + "\n");
+  }
+  const fs::path path = part_path(folder_, rank_);
+  if (fs::exists(path)) fs::resize_file(path, finished_lines(path).size());
+  part_.open(path, std::ios::binary | std::ios::app);
+  if (!part_) {
+    throw DataError(error_message(path.string(), "cannot be opened for writing", std::strerror(errno)));
+  }
+}
+
+void PredictionStore::append(const std::vector<Prediction>& predictions) {
+  for (const auto& prediction : predictions) part_ << prediction_line(prediction) << '\n';
+  part_.flush();
+  if (!part_) {
+    throw DataError(error_message(part_path(folder_, rank_).string(), "cannot write", std::strerror(errno)));
+  }
+}
+
+std::vector<Prediction> PredictionStore::join(const std::vector<Question>& questions) {
+  part_.close();
+  read_answers();
+  std::vector<Prediction> predictions;
+  std::string lines;
+  for (const auto& question : questions) {
+    const auto found = known_.find(question.id);
+    if (found == known_.end()) {
+      throw DataError(error_message(folder_.string(), "an answer of another rank is not there", question.id,
+                                    "a folder that all ranks see"));
+    }
+    predictions.push_back(found->second);
+    lines += prediction_line(found->second) + "\n";
+  }
+  core::write_file_atomic(folder_ / kJoinedFile, lines);
+  for (const auto& part : part_paths(folder_)) fs::remove(part);
+  return predictions;
+}
+
+}  // namespace convllava::eval

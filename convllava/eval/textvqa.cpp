@@ -1,0 +1,80 @@
+#include <map>
+
+#include "convllava/core/error.h"
+#include "convllava/eval/benchmark.h"
+#include "convllava/eval/unicode.h"
+#include "convllava/eval/vqa_accuracy.h"
+#include "convllava/eval/vqa_file.h"
+
+// TextVQA (Singh et al., arXiv 1904.08920) from its official files: TextVQA_0.5.1_val.json beside train_images/.
+//
+// The prompt is LLaVA-1.5's and lmms-eval's without OCR tokens: the question with its first letter in upper and the
+// others in lower case, and "Answer the question using a single word or phrase." on a line of its own. The paper's
+// figures were measured with VLMEvalKit, whose prompt ends differently.
+
+namespace convllava::eval {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFile = "TextVQA_0.5.1_val.json";
+constexpr size_t kReferences = 10;
+
+class TextVqa final : public Benchmark {
+ public:
+  std::string name() const override { return "textvqa"; }
+  int64_t max_new_tokens() const override { return 128; }
+
+  std::vector<Question> questions(const fs::path& data) const override {
+    const fs::path file = find_vqa_file(data, kFile);
+    std::vector<Question> questions;
+    for (const auto& entry : read_vqa_file(file, "question_id")) {
+      const std::string text = to_utf8(capitalize(code_points(entry.question)));
+      questions.push_back({entry.id, file.parent_path() / image_path(entry),
+                           text + "\nAnswer the question using a single word or phrase."});
+    }
+    return questions;
+  }
+
+  std::vector<Score> score(const fs::path& data, const std::vector<Prediction>& predictions) const override {
+    const auto entries = read_vqa_file(find_vqa_file(data, kFile), "question_id");
+    const auto texts = predictions_in_order(entries, predictions);
+    struct Mean {
+      double sum = 0;
+      double count = 0;
+    };
+    Mean all;
+    std::map<std::string, Mean> by_kind;
+    for (size_t i = 0; i < entries.size(); ++i) {
+      if (entries[i].answers.size() != kReferences) {
+        throw DataError(error_message(entries[i].where, "not the ten answers that soft accuracy is defined for",
+                                      std::to_string(entries[i].answers.size()), std::to_string(kReferences)));
+      }
+      const double accuracy = 100 * soft_accuracy(texts[i], entries[i].answers);
+      for (Mean* mean : {&all, &by_kind[entries[i].kind]}) {
+        mean->sum += accuracy;
+        mean->count += 1;
+      }
+    }
+    std::vector<Score> scores = {{"accuracy", all.sum / all.count}};
+    for (const auto& [kind, mean] : by_kind) {
+      if (!kind.empty()) scores.push_back({"accuracy/" + kind, mean.sum / mean.count});
+    }
+    return scores;
+  }
+
+ private:
+  static fs::path image_path(const VqaEntry& entry) {
+    if (!entry.image.empty()) return entry.image;
+    if (entry.image_id.empty()) {
+      throw DataError(error_message(entry.where, "names no picture", "", "an \"image_id\", or an \"image\" path"));
+    }
+    return fs::path(entry.set_name == "test" ? "test_images" : "train_images") / (entry.image_id + ".jpg");
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Benchmark> make_textvqa() { return std::make_unique<TextVqa>(); }
+
+}  // namespace convllava::eval

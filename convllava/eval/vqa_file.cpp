@@ -1,0 +1,145 @@
+#include "convllava/eval/vqa_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "convllava/core/error.h"
+#include "convllava/core/files.h"
+#include "convllava/core/suggest.h"
+
+namespace convllava::eval {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+json parse_file(const fs::path& file) {
+  const std::string bytes = core::read_file(file);
+  try {
+    return json::parse(bytes);
+  } catch (const json::parse_error& error) {
+    const size_t end = std::min(error.byte, bytes.size());
+    const auto line = 1 + std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(end), '\n');
+    throw DataError(error_message(fmt::format("{}:{}", file.string(), line),
+                                  error.byte > bytes.size() ? "the file ends in the middle" : "not JSON", error.what(),
+                                  "JSON in the benchmark's official layout"));
+  }
+}
+
+[[noreturn]] void fail(const std::string& where, const std::string& field, const json& entry,
+                       const std::string& expected) {
+  const auto found = entry.find(field);
+  const bool absent = found == entry.end();
+  throw DataError(error_message(where, fmt::format("\"{}\" {}", field, absent ? "is absent" : "has the wrong type"),
+                                absent ? "" : found->dump(-1, ' ', false, json::error_handler_t::replace), expected));
+}
+
+/// Text, or a whole number as text; "" when the field is absent.
+std::string optional_text(const json& entry, const std::string& field, const std::string& where) {
+  const auto found = entry.find(field);
+  if (found == entry.end() || found->is_null()) return "";
+  if (found->is_number_integer()) return found->dump();
+  if (!found->is_string()) fail(where, field, entry, "text");
+  return found->get<std::string>();
+}
+
+std::string required_text(const json& entry, const std::string& field, const std::string& where) {
+  const std::string value = optional_text(entry, field, where);
+  if (value.empty()) fail(where, field, entry, "text");
+  return value;
+}
+
+std::vector<std::string> answers(const json& entry, const std::string& where) {
+  const auto found = entry.find("answers");
+  if (found == entry.end() || found->is_null()) return {};
+  const bool texts = found->is_array() &&
+                     std::all_of(found->begin(), found->end(), [](const json& answer) { return answer.is_string(); });
+  if (!texts) fail(where, "answers", entry, "a list of texts");
+  return found->get<std::vector<std::string>>();
+}
+
+VqaEntry read_entry(const json& entry, const std::string& id_field, std::string where) {
+  if (!entry.is_object()) throw DataError(error_message(where, "not an object", entry.type_name()));
+  VqaEntry read;
+  read.id = required_text(entry, id_field, where);
+  read.question = required_text(entry, "question", where);
+  read.image = optional_text(entry, "image", where);
+  read.image_id = optional_text(entry, "image_id", where);
+  read.set_name = optional_text(entry, "set_name", where);
+  read.kind = optional_text(entry, "question_kind", where);
+  read.answers = answers(entry, where);
+  read.where = std::move(where);
+  return read;
+}
+
+}  // namespace
+
+fs::path find_vqa_file(const fs::path& data, const std::string& name) {
+  if (fs::is_regular_file(data)) return data;
+  if (fs::is_regular_file(data / name)) return data / name;
+  throw DataError(error_message(data.string(), "the benchmark's file is not there",
+                                fs::is_directory(data) ? "a folder without it" : "no such file or folder",
+                                fmt::format("a folder with {}, or the path of a file in that format", name)));
+}
+
+std::vector<VqaEntry> read_vqa_file(const fs::path& file, const std::string& id_field) {
+  const json root = parse_file(file);
+  const auto data = root.is_object() ? root.find("data") : root.end();
+  if (!root.is_object() || data == root.end() || !data->is_array() || data->empty()) {
+    throw DataError(error_message(file.string(), "not in the benchmark's layout", root.type_name(),
+                                  "an object whose \"data\" is a list of questions"));
+  }
+  std::vector<VqaEntry> entries;
+  std::unordered_set<std::string> ids;
+  for (const auto& entry : *data) {
+    entries.push_back(read_entry(entry, id_field, fmt::format("{}: data[{}]", file.string(), entries.size())));
+    if (!ids.insert(entries.back().id).second) {
+      throw DataError(error_message(entries.back().where, fmt::format("\"{}\" was used before", id_field),
+                                    entries.back().id, "an id of its own for each question"));
+    }
+  }
+  return entries;
+}
+
+std::vector<std::string> predictions_in_order(const std::vector<VqaEntry>& entries,
+                                              const std::vector<Prediction>& predictions) {
+  std::unordered_map<std::string, const Prediction*> by_id;
+  for (const auto& prediction : predictions) {
+    if (!by_id.emplace(prediction.id, &prediction).second) {
+      throw DataError(error_message("predictions", "a question is answered twice", prediction.id));
+    }
+  }
+  std::vector<std::string> texts;
+  std::vector<std::string> missing;
+  for (const auto& entry : entries) {
+    if (entry.answers.empty()) {
+      throw DataError(error_message(entry.where, "has no reference answers, so these predictions cannot be scored", "",
+                                    "a split with answers (val)"));
+    }
+    const auto found = by_id.find(entry.id);
+    if (found == by_id.end()) {
+      missing.push_back(entry.id);
+    } else {
+      texts.push_back(found->second->text);
+      by_id.erase(found);
+    }
+  }
+  if (!missing.empty()) {
+    const size_t count = missing.size();
+    missing.resize(std::min<size_t>(count, 5));
+    throw DataError(error_message("predictions", "questions without an answer",
+                                  fmt::format("{} of {}, for example {}", count, entries.size(), core::join(missing)),
+                                  "one answer for each question"));
+  }
+  if (!by_id.empty()) {
+    throw DataError(error_message("predictions", "an answer to a question that the benchmark does not have",
+                                  by_id.begin()->first, fmt::format("the ids of its {} questions", entries.size())));
+  }
+  return texts;
+}
+
+}  // namespace convllava::eval

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "convllava/eval/benchmark.h"
+
+// What the benchmarks that ask a question about a picture share: the file {"data": [{question, answers, ...}, ...]},
+// and the way from predictions to the questions they answer.
+
+namespace convllava::eval {
+
+/// An entry of such a file. Fields that an entry lacks are empty.
+struct VqaEntry {
+  std::string where;  ///< "file: data[12]"
+  std::string id;
+  std::string question;
+  std::string image;                 ///< path relative to the file's folder
+  std::string image_id;              ///< TextVQA
+  std::string set_name;              ///< TextVQA: "train", "val" or "test"
+  std::string kind;                  ///< "question_kind": groups of questions with a score of their own
+  std::vector<std::string> answers;  ///< none in a split whose answers are kept back
+};
+
+/// `data` itself when it is a file, else `name` in that folder. Throws DataError when there is neither.
+std::filesystem::path find_vqa_file(const std::filesystem::path& data, const std::string& name);
+
+/// The entries in the order of the file; `id_field` names the field with the unique id, a number or text. Throws
+/// DataError naming file and line or entry: broken JSON, a field that is absent or of the wrong type, an id seen twice.
+std::vector<VqaEntry> read_vqa_file(const std::filesystem::path& file, const std::string& id_field);
+
+/// The predicted text of each entry. Throws DataError when one is missing, double or for none of the entries, and
+/// when the entries have no answers to compare with.
+std::vector<std::string> predictions_in_order(const std::vector<VqaEntry>& entries,
+                                              const std::vector<Prediction>& predictions);
+
+}  // namespace convllava::eval

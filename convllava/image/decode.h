@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string_view>
+
+#include "convllava/image/file_format.h"
+#include "convllava/image/image.h"
+
+namespace convllava::image {
+
+/// Pixels of a complete JPEG, PNG, WebP or BMP file. opencv_decode.cpp does it; no_opencv_decode.cpp throws DataError.
+Image decode_compressed(FileFormat format, std::string_view bytes, std::string_view where);
+
+}  // namespace convllava::image

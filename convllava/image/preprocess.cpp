@@ -1,0 +1,73 @@
+#include "convllava/image/preprocess.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "convllava/core/error.h"
+#include "convllava/image/resample.h"
+
+namespace convllava::image {
+namespace {
+
+/// At size 1536 such a picture takes 2 GB as floats.
+constexpr int64_t kMostElongated = 64;
+
+/// Short side to `size`, (height, width). The integer quotient equals int(size * long / short) in floating point.
+std::pair<int64_t, int64_t> scaled_size(int64_t size, int64_t height, int64_t width) {
+  const int64_t long_side = size * std::max(height, width) / std::min(height, width);
+  return height < width ? std::pair{size, long_side} : std::pair{long_side, size};
+}
+
+/// The middle of the resized picture, without making the rest.
+Image resize_and_center_crop(const Image& source, int64_t size) {
+  check_picture(source, "preprocess");
+  const auto [height, width] = scaled_size(size, source.height, source.width);
+  const auto span = [&](int64_t input, int64_t output) {
+    return Span{.input = input, .output = output, .first = (output - size) / 2, .count = size};
+  };
+  return resample(source, span(source.width, width), span(source.height, height), {});
+}
+
+}  // namespace
+
+std::pair<int64_t, int64_t> output_size(const PreprocessOptions& options, int64_t height, int64_t width) {
+  if (options.size < 1) {
+    throw ConfigError(error_message("image size", "no pixels asked for", fmt::to_string(options.size), "at least 64"));
+  }
+  if (height < 1 || width < 1) {
+    throw DataError(error_message("", "not a picture", fmt::format("{}x{}", width, height), "at least 1x1 pixels"));
+  }
+  if (options.aspect != Aspect::kNative) return {options.size, options.size};
+  if (std::max(height, width) > kMostElongated * std::min(height, width)) {
+    throw DataError(error_message("", "the picture is too elongated for its native aspect ratio",
+                                  fmt::format("{}x{} pixels", width, height),
+                                  fmt::format("at most {}:1, or another aspect option", kMostElongated)));
+  }
+  return scaled_size(options.size, height, width);
+}
+
+Image preprocess(const Image& source, const PreprocessOptions& options) {
+  const auto [height, width] = output_size(options, source.height, source.width);
+  if (options.aspect == Aspect::kPad) return pad_to_square_and_resize(source, kClipPadColor, options.size);
+  if (options.aspect == Aspect::kNative) return resize_bicubic(source, width, height);
+  return resize_and_center_crop(source, options.size);
+}
+
+void normalize(const Image& source, float* output) {
+  static const auto tables = [] {
+    std::array<std::array<float, 256>, 3> made;
+    for (size_t channel = 0; channel < 3; ++channel) {
+      for (int value = 0; value < 256; ++value) {
+        const auto rescaled = static_cast<float>(value * 0.00392156862745098);
+        made[channel][value] = (rescaled - kClipMean[channel]) / kClipStd[channel];
+      }
+    }
+    return made;
+  }();
+  for (size_t i = 0; i < source.pixels.size(); i += 3) {
+    for (size_t channel = 0; channel < 3; ++channel) output[i + channel] = tables[channel][source.pixels[i + channel]];
+  }
+}
+
+}  // namespace convllava::image

@@ -1,0 +1,64 @@
+#include "convllava/model/convllava.h"
+
+#include "convllava/core/error.h"
+#include "convllava/image/image.h"
+#include "convllava/nn/head_loss.h"
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::model {
+
+ProjectorImpl::ProjectorImpl(int64_t in_features, int64_t out_features, const torch::TensorOptions& options) {
+  first = register_module("0", nn::Linear(in_features, out_features, /*with_bias=*/true, options));
+  second = register_module("2", nn::Linear(out_features, out_features, /*with_bias=*/true, options));
+}
+
+torch::Tensor ProjectorImpl::forward(const torch::Tensor& x) { return second(at::gelu(first(x))); }
+
+ConvLlavaImpl::ConvLlavaImpl(config::ModelConfig config, const torch::TensorOptions& options)
+    : config_(std::move(config)) {
+  if (config_.vision.num_stages() > 0) {
+    vision_tower = register_module("vision_tower", ConvNext(config_.vision, options));
+    mm_projector = register_module("mm_projector",
+                                   Projector(config_.vision.hidden_sizes.back(), config_.llm.hidden_size, options));
+  }
+  llm = register_module("llm", Llama(config_.llm, options));
+}
+
+torch::Tensor ConvLlavaImpl::encode_images(const torch::Tensor& pixels) {
+  if (!vision_tower) throw DataError(error_message("model", "a language model alone cannot see", "a picture", "text"));
+  const auto normalized = normalize_pixels(pixels, mm_projector->first->weight.scalar_type());
+  return mm_projector(vision_tower(normalized)).flatten(0, 1);
+}
+
+torch::Tensor ConvLlavaImpl::embed(const Batch& batch) {
+  auto embeddings = llm->embed(batch.input_ids.clamp_min(0));
+  if (batch.pixels.empty()) return embeddings;
+  std::vector<torch::Tensor> features;
+  for (const auto& pixels : batch.pixels) features.push_back(encode_images(pixels));
+  return embeddings.index_copy(0, batch.visual_rows, features.size() == 1 ? features[0] : torch::cat(features));
+}
+
+torch::Tensor ConvLlavaImpl::hidden_states(const Batch& batch, KvCache* cache) {
+  const auto embeddings = embed(batch);
+  return llm->hidden_states(embeddings, batch.position_ids,
+                            nn::SequenceLayout::make(batch.cu_seqlens, embeddings.device()), cache);
+}
+
+torch::Tensor ConvLlavaImpl::loss(const Batch& batch, double scale) {
+  const auto states = hidden_states(batch).index_select(0, batch.target_rows);
+  return nn::head_cross_entropy(states, llm->head_weight(), batch.targets, scale);
+}
+
+torch::Tensor normalize_pixels(const torch::Tensor& pixels, torch::ScalarType dtype) {
+  TORCH_CHECK(pixels.dim() == 4 && pixels.size(3) == 3 && pixels.scalar_type() == torch::kByte,
+              "expected pixels [n, H, W, 3] of uint8, got ", pixels.sizes(), " of ", pixels.dtype());
+  const auto constants = [&](const std::array<float, 3>& values) {
+    return torch::tensor(c10::ArrayRef<float>(values.data(), values.size())).to(pixels.device());
+  };
+  // fp64 for the factor, fp32 for the rest: the reference's rounding.
+  const auto unit = (pixels.to(torch::kDouble) * 0.00392156862745098).to(torch::kFloat);
+  const auto normalized = (unit - constants(image::kClipMean)).div_(constants(image::kClipStd));
+  return normalized.to(dtype).permute({0, 3, 1, 2});
+}
+
+}  // namespace convllava::model

@@ -1,0 +1,150 @@
+#include "convllava/model/generate.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::model {
+namespace {
+
+using Sequences = std::vector<std::vector<int64_t>>;
+
+std::vector<int64_t> lengths_of(const std::vector<int64_t>& cu_seqlens) {
+  std::vector<int64_t> lengths(cu_seqlens.size() - 1);
+  for (size_t i = 0; i < lengths.size(); ++i) lengths[i] = cu_seqlens[i + 1] - cu_seqlens[i];
+  return lengths;
+}
+
+std::vector<int64_t> most_likely(LlamaImpl& llm, const torch::Tensor& states) {
+  const auto ids = llm.logits(states).to(torch::kFloat).argmax(-1).to(torch::kCPU);
+  return {ids.data_ptr<int64_t>(), ids.data_ptr<int64_t>() + ids.numel()};
+}
+
+/// Final states [S, hidden] of the last token of each sequence.
+torch::Tensor last_states(ConvLlavaImpl& model, const Batch& batch, KvCache* cache) {
+  const auto states = model.hidden_states(batch, cache);
+  std::vector<int64_t> last(batch.cu_seqlens.begin() + 1, batch.cu_seqlens.end());
+  for (auto& row : last) --row;
+  return states.index_select(0, torch::tensor(last, torch::kLong).to(states.device()));
+}
+
+/// Hands out the chosen tokens and keeps track of which sequences go on.
+class Progress {
+ public:
+  Progress(const config::LlamaConfig& config, std::vector<int64_t> prompt_lengths, const GenerateOptions& options,
+           const OnToken& on_token)
+      : config_(config),
+        lengths_(std::move(prompt_lengths)),
+        options_(options),
+        on_token_(on_token),
+        answers_(lengths_.size()),
+        active_(lengths_.size()) {
+    std::iota(active_.begin(), active_.end(), 0);
+  }
+
+  /// `tokens` belong to `active()`. Returns the places in it of the sequences that go on.
+  std::vector<int64_t> accept(const std::vector<int64_t>& tokens) {
+    std::vector<int64_t> places;
+    std::vector<int64_t> still_active;
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      const int64_t sequence = active_[i];
+      if (tokens[i] == config_.eos_token_id) continue;
+      auto& answer = answers_[sequence];
+      answer.push_back(tokens[i]);
+      if (on_token_) on_token_(sequence, tokens[i]);
+      const auto made = static_cast<int64_t>(answer.size());
+      if (made >= options_.max_new_tokens || lengths_[sequence] + made >= config_.max_position_embeddings) continue;
+      places.push_back(static_cast<int64_t>(i));
+      still_active.push_back(sequence);
+    }
+    active_ = std::move(still_active);
+    return places;
+  }
+
+  const std::vector<int64_t>& active() const { return active_; }
+  const Sequences& answers() const { return answers_; }
+
+ private:
+  const config::LlamaConfig& config_;
+  std::vector<int64_t> lengths_;
+  const GenerateOptions& options_;
+  const OnToken& on_token_;
+  Sequences answers_;
+  std::vector<int64_t> active_;
+};
+
+void decode_with_cache(ConvLlavaImpl& model, const Batch& prompts, const GenerateOptions& options, Progress& progress) {
+  const auto& config = model.config().llm;
+  const auto lengths = lengths_of(prompts.cu_seqlens);
+  const int64_t longest = *std::max_element(lengths.begin(), lengths.end());
+  const int64_t capacity =
+      std::min(longest + options.max_new_tokens, std::max(longest, config.max_position_embeddings));
+  KvCache cache(config, static_cast<int64_t>(lengths.size()), capacity, model.llm->head_weight().options());
+  cache.begin(lengths);
+  auto states = last_states(model, prompts, &cache);
+  cache.end();
+  for (;;) {
+    const auto tokens = most_likely(*model.llm, states);
+    const auto places = progress.accept(tokens);
+    if (places.empty()) return;
+    if (places.size() < tokens.size()) cache.select(places);
+    std::vector<int64_t> next;
+    for (const int64_t place : places) next.push_back(tokens[place]);
+    cache.begin(std::vector<int64_t>(next.size(), 1));
+    const auto embeddings = model.llm->embed(torch::tensor(next, torch::kLong).to(states.device()));
+    states = model.llm->hidden_states(embeddings, cache.positions(), nn::SequenceLayout{}, &cache);
+    cache.end();
+  }
+}
+
+/// The prompts with the tokens found so far behind them.
+Batch extend(const Batch& prompts, const Sequences& answers) {
+  Batch longer = prompts;
+  std::vector<torch::Tensor> ids;
+  std::vector<torch::Tensor> positions;
+  auto visual_rows = prompts.visual_rows.defined() ? prompts.visual_rows.clone() : torch::Tensor();
+  int64_t added = 0;
+  for (size_t s = 0; s < answers.size(); ++s) {
+    const int64_t begin = prompts.cu_seqlens[s];
+    const int64_t length = prompts.cu_seqlens[s + 1] - begin;
+    const auto more = torch::tensor(answers[s], torch::kLong).to(prompts.input_ids.device());
+    ids.insert(ids.end(), {prompts.input_ids.narrow(0, begin, length), more});
+    positions.push_back(torch::arange(length + more.numel(), prompts.position_ids.options()));
+    if (visual_rows.defined()) {
+      const auto inside = prompts.visual_rows.ge(begin).logical_and(prompts.visual_rows.lt(begin + length));
+      visual_rows.add_(inside, added);
+    }
+    added += more.numel();
+    longer.cu_seqlens[s + 1] = prompts.cu_seqlens[s + 1] + added;
+  }
+  longer.input_ids = torch::cat(ids);
+  longer.position_ids = torch::cat(positions);
+  longer.visual_rows = visual_rows;
+  return longer;
+}
+
+void decode_without_cache(ConvLlavaImpl& model, const Batch& prompts, Progress& progress) {
+  while (!progress.active().empty()) {
+    const auto tokens = most_likely(*model.llm, last_states(model, extend(prompts, progress.answers()), nullptr));
+    std::vector<int64_t> chosen;
+    for (const int64_t sequence : progress.active()) chosen.push_back(tokens[sequence]);
+    progress.accept(chosen);
+  }
+}
+
+}  // namespace
+
+std::vector<std::vector<int64_t>> generate(ConvLlavaImpl& model, const Batch& prompts, const GenerateOptions& options,
+                                           const OnToken& on_token) {
+  const torch::InferenceMode inference;
+  Progress progress(model.config().llm, lengths_of(prompts.cu_seqlens), options, on_token);
+  if (options.use_cache) {
+    decode_with_cache(model, prompts, options, progress);
+  } else {
+    decode_without_cache(model, prompts, progress);
+  }
+  return progress.answers();
+}
+
+}  // namespace convllava::model

@@ -1,0 +1,42 @@
+#include "convllava/model/convllava.h"
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::model {
+namespace {
+
+void append(std::vector<ParameterBlock>& blocks, const std::string& name, const torch::nn::Module& module) {
+  ParameterBlock block{name, {}};
+  for (const auto& item : module.named_parameters()) {
+    block.parameters.emplace_back(name + "." + item.key(), item.value());
+  }
+  blocks.push_back(std::move(block));
+}
+
+void append_vision(std::vector<ParameterBlock>& blocks, const ConvLlavaImpl& model) {
+  append(blocks, "vision_tower.embeddings", *model.vision_tower->named_children()["embeddings"]);
+  for (size_t s = 0; s < model.vision_tower->stages->size(); ++s) {
+    const auto& stage = model.vision_tower->stages->at<ConvNextStageImpl>(s);
+    const std::string prefix = "vision_tower.encoder.stages." + std::to_string(s);
+    if (stage.downsampling_layer) append(blocks, prefix + ".downsampling_layer", *stage.downsampling_layer);
+    for (size_t i = 0; i < stage.layers->size(); ++i) {
+      append(blocks, prefix + ".layers." + std::to_string(i), *stage.layers->ptr(i));
+    }
+  }
+  append(blocks, "mm_projector", *model.mm_projector);
+}
+
+}  // namespace
+
+std::vector<ParameterBlock> parameter_blocks(const ConvLlavaImpl& model) {
+  std::vector<ParameterBlock> blocks;
+  if (model.vision_tower) append_vision(blocks, model);
+  append(blocks, "llm.model.embed_tokens", *model.llm->embed_tokens);
+  for (size_t i = 0; i < model.llm->layers->size(); ++i) {
+    append(blocks, "llm.model.layers." + std::to_string(i), *model.llm->layers->ptr(i));
+  }
+  append(blocks, "llm.model.norm", *model.llm->norm);
+  if (model.llm->lm_head) append(blocks, "llm.lm_head", *model.llm->lm_head);
+  return blocks;
+}
+
+}  // namespace convllava::model

@@ -1,0 +1,77 @@
+#include <ATen/core/VariableHooksInterface.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "convllava/model/trainable.h"
+#include "convllava/nn/libtorch.h"
+#include "convllava/parallel/replicated_units.h"
+
+namespace convllava::parallel {
+namespace {
+
+/// Elements; 128 bytes of bfloat16. A matrix at an odd address loses cuBLAS's and oneDNN's fast kernels.
+constexpr int64_t kAlignment = 64;
+
+struct Entry {
+  std::string module;
+  bool decay;
+  std::string name;
+  torch::Tensor tensor;
+};
+
+void check(const Entry& entry, const torch::Tensor& first) {
+  const auto& tensor = entry.tensor;
+  const auto type = tensor.scalar_type();
+  TORCH_CHECK(tensor.is_leaf() && tensor.requires_grad(), "parameter ", entry.name, " is not trainable");
+  TORCH_CHECK(type == torch::kFloat || type == torch::kBFloat16, "parameter ", entry.name, " is ", type,
+              "; expected float32 or bfloat16");
+  TORCH_CHECK(type == first.scalar_type() && tensor.device() == first.device(), "parameter ", entry.name, " is ", type,
+              " on ", tensor.device(), "; expected ", first.scalar_type(), " on ", first.device(),
+              " like the rest of its block");
+  TORCH_CHECK(tensor.is_non_overlapping_and_dense(), "parameter ", entry.name, " is not dense");
+}
+
+std::vector<Entry> ordered_entries(const model::ParameterBlock& block) {
+  TORCH_CHECK(!block.parameters.empty(), "block ", block.name, " has no parameters");
+  std::vector<Entry> entries;
+  for (const auto& [name, tensor] : block.parameters) {
+    entries.push_back({model::module_of(name), model::decays(tensor.sizes().vec()), name, tensor});
+    check(entries.back(), entries.front().tensor);
+  }
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.module, a.decay, a.name) < std::tie(b.module, b.decay, b.name);
+  });
+  return entries;
+}
+
+/// Makes `tensor` and its gradient views of the flat tensors at `begin`, with the strides it has.
+void move_into(torch::Tensor tensor, const torch::Tensor& flat, const torch::Tensor& gradient, int64_t begin) {
+  const auto view = flat.as_strided(tensor.sizes(), tensor.strides(), begin);
+  view.copy_(tensor);
+  tensor.set_data(view);
+  // Without this autograd would refuse, or round, the fp32 gradient of a bfloat16 leaf.
+  if (tensor.scalar_type() != torch::kFloat) at::impl::GetVariableHooks()->set_grad_dtype(tensor, torch::kFloat);
+  tensor.mutable_grad() = gradient.as_strided(tensor.sizes(), tensor.strides(), begin);
+}
+
+}  // namespace
+
+FlatUnit::FlatUnit(const model::ParameterBlock& block) : name_(block.name) {
+  const torch::NoGradGuard no_grad;
+  const auto entries = ordered_entries(block);
+  int64_t end = 0;
+  for (const auto& entry : entries) {
+    if (ranges_.empty() || ranges_.back().module != entry.module || ranges_.back().decay != entry.decay) {
+      ranges_.push_back({entry.module, entry.decay, end, end});
+    }
+    parameters_.push_back({entry.name, entry.tensor, end});
+    end += (entry.tensor.numel() + kAlignment - 1) / kAlignment * kAlignment;
+    ranges_.back().end = end;
+  }
+  flat_ = torch::zeros({end}, entries.front().tensor.options().requires_grad(false));
+  gradient_ = torch::zeros({end}, flat_.options().dtype(torch::kFloat));
+  for (const auto& parameter : parameters_) move_into(parameter.tensor, flat_, gradient_, parameter.begin);
+}
+
+}  // namespace convllava::parallel

@@ -1,0 +1,184 @@
+#include "convllava/parallel/replicated_units.h"
+
+#include <torch/csrc/autograd/function_hook.h>
+
+#include <mutex>
+#include <sstream>
+#include <unordered_set>
+
+#include "convllava/core/error.h"
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::parallel {
+namespace {
+
+/// The trainable parameters of each block, without those that an earlier block has already (tied weights).
+std::vector<model::ParameterBlock> trainable_blocks(const std::vector<model::ParameterBlock>& blocks) {
+  std::vector<model::ParameterBlock> result;
+  std::unordered_set<const torch::TensorImpl*> seen;
+  for (const auto& block : blocks) {
+    model::ParameterBlock trainable{block.name, {}};
+    for (const auto& [name, tensor] : block.parameters) {
+      if (tensor.requires_grad() && seen.insert(tensor.unsafeGetTensorImpl()).second) {
+        trainable.parameters.emplace_back(name, tensor);
+      }
+    }
+    if (!trainable.parameters.empty()) result.push_back(std::move(trainable));
+  }
+  return result;
+}
+
+/// A number that differs, almost surely, between ranks that train different parameters, and that a double holds
+/// exactly.
+double fingerprint(const std::vector<FlatUnit>& units) {
+  std::ostringstream text;
+  for (const auto& unit : units) {
+    for (const auto& parameter : unit.parameters()) text << parameter.name << parameter.tensor.sizes() << ' ';
+  }
+  return static_cast<double>(std::hash<std::string>()(text.str()) & 0xFFFFFFFF);
+}
+
+void require_equal_units(const std::vector<FlatUnit>& units, distributed::ProcessGroup& group) {
+  double numel = 0;
+  for (const auto& unit : units) numel += static_cast<double>(unit.numel());
+  const std::vector<double> own = {static_cast<double>(units.size()), numel, fingerprint(units)};
+  const auto sums = group.all_reduce(own);
+  for (size_t i = 0; i < own.size(); ++i) {
+    if (sums[i] == own[i] * group.world_size()) continue;
+    std::ostringstream got;
+    got << units.size() << " blocks on rank " << group.rank();
+    throw DistributedError(error_message("data parallelism", "the ranks do not train the same parameters", got.str(),
+                                         "the same configuration on every rank"));
+  }
+}
+
+/// An optimizer step on gradients that went elsewhere would silently do nothing.
+void require_own_gradients(const FlatUnit& unit) {
+  for (const auto& parameter : unit.parameters()) {
+    const auto& gradient = parameter.tensor.grad();
+    TORCH_CHECK(gradient.defined() && gradient.is_alias_of(unit.gradient()), "the gradient of ", parameter.name,
+                " was replaced; clear gradients with ReplicatedUnits::zero_gradients");
+  }
+}
+
+}  // namespace
+
+struct ReplicatedUnits::Impl {
+  explicit Impl(distributed::ProcessGroup process_group) : group(std::move(process_group)) {}
+
+  void begin();
+  void gradient_ready(size_t unit);
+  void launch_next();
+  void finish();
+
+  distributed::ProcessGroup group;
+  std::vector<FlatUnit> units;
+
+  // Hooks run on autograd's threads.
+  mutable std::mutex mutex;
+  bool reducing = false;
+  std::vector<size_t> missing;  ///< per unit, parameters whose gradient backward has not delivered
+  size_t launched = 0;          ///< units are launched from the last to the first, the order of backward
+  std::vector<distributed::PendingCollective> pending;
+};
+
+namespace {
+
+/// Runs after autograd has added to a parameter's gradient: once in a backward, however often forward used the
+/// parameter.
+class GradientHook : public torch::autograd::PostAccumulateGradHook {
+ public:
+  explicit GradientHook(std::function<void()> ready) : ready_(std::move(ready)) {}
+  void operator()(const torch::autograd::Variable&) override { ready_(); }
+
+ private:
+  std::function<void()> ready_;
+};
+
+}  // namespace
+
+void ReplicatedUnits::Impl::begin() {
+  missing.clear();
+  for (const auto& unit : units) missing.push_back(unit.parameters().size());
+  launched = 0;
+  pending.clear();
+  reducing = true;
+}
+
+void ReplicatedUnits::Impl::gradient_ready(size_t unit) {
+  const std::lock_guard lock(mutex);
+  if (!reducing) return;
+  TORCH_CHECK(missing[unit] > 0, "block ", units[unit].name(),
+              " got a second gradient after begin_reduction; only the last backward may follow it");
+  --missing[unit];
+  while (launched < units.size() && missing[units.size() - 1 - launched] == 0) launch_next();
+}
+
+void ReplicatedUnits::Impl::launch_next() {
+  const auto& unit = units[units.size() - 1 - launched];
+  pending.push_back(group.all_reduce_async(unit.gradient()));
+  ++launched;
+}
+
+void ReplicatedUnits::Impl::finish() {
+  std::vector<distributed::PendingCollective> waiting;
+  {
+    const std::lock_guard lock(mutex);
+    if (!reducing) begin();
+    for (const auto& unit : units) require_own_gradients(unit);
+    while (launched < units.size()) launch_next();
+    waiting.swap(pending);
+    reducing = false;
+  }
+  for (auto& collective : waiting) collective.wait();
+}
+
+ReplicatedUnits::ReplicatedUnits(const model::ConvLlavaImpl& model, distributed::ProcessGroup group)
+    : ReplicatedUnits(model::parameter_blocks(model), std::move(group)) {}
+
+ReplicatedUnits::ReplicatedUnits(const std::vector<model::ParameterBlock>& blocks, distributed::ProcessGroup group)
+    : impl_(std::make_unique<Impl>(std::move(group))) {
+  auto& units = impl_->units;
+  for (const auto& block : trainable_blocks(blocks)) units.emplace_back(block);
+  require_equal_units(units, impl_->group);
+  for (const auto& block : blocks) {
+    for (const auto& [name, tensor] : block.parameters) {
+      if (!tensor.requires_grad()) impl_->group.broadcast(tensor);
+    }
+  }
+  for (size_t i = 0; i < units.size(); ++i) {
+    impl_->group.broadcast(units[i].flat());
+    for (const auto& parameter : units[i].parameters()) {
+      torch::autograd::impl::set_post_acc_grad_hooks(
+          parameter.tensor, std::make_unique<GradientHook>([impl = impl_.get(), i] { impl->gradient_ready(i); }));
+    }
+  }
+}
+
+ReplicatedUnits::~ReplicatedUnits() {
+  for (const auto& unit : impl_->units) {
+    for (const auto& parameter : unit.parameters()) {
+      torch::autograd::impl::set_post_acc_grad_hooks(parameter.tensor, nullptr);
+    }
+  }
+}
+
+const std::vector<FlatUnit>& ReplicatedUnits::units() const { return impl_->units; }
+
+void ReplicatedUnits::zero_gradients() {
+  for (const auto& unit : impl_->units) unit.gradient().zero_();
+}
+
+void ReplicatedUnits::begin_reduction() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->begin();
+}
+
+int64_t ReplicatedUnits::reductions_started() const {
+  const std::lock_guard lock(impl_->mutex);
+  return static_cast<int64_t>(impl_->launched);
+}
+
+void ReplicatedUnits::finish_reduction() { impl_->finish(); }
+
+}  // namespace convllava::parallel

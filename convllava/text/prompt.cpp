@@ -1,0 +1,184 @@
+#include "convllava/text/prompt.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "convllava/core/error.h"
+
+namespace convllava::text {
+namespace {
+
+constexpr std::string_view kSystem =
+    "A chat between a curious {0} and an artificial intelligence assistant. "
+    "The assistant gives helpful, detailed, and polite answers to the {0}'s questions.";
+constexpr std::string_view kEndOfAnswer = "</s>";
+
+// A prompt as text, with the bytes to learn: each from the space after "ASSISTANT:" through its "</s>".
+struct Prompt {
+  struct Range {
+    size_t begin = 0;
+    size_t end = 0;
+  };
+  std::string text;
+  std::vector<Range> answers;
+};
+
+[[noreturn]] void fail(std::string_view where, std::string_view what, std::string_view got, std::string_view expected) {
+  throw DataError(error_message(where, what, got, expected));
+}
+
+bool has_placeholder(const Turn& turn) { return turn.text.find(kImagePlaceholder) != std::string::npos; }
+
+// The turns from the first human one on: alternating, the last one `last`'s. Numbers in messages count from 1 and
+// include a dropped turn, as in the file.
+std::vector<Turn> checked_turns(const std::vector<Turn>& turns, Speaker last) {
+  const size_t dropped = !turns.empty() && turns[0].speaker == Speaker::kAssistant ? 1 : 0;
+  const std::vector<Turn> kept(turns.begin() + static_cast<std::ptrdiff_t>(dropped), turns.end());
+  if (kept.empty()) {
+    fail("", "the conversation has no turns", dropped ? "one assistant turn" : "", "a human turn and its answer");
+  }
+  for (size_t i = 0; i < kept.size(); ++i) {
+    const bool human = kept[i].speaker == Speaker::kHuman;
+    if (human != (i % 2 == 0)) {
+      fail(fmt::format("turn {}", dropped + i + 1), "turns must alternate",
+           human ? "a second human turn in a row" : "a second assistant turn in a row",
+           human ? "the assistant's answer" : "a human turn");
+    }
+  }
+  if (kept.back().speaker != last) {
+    const auto where = fmt::format("turn {}", turns.size());
+    if (last == Speaker::kAssistant) {
+      fail(where, "the conversation ends on a human turn", "", "the assistant's answer");
+    }
+    fail(where, "the conversation ends on an answer", "", "a question to be answered");
+  }
+  return kept;
+}
+
+// A picture has one place in the text, in a human turn; a record without a picture has none.
+void check_placeholders(const std::vector<Turn>& turns, bool has_image) {
+  const auto holders = std::count_if(turns.begin(), turns.end(), has_placeholder);
+  if (!has_image) {
+    if (holders > 0) fail("", "\"<image>\" in a record without a picture", "", "no \"<image>\", or a picture");
+    return;
+  }
+  if (holders == 0) {
+    fail("", "the record has a picture and no \"<image>\"", "", "\"<image>\" in one of its human turns");
+  }
+  if (holders > 1) {
+    fail("", "\"<image>\" in more than one turn", fmt::format("{} turns", holders),
+         "one, because a record has one picture");
+  }
+  const auto& holder = *std::find_if(turns.begin(), turns.end(), has_placeholder);
+  if (holder.speaker == Speaker::kAssistant) {
+    fail("", "\"<image>\" in an assistant turn", "", "\"<image>\" in one of the human turns");
+  }
+  const auto normalized = normalize_image_placeholder(holder.text);
+  if (normalized.find(kImagePlaceholder, kImagePlaceholder.size()) != std::string::npos) {
+    fail("", "removing \"<image>\" from a turn leaves another", fmt::format("\"{}\"", holder.text), "\"<image>\" once");
+  }
+}
+
+// An empty message is "ROLE:" and its separator. LLaVA leaves the separator out too, and then masks the whole sample:
+// an empty answer has no </s>, an empty question hides " ASSISTANT: ".
+void append_message(std::string& text, std::string_view role, std::string_view message, std::string_view separator) {
+  text.append(role).append(":");
+  if (!message.empty()) text.append(" ").append(message);
+  text.append(separator);
+}
+
+Prompt chat_prompt(Template format, const std::vector<Turn>& turns) {
+  Prompt prompt;
+  prompt.text = fmt::format(kSystem, format == Template::kLlavaV1 ? "human" : "user") + " ";
+  for (const auto& turn : turns) {
+    if (turn.speaker == Speaker::kHuman) {
+      append_message(prompt.text, "USER", normalize_image_placeholder(turn.text), " ");
+    } else {
+      const size_t begin = prompt.text.size() + std::string_view("ASSISTANT:").size();
+      append_message(prompt.text, "ASSISTANT", turn.text, kEndOfAnswer);
+      prompt.answers.push_back({begin, prompt.text.size()});
+    }
+  }
+  if (turns.back().speaker == Speaker::kHuman) prompt.text += "ASSISTANT:";
+  return prompt;
+}
+
+// With a picture the question's words are left out: the picture alone asks for the caption. A lone turn without a
+// picture is text to go on from, which is what a language model that was never tuned to chat does.
+Prompt plain_prompt(const std::vector<Turn>& turns) {
+  if (turns.size() > 2) {
+    fail("", "too many turns for the template \"plain\"", std::to_string(turns.size()), "a picture and its caption");
+  }
+  if (turns.size() == 1 && !has_placeholder(turns[0])) return {turns[0].text, {}};
+  if (!has_placeholder(turns[0])) {
+    fail("turn 1", "the template \"plain\" needs a picture", "a turn without \"<image>\"", "\"<image>\"");
+  }
+  Prompt prompt{std::string(kImagePlaceholder), {}};
+  if (turns.size() == 2) {
+    prompt.text.append(turns[1].text).append("\n");
+    prompt.answers.push_back({kImagePlaceholder.size(), prompt.text.size()});
+  }
+  return prompt;
+}
+
+Prompt make_prompt(Template format, const std::vector<Turn>& turns) {
+  return format == Template::kPlain ? plain_prompt(turns) : chat_prompt(format, turns);
+}
+
+// Text before, between and after pictures is tokenized separately, as in LLaVA's `tokenizer_image_token`.
+EncodedPrompt tokenize(const Tokenizer& tokenizer, const Prompt& prompt) {
+  EncodedPrompt encoded;
+  std::vector<size_t> starts;  // of each token, in prompt.text; never decreases
+  const auto append = [&](int64_t id, size_t start) {
+    encoded.input_ids.push_back(id);
+    starts.push_back(start);
+  };
+  append(tokenizer.bos_id(), 0);
+  const std::string_view text = prompt.text;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(kImagePlaceholder, begin), text.size());
+    for (const auto& piece : tokenizer.encode_pieces(text.substr(begin, end - begin))) {
+      append(piece.id, begin + piece.begin);
+    }
+    if (end == text.size()) break;
+    append(kImageToken, end);
+    begin = end + kImagePlaceholder.size();
+  }
+
+  encoded.labels.assign(encoded.input_ids.size(), kIgnoreLabel);
+  const auto first_token_at = [&](size_t position) {
+    return std::lower_bound(starts.begin(), starts.end(), position) - starts.begin();
+  };
+  for (const auto& answer : prompt.answers) {
+    const TokenSpan span{first_token_at(answer.begin), first_token_at(answer.end)};
+    std::copy(encoded.input_ids.begin() + span.begin, encoded.input_ids.begin() + span.end,
+              encoded.labels.begin() + span.begin);
+    encoded.answers.push_back(span);
+  }
+  return encoded;
+}
+
+}  // namespace
+
+EncodedPrompt encode_conversation(const Tokenizer& tokenizer, Template format, const std::vector<Turn>& turns,
+                                  bool has_image) {
+  const auto kept = checked_turns(turns, Speaker::kAssistant);
+  check_placeholders(kept, has_image);
+  return tokenize(tokenizer, make_prompt(format, kept));
+}
+
+std::vector<int64_t> encode_question(const Tokenizer& tokenizer, Template format, const std::vector<Turn>& turns,
+                                     bool has_image) {
+  const auto kept = checked_turns(turns, Speaker::kHuman);
+  check_placeholders(kept, has_image);
+  return tokenize(tokenizer, make_prompt(format, kept)).input_ids;
+}
+
+std::string render_conversation(Template format, const std::vector<Turn>& turns) {
+  const Speaker last = turns.empty() ? Speaker::kHuman : turns.back().speaker;
+  return make_prompt(format, checked_turns(turns, last)).text;
+}
+
+}  // namespace convllava::text

@@ -1,0 +1,224 @@
+#include "convllava/text/tokenizer.h"
+
+#include <fmt/format.h>
+#include <sentencepiece_processor.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "convllava/core/error.h"
+#include "convllava/core/files.h"
+
+namespace convllava::text {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kSpace = "\u2581";  // SentencePiece's visible space
+constexpr std::string_view kGuard = "<unk>";
+constexpr std::array<std::string_view, 3> kSpecialTokens = {"<s>", "</s>", "<unk>"};
+
+// In protobuf, a message appended to a serialised one overwrites the fields it holds. This one is
+// ModelProto{normalizer_spec{add_dummy_prefix: false}}, fields 3 and 3 of sentencepiece_model.proto.
+constexpr std::string_view kNoDummyPrefix{"\x1a\x02\x18\x00", 4};
+
+// What SentencePiece is given; for each of its bytes, and for its end, the byte of the caller's text.
+struct Source {
+  std::string text;
+  std::vector<size_t> origin;
+};
+
+Source make_source(std::string_view text, TokenizerBehaviour behaviour) {
+  Source source;
+  const bool rewrites = behaviour == TokenizerBehaviour::kNonLegacy;
+  if (rewrites) {
+    source.text = kSpace;
+    source.origin.assign(kSpace.size(), 0);
+  }
+  for (size_t at = 0; at < text.size();) {
+    const bool visible_space = rewrites && text.substr(at).starts_with(kSpace);
+    source.text += visible_space ? ' ' : text[at];
+    source.origin.push_back(at);
+    at += visible_space ? kSpace.size() : 1;
+  }
+  source.origin.push_back(text.size());
+  return source;
+}
+
+struct Literal {
+  size_t begin = 0;
+  size_t end = 0;
+  size_t index = 0;  // in kSpecialTokens
+};
+
+// The first special token at or after `from`; none can begin inside another.
+std::optional<Literal> find_special(std::string_view text, size_t from) {
+  for (size_t at = text.find('<', from); at != std::string_view::npos; at = text.find('<', at + 1)) {
+    for (size_t index = 0; index < kSpecialTokens.size(); ++index) {
+      const auto literal = kSpecialTokens[index];
+      if (text.substr(at, literal.size()) == literal) return Literal{at, at + literal.size(), index};
+    }
+  }
+  return std::nullopt;
+}
+
+std::string spaces_of(std::string piece) {
+  for (size_t at; (at = piece.find(kSpace)) != std::string::npos;) piece.replace(at, kSpace.size(), " ");
+  return piece;
+}
+
+TokenizerBehaviour read_behaviour(const fs::path& file, TokenizerBehaviour fallback) {
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return fallback;
+  const auto config = nlohmann::json::parse(core::read_file(file), nullptr, /*allow_exceptions=*/false);
+  if (!config.is_object()) {
+    throw DataError(error_message(file.string(), "cannot read the tokenizer's settings", "", "a JSON object"));
+  }
+  const auto legacy = config.find("legacy");
+  if (legacy == config.end() || legacy->is_null()) return fallback;
+  if (!legacy->is_boolean()) {
+    throw DataError(error_message(file.string(), "\"legacy\" has the wrong type", legacy->dump(), "true or false"));
+  }
+  return legacy->get<bool>() ? TokenizerBehaviour::kLegacy : TokenizerBehaviour::kNonLegacy;
+}
+
+}  // namespace
+
+struct Tokenizer::Impl {
+  sentencepiece::SentencePieceProcessor processor;
+  std::string bytes;
+  TokenizerBehaviour behaviour = TokenizerBehaviour::kNonLegacy;
+  size_t guard_pieces = 0;
+
+  void load(const fs::path& file);
+  int64_t special_id(size_t index) const;
+  sentencepiece::ImmutableSentencePieceText split(std::string_view text) const;
+  void append_text(const Source& source, size_t begin, size_t end, std::vector<TokenPiece>& pieces) const;
+};
+
+void Tokenizer::Impl::load(const fs::path& file) {
+  bytes = core::read_file(file);
+  const bool non_legacy = behaviour == TokenizerBehaviour::kNonLegacy;
+  const auto status = processor.LoadFromSerializedProto(non_legacy ? bytes + std::string(kNoDummyPrefix) : bytes);
+  if (!status.ok()) {
+    throw DataError(error_message(file.string(), "not a SentencePiece model", fmt::format("{} bytes", bytes.size()),
+                                  "a tokenizer.model file"));
+  }
+  if (processor.bos_id() < 0 || processor.eos_id() < 0 || processor.unk_id() < 0) {
+    throw DataError(
+        error_message(file.string(), "the model lacks a special token",
+                      fmt::format("ids {}, {}, {}", processor.bos_id(), processor.eos_id(), processor.unk_id()),
+                      "<s>, </s> and <unk>"));
+  }
+  guard_pieces = split(kGuard).pieces_size();
+}
+
+int64_t Tokenizer::Impl::special_id(size_t index) const {
+  const std::array<int, kSpecialTokens.size()> ids = {processor.bos_id(), processor.eos_id(), processor.unk_id()};
+  return ids[index];
+}
+
+sentencepiece::ImmutableSentencePieceText Tokenizer::Impl::split(std::string_view text) const {
+  sentencepiece::ImmutableSentencePieceText pieces;
+  const auto status = processor.Encode(text, pieces.mutable_proto());
+  if (!status.ok()) throw DataError(error_message("SentencePiece", "cannot tokenize", status.error_message()));
+  return pieces;
+}
+
+// Without the dummy prefix, SentencePiece may strip a leading space; transformers encodes such text behind a guard.
+void Tokenizer::Impl::append_text(const Source& source, size_t begin, size_t end,
+                                  std::vector<TokenPiece>& pieces) const {
+  const auto text = std::string_view(source.text).substr(begin, end - begin);
+  const bool guarded =
+      behaviour == TokenizerBehaviour::kNonLegacy && (text.starts_with(kSpace) || text.starts_with(' '));
+  const auto encoded = guarded ? split(std::string(kGuard).append(text)) : split(text);
+  const size_t shift = guarded ? kGuard.size() : 0;
+  for (size_t i = guarded ? guard_pieces : 0; i < encoded.pieces_size(); ++i) {
+    const auto piece = encoded.pieces(static_cast<int>(i));
+    pieces.push_back({int64_t{piece.id()}, source.origin[begin + piece.begin() - shift],
+                      source.origin[begin + piece.end() - shift]});
+  }
+}
+
+Tokenizer Tokenizer::load(const fs::path& path, TokenizerBehaviour fallback) {
+  std::error_code ignored;
+  const bool directory = fs::is_directory(path, ignored);
+  const fs::path file = directory ? path / "tokenizer.model" : path;
+  if (!fs::exists(file, ignored)) {
+    throw DataError(error_message(file.string(), "there is no tokenizer", "",
+                                  "a SentencePiece model (tokenizer.model), or a directory that holds one"));
+  }
+  auto impl = std::make_shared<Impl>();
+  impl->behaviour = directory ? read_behaviour(path / "tokenizer_config.json", fallback) : fallback;
+  impl->load(file);
+  return Tokenizer(std::move(impl));
+}
+
+std::vector<TokenPiece> Tokenizer::encode_pieces(std::string_view text) const {
+  std::vector<TokenPiece> pieces;
+  if (text.empty()) return pieces;
+  const Source source = make_source(text, impl_->behaviour);
+  const bool non_legacy = impl_->behaviour == TokenizerBehaviour::kNonLegacy;
+  const int space_id = impl_->processor.PieceToId(kSpace);
+  for (size_t position = 0; position < source.text.size();) {
+    const auto special = find_special(source.text, position);
+    const size_t end = special ? special->begin : source.text.size();
+    if (end > position) impl_->append_text(source, position, end, pieces);
+    if (!special) break;
+    // The prefix of the whole string is dropped when a special token follows it directly.
+    if (non_legacy && pieces.size() == 1 && pieces[0].id == space_id) pieces.clear();
+    pieces.push_back({impl_->special_id(special->index), source.origin[special->begin], source.origin[special->end]});
+    position = special->end;
+  }
+  return pieces;
+}
+
+std::vector<int64_t> Tokenizer::encode(std::string_view text, bool add_bos) const {
+  std::vector<int64_t> ids;
+  if (add_bos) ids.push_back(bos_id());
+  for (const auto& piece : encode_pieces(text)) ids.push_back(piece.id);
+  return ids;
+}
+
+std::string Tokenizer::decode(const std::vector<int64_t>& ids) const {
+  const auto& processor = impl_->processor;
+  std::string text;
+  std::vector<int> bytes;
+  // A run of byte tokens may not be UTF-8; SentencePiece puts U+FFFD for what is not.
+  const auto flush_bytes = [&] {
+    std::string decoded;
+    if (!bytes.empty() && processor.Decode(bytes, &decoded).ok()) text += decoded;
+    bytes.clear();
+  };
+  for (const int64_t id : ids) {
+    if (id < 0 || id >= vocab_size()) {
+      throw DataError(error_message("decode", "token id outside the vocabulary", std::to_string(id),
+                                    fmt::format("0 to {}", vocab_size() - 1)));
+    }
+    const int token = static_cast<int>(id);
+    if (processor.IsByte(token)) {
+      bytes.push_back(token);
+      continue;
+    }
+    if (processor.IsControl(token) || processor.IsUnknown(token)) continue;
+    flush_bytes();
+    text += spaces_of(processor.IdToPiece(token));
+  }
+  flush_bytes();
+  if (text.starts_with(' ')) text.erase(0, 1);
+  return text;
+}
+
+std::string Tokenizer::piece(int64_t id) const { return spaces_of(impl_->processor.IdToPiece(static_cast<int>(id))); }
+
+int64_t Tokenizer::vocab_size() const { return impl_->processor.GetPieceSize(); }
+int64_t Tokenizer::bos_id() const { return impl_->processor.bos_id(); }
+int64_t Tokenizer::eos_id() const { return impl_->processor.eos_id(); }
+int64_t Tokenizer::unk_id() const { return impl_->processor.unk_id(); }
+TokenizerBehaviour Tokenizer::behaviour() const { return impl_->behaviour; }
+const std::string& Tokenizer::model_bytes() const { return impl_->bytes; }
+
+}  // namespace convllava::text

@@ -1,0 +1,66 @@
+#pragma once
+
+// LLaMA's SentencePiece tokenizer with the two behaviours that Hugging Face's `LlamaTokenizer` has had.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace convllava::text {
+
+/// How text around special tokens is cut into pieces (transformers' `legacy` flag).
+/// `kLegacy`: every piece of text between special tokens gets the dummy prefix "▁".
+/// `kNonLegacy` (transformers >= 4.34 with legacy=false): only the start of the whole string does.
+enum class TokenizerBehaviour { kLegacy, kNonLegacy };
+
+/// One token with the bytes of the input it came from: [begin, end) of the string that was encoded. A token that stands
+/// for no byte of it (a dummy prefix) has begin == end; of a character written as byte tokens, the last has its place.
+struct TokenPiece {
+  int64_t id = 0;
+  size_t begin = 0;
+  size_t end = 0;
+};
+
+/// A value: copies share the loaded model. Thread-safe.
+class Tokenizer {
+ public:
+  /// Reads a SentencePiece `.model` file, or `tokenizer.model` inside a directory; there `tokenizer_config.json`, where
+  /// present, gives the behaviour ("legacy": true means kLegacy; absent means `fallback`).
+  /// Throws DataError naming the path when there is none or it is not a SentencePiece model.
+  static Tokenizer load(const std::filesystem::path& path,
+                        TokenizerBehaviour fallback = TokenizerBehaviour::kNonLegacy);
+
+  /// Token ids of `text`. The literals "<s>", "</s>" and "<unk>" in it are the special tokens, as in the reference.
+  std::vector<int64_t> encode(std::string_view text, bool add_bos) const;
+
+  /// `encode` without BOS, with the place of each token in `text`.
+  std::vector<TokenPiece> encode_pieces(std::string_view text) const;
+
+  /// Text of `ids`; special tokens are left out, and so is one leading space that the dummy prefix put there. Always
+  /// UTF-8. Throws DataError for an id outside the vocabulary.
+  std::string decode(const std::vector<int64_t>& ids) const;
+
+  /// One token as a person reads it: "▁" is a space.
+  std::string piece(int64_t id) const;
+
+  int64_t vocab_size() const;
+  int64_t bos_id() const;
+  int64_t eos_id() const;
+  /// Also the padding id (`pad_token = unk_token` in LLaVA).
+  int64_t unk_id() const;
+  TokenizerBehaviour behaviour() const;
+
+  /// The bytes of the model file, so that a checkpoint can carry it.
+  const std::string& model_bytes() const;
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace convllava::text

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "convllava/checkpoint/safetensors.h"
+#include "convllava/parallel/replicated_units.h"
+
+// AdamW (Loshchilov and Hutter, arXiv 1711.05101) on flat units: one fused kernel per stretch of equal
+// hyper-parameters.
+
+namespace convllava::train {
+
+struct AdamWOptions {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+};
+
+/// Learning rate and weight decay of a stretch.
+struct Rates {
+  double lr = 0;
+  double weight_decay = 0;
+};
+
+/// Parameters in bf16 are updated through fp32 master weights; fp32 parameters are their own.
+class AdamW {
+ public:
+  AdamW(const std::vector<parallel::FlatUnit>& units, const AdamWOptions& options);
+
+  /// One step with the units' gradients. `rates` gives each stretch its numbers. The gradients are divided by `divisor`
+  /// ([] fp32; gradient clipping), and nothing at all happens where `skip` ([] fp32) is 1; both stay on the device.
+  void step(const std::function<Rates(const parallel::FlatRange&)>& rates, const torch::Tensor& divisor,
+            const torch::Tensor& skip);
+
+  /// "<unit>.exp_avg", "<unit>.exp_avg_sq", "<unit>.master" (bf16 only) and "step".
+  checkpoint::NamedTensors state() const;
+  /// Throws CheckpointError when names or sizes differ.
+  void load_state(const checkpoint::NamedTensors& state);
+
+ private:
+  struct UnitState {
+    const parallel::FlatUnit* unit;
+    torch::Tensor master;      ///< fp32; the unit itself when that is fp32
+    torch::Tensor exp_avg;     ///< fp32
+    torch::Tensor exp_avg_sq;  ///< fp32
+  };
+  AdamWOptions options_;
+  std::vector<UnitState> states_;
+  torch::Tensor step_;  ///< fp32, steps taken
+};
+
+}  // namespace convllava::train

@@ -1,0 +1,69 @@
+#include "convllava/train/datasets.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "convllava/core/error.h"
+#include "convllava/core/log.h"
+
+namespace convllava::train {
+namespace {
+
+std::shared_ptr<const data::Dataset> open_sets(const config::TrainConfig& config,
+                                               const std::vector<config::DataSource>& sets, int64_t total_stride,
+                                               const text::Tokenizer& tokenizer) {
+  std::vector<data::SourceFiles> files;
+  for (const auto& set : sets) {
+    files.push_back({config::resolve_data_path(config.data, set.annotations),
+                     config::resolve_data_path(config.data, set.images), set.weight});
+  }
+  const data::SampleOptions options{.prompt_template = config.data.prompt_template,
+                                    .image = config.image,
+                                    .total_stride = total_stride,
+                                    .max_length = config.data.max_length};
+  return std::make_shared<data::Dataset>(std::move(files), options, tokenizer);
+}
+
+std::vector<int64_t> all_of(const data::Dataset& dataset) { return dataset.split(0.0, 0).first; }
+
+}  // namespace
+
+RunData open_data(const config::TrainConfig& config, int64_t total_stride, const text::Tokenizer& tokenizer) {
+  RunData data;
+  data.train.dataset = open_sets(config, config.data.train, total_stride, tokenizer);
+  if (config.data.validation.empty()) {
+    std::tie(data.train.members, data.validation.members) =
+        data.train.dataset->split(config.data.validation_share, static_cast<uint64_t>(config.seed));
+    if (!data.validation.members.empty()) data.validation.dataset = data.train.dataset;
+  } else {
+    data.train.members = all_of(*data.train.dataset);
+    data.validation.dataset = open_sets(config, config.data.validation, total_stride, tokenizer);
+    data.validation.members = all_of(*data.validation.dataset);
+  }
+  if (data.train.members.empty()) {
+    throw DataError(error_message("data.train", "there is nothing to train on", "0 records", "at least 1"));
+  }
+  data.fingerprint = fmt::format("seed {}, global batch {}, {} of {} records, grouping {}", config.seed,
+                                 config.train.global_batch_size, data.train.members.size(), data.train.dataset->size(),
+                                 static_cast<int>(config.data.group_by));
+  core::log_info(fmt::format("data: {} training and {} validation samples", data.train.members.size(),
+                             data.validation.members.size()));
+  return data;
+}
+
+Quarantine::Quarantine(const std::filesystem::path& run, int rank)
+    : file_(run / (rank == 0 ? "quarantine.jsonl" : fmt::format("quarantine.rank{}.jsonl", rank))) {}
+
+void Quarantine::add(const std::vector<data::BadSample>& samples) {
+  if (samples.empty()) return;
+  std::ofstream stream(file_, std::ios::app);
+  for (const auto& sample : samples) {
+    core::log_warning("left out: " + sample.message);
+    stream << nlohmann::json{{"index", sample.index}, {"message", sample.message}}.dump() << "\n";
+    last_message_ = sample.message;
+  }
+}
+
+}  // namespace convllava::train

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "convllava/config/train_config.h"
+#include "convllava/data/dataset.h"
+#include "convllava/data/loader.h"
+
+// The training and validation samples of a run.
+
+namespace convllava::train {
+
+/// A data set and those of its records that are meant.
+struct DataSelection {
+  std::shared_ptr<const data::Dataset> dataset;  ///< null when there is none
+  std::vector<int64_t> members;
+};
+
+struct RunData {
+  DataSelection train;
+  DataSelection validation;
+  std::string fingerprint;  ///< what must be equal for a run to be resumed
+};
+
+/// Opens every annotation file. Throws DataError when a file cannot be used, there is nothing to train on, or more than
+/// `max_bad_share` of the records are unusable.
+RunData open_data(const config::TrainConfig& config, int64_t total_stride, const text::Tokenizer& tokenizer);
+
+/// quarantine.jsonl (quarantine.rank<r>.jsonl on other ranks): one line for each record or picture that was left out.
+class Quarantine {
+ public:
+  Quarantine(const std::filesystem::path& run, int rank);
+  void add(const std::vector<data::BadSample>& samples);
+  const std::filesystem::path& file() const { return file_; }
+  const std::string& last_message() const { return last_message_; }
+
+ private:
+  std::filesystem::path file_;
+  std::string last_message_;
+};
+
+}  // namespace convllava::train

@@ -1,0 +1,174 @@
+#include "convllava/train/model_setup.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+
+#include "convllava/checkpoint/model_directory.h"
+#include "convllava/checkpoint/retention.h"
+#include "convllava/core/error.h"
+#include "convllava/core/log.h"
+#include "convllava/model/initialize.h"
+#include "convllava/model/trainable.h"
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::train {
+namespace fs = std::filesystem;
+namespace {
+
+double value_or(const std::map<std::string, double>& values, const std::string& key, double fallback) {
+  const auto found = values.find(key);
+  return found == values.end() ? fallback : found->second;
+}
+
+/// A ConvNeXt directory, or the one inside a checkpoint.
+fs::path vision_directory(const std::string& path) {
+  const fs::path directory = checkpoint::find_checkpoint(path);
+  return fs::exists(directory / "vision_tower") ? directory / "vision_tower" : directory;
+}
+
+std::string with_thousands(int64_t value) {
+  std::string digits = std::to_string(value);
+  for (auto i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(i, ",");
+  return digits;
+}
+
+/// "vision stem", "vision stage 3", "projector", "llm embed_tokens", "llm layers", ...
+std::string part_of(const std::string& name) {
+  const std::string module = model::module_of(name);
+  if (module == "projector") return module;
+  if (module == "vision") {
+    const std::string stages = "vision_tower.encoder.stages.";
+    if (name.rfind(stages, 0) != 0) return "vision stem";
+    return "vision stage " + std::to_string(std::stoll(name.substr(stages.size())) + 1);
+  }
+  const std::string inner = name.rfind("llm.model.", 0) == 0 ? name.substr(10) : name.substr(4);
+  return "llm " + inner.substr(0, inner.find('.'));
+}
+
+}  // namespace
+
+config::ModelConfig resolve_model_shape(const config::ModelSource& source) {
+  config::ModelConfig shape;
+  if (!source.size.empty()) shape = config::named_model_config(source.size);
+  if (!source.from.empty() && fs::exists(source.from)) {
+    const auto saved = checkpoint::read_model_config(checkpoint::find_checkpoint(source.from));
+    const bool same = saved.llm == shape.llm && saved.vision.depths == shape.vision.depths &&
+                      saved.vision.hidden_sizes == shape.vision.hidden_sizes;
+    if (!source.size.empty() && !same) {
+      throw ConfigError(error_message("model.size", "the checkpoint in model.from has another shape",
+                                      source.size + " and " + source.from, "the size of the checkpoint, or none"));
+    }
+    shape = saved;
+  } else if (source.size.empty() && source.llm_from.empty()) {
+    throw ConfigError(error_message("model.from", "no such checkpoint, and model.size does not tell the shape",
+                                    source.from, "an existing directory"));
+  }
+  if (!source.llm_from.empty() && fs::exists(source.llm_from)) {
+    shape.llm = checkpoint::read_llama_config(checkpoint::find_checkpoint(source.llm_from));
+  }
+  if (source.size.empty() && !source.vision_from.empty() && fs::exists(source.vision_from)) {
+    shape.vision = checkpoint::read_vision_config(vision_directory(source.vision_from));
+  }
+  if (!source.vision_depths.empty()) shape.vision.depths = source.vision_depths;
+  if (!source.vision_hidden_sizes.empty()) shape.vision.hidden_sizes = source.vision_hidden_sizes;
+  shape.vision.layer_scale_init_value = source.layer_scale_init_value;
+  config::validate(shape, "model");
+  return shape;
+}
+
+text::Tokenizer load_tokenizer(const config::ModelSource& source) {
+  if (!source.tokenizer.empty()) return text::Tokenizer::load(source.tokenizer);
+  const std::string& beside = source.from.empty() ? source.llm_from : source.from;
+  if (beside.empty()) {
+    throw ConfigError(error_message("model.tokenizer", "a model that starts fresh needs a tokenizer", "none",
+                                    "the path of a SentencePiece tokenizer.model"));
+  }
+  return text::Tokenizer::load(checkpoint::find_checkpoint(beside));
+}
+
+model::ConvLlava build_model(const config::ModelSource& source, const config::ModelConfig& shape,
+                             const torch::TensorOptions& options, int64_t seed) {
+  torch::manual_seed(static_cast<uint64_t>(seed));
+  model::ConvLlava model(shape, options);
+  const torch::NoGradGuard no_grad;
+  if (!source.from.empty()) {
+    checkpoint::load_model(checkpoint::find_checkpoint(source.from), *model);
+    core::log_info(fmt::format("weights: all from {}", checkpoint::find_checkpoint(source.from).string()));
+    return model;
+  }
+  model::initialize_projector(*model->mm_projector);
+  int64_t stages = 0;
+  if (!source.vision_from.empty()) {
+    stages = checkpoint::load_vision_tower(vision_directory(source.vision_from), *model->vision_tower);
+  }
+  if (stages < shape.vision.num_stages()) model::initialize_vision(*model->vision_tower, stages);
+  if (source.llm_from.empty()) {
+    model::initialize_llama(*model->llm);
+  } else {
+    checkpoint::load_llama(checkpoint::find_checkpoint(source.llm_from), *model->llm);
+  }
+  core::log_info(fmt::format("weights: vision stages 1-{} from {}, {} fresh; projector fresh; language model from {}",
+                             stages, source.vision_from.empty() ? "nowhere" : source.vision_from,
+                             shape.vision.num_stages() - stages,
+                             source.llm_from.empty() ? "random numbers" : source.llm_from));
+  return model;
+}
+
+void set_trainable(model::ConvLlavaImpl& model, const std::vector<std::string>& patterns) {
+  std::vector<std::string> names;
+  for (const auto& item : model.named_parameters()) names.push_back(item.key());
+  for (auto& parameter : model.parameters()) parameter.set_requires_grad(false);
+  auto parameters = model.named_parameters();
+  for (const auto& name : model::select_trainable(patterns, names)) parameters[name].set_requires_grad(true);
+}
+
+double peak_lr(const config::OptimizationConfig& train, const std::string& module) {
+  return value_or(train.lr_per_module, module, train.lr);
+}
+
+double weight_decay(const config::OptimizationConfig& train, const std::string& module) {
+  return value_or(train.weight_decay_per_module, module, train.weight_decay);
+}
+
+std::string parameter_table(const model::ConvLlavaImpl& model, const config::OptimizationConfig& train) {
+  struct Row {
+    std::string part;
+    std::string module;
+    int64_t all = 0;
+    int64_t trainable = 0;
+    int64_t tensors = 0;
+  };
+  std::vector<Row> rows;
+  Row total{"total", "", 0, 0, 0};
+  std::map<std::string, int64_t> per_module;
+  for (const auto& item : model.named_parameters()) {
+    const std::string part = part_of(item.key());
+    auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& r) { return r.part == part; });
+    if (row == rows.end()) row = rows.insert(rows.end(), {part, model::module_of(item.key()), 0, 0, 0});
+    const int64_t count = item.value().numel();
+    for (Row* counted : {&*row, &total}) {
+      counted->all += count;
+      counted->trainable += item.value().requires_grad() ? count : 0;
+      counted->tensors += 1;
+    }
+    per_module[model::module_of(item.key())] += count;
+  }
+  std::string text = fmt::format("{:<18}{:>16}{:>9}{:>16}{:>10}{:>8}\n", "part", "parameters", "tensors", "trainable",
+                                 "peak lr", "decay");
+  for (const auto& row : rows) {
+    text += fmt::format("{:<18}{:>16}{:>9}{:>16}", row.part, with_thousands(row.all), row.tensors,
+                        row.trainable == 0 ? "frozen" : with_thousands(row.trainable));
+    if (row.trainable > 0)
+      text += fmt::format("{:>10.2g}{:>8.2g}", peak_lr(train, row.module), weight_decay(train, row.module));
+    text += "\n";
+  }
+  for (const auto& [module, count] : per_module) {
+    text += fmt::format("{:<18}{:>16}\n", "all " + module, with_thousands(count));
+  }
+  return text + fmt::format("{:<18}{:>16}{:>9}{:>16}\n", "total", with_thousands(total.all), total.tensors,
+                            with_thousands(total.trainable));
+}
+
+}  // namespace convllava::train

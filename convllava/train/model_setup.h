@@ -1,0 +1,39 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+#include <vector>
+
+#include "convllava/config/train_config.h"
+#include "convllava/model/convllava.h"
+#include "convllava/text/tokenizer.h"
+
+// From a stage's configuration to a model with its weights and its trainable set.
+
+namespace convllava::train {
+
+/// The model's shape: of the named size, of the directories, or both. A directory that does not exist (yet) is left
+/// out, so that the shape of a stage can be told before the one before it has run; a size that disagrees with a
+/// checkpoint is a ConfigError.
+config::ModelConfig resolve_model_shape(const config::ModelSource& source);
+
+/// The tokenizer that `source` names or that lies beside its language model.
+text::Tokenizer load_tokenizer(const config::ModelSource& source);
+
+/// Allocates the model and fills it: from `from`, or from `vision_from` and `llm_from`; what none of them provides
+/// starts fresh from `seed`.
+model::ConvLlava build_model(const config::ModelSource& source, const config::ModelConfig& shape,
+                             const torch::TensorOptions& options, int64_t seed);
+
+/// Sets requires_grad by the patterns (model/trainable.h). Throws ConfigError for a pattern that matches nothing.
+void set_trainable(model::ConvLlavaImpl& model, const std::vector<std::string>& patterns);
+
+/// A line per part of the model: parameters, trainable parameters, learning rate, weight decay; then the totals.
+std::string parameter_table(const model::ConvLlavaImpl& model, const config::OptimizationConfig& train);
+
+/// The learning rate and weight decay of a module at the schedule's peak.
+double peak_lr(const config::OptimizationConfig& train, const std::string& module);
+double weight_decay(const config::OptimizationConfig& train, const std::string& module);
+
+}  // namespace convllava::train

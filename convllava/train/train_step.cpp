@@ -1,0 +1,70 @@
+#include "convllava/train/train_step.h"
+
+#include "convllava/model/batch.h"
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::train {
+namespace {
+
+/// Norm of each module's gradients.
+std::map<std::string, torch::Tensor> module_norms(const parallel::ReplicatedUnits& units) {
+  std::map<std::string, std::vector<torch::Tensor>> parts;
+  for (const auto& unit : units.units()) {
+    for (const auto& range : unit.ranges()) {
+      parts[range.module].push_back(unit.gradient().narrow(0, range.begin, range.end - range.begin).norm());
+    }
+  }
+  std::map<std::string, torch::Tensor> norms;
+  for (const auto& [module, values] : parts) norms[module] = torch::stack(values).norm();
+  return norms;
+}
+
+}  // namespace
+
+GlobalCounts global_counts(const data::StepBatch& batch, bool stop, bool save, distributed::ProcessGroup& group) {
+  double supervised = 0;
+  double tokens = 0;
+  for (const auto& micro : batch.micro_batches) {
+    supervised += static_cast<double>(micro.supervised_tokens());
+    tokens += static_cast<double>(micro.tokens());
+  }
+  const auto sums = group.all_reduce(std::vector<double>{
+      supervised, tokens, static_cast<double>(batch.samples), static_cast<double>(batch.cut_samples),
+      static_cast<double>(batch.bad.size()), stop ? 1.0 : 0.0, save ? 1.0 : 0.0});
+  return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]};
+}
+
+torch::Tensor accumulate_gradients(model::ConvLlavaImpl& model, const data::StepBatch& batch,
+                                   const GlobalCounts& counts, parallel::ReplicatedUnits& units) {
+  const auto device = model.llm->head_weight().device();
+  auto total = torch::zeros({}, torch::TensorOptions(torch::kFloat).device(device));
+  units.zero_gradients();
+  for (size_t i = 0; i < batch.micro_batches.size(); ++i) {
+    if (i + 1 == batch.micro_batches.size()) units.begin_reduction();
+    const auto& micro = batch.micro_batches[i];
+    if (micro.supervised_tokens() == 0) continue;
+    const auto loss = model.loss(model::to_tensors(micro, device), 1.0 / counts.supervised_tokens);
+    loss.backward();
+    total += loss.detach();
+  }
+  units.finish_reduction();
+  return total;
+}
+
+StepOutcome train_step(model::ConvLlavaImpl& model, const data::StepBatch& batch, const GlobalCounts& counts,
+                       parallel::ReplicatedUnits& units, AdamW& optimizer, double max_grad_norm,
+                       const std::function<Rates(const parallel::FlatRange&)>& rates) {
+  StepOutcome outcome;
+  outcome.loss = accumulate_gradients(model, batch, counts, units);
+  outcome.module_norms = module_norms(units);
+  std::vector<torch::Tensor> norms;
+  for (const auto& item : outcome.module_norms) norms.push_back(item.second);
+  outcome.gradient_norm = torch::stack(norms).norm();
+  outcome.skipped = outcome.gradient_norm.isfinite().logical_not().to(torch::kFloat);
+  auto divisor = torch::ones_like(outcome.gradient_norm);
+  if (max_grad_norm > 0) divisor = ((outcome.gradient_norm + 1e-6) / max_grad_norm).clamp_min(1.0);
+  optimizer.step(rates, divisor, outcome.skipped);
+  return outcome;
+}
+
+}  // namespace convllava::train

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <vector>
+
+#include "convllava/config/train_config.h"
+#include "convllava/distributed/process_group.h"
+#include "convllava/model/convllava.h"
+#include "convllava/train/datasets.h"
+#include "convllava/train/report.h"
+
+// What a run measures beside its training loss.
+
+namespace convllava::train {
+
+/// Mean cross-entropy over the supervised tokens of the selection, shared out over the ranks. Collective.
+double validation_loss(model::ConvLlavaImpl& model, const DataSelection& selection, int64_t micro_batch_size,
+                       distributed::ProcessGroup& group);
+
+/// The model's greedy answers to the first question of `count` samples spread over the selection.
+std::vector<SampleAnswer> sample_answers(model::ConvLlavaImpl& model, const DataSelection& selection, int64_t count);
+
+}  // namespace convllava::train

@@ -1,0 +1,47 @@
+# What the library links against. Sets CONVLLAVA_WITH_OPENCV and CONVLLAVA_WITH_CUDA.
+
+set(CONVLLAVA_WITH_CUDA FALSE)
+if(NOT CONVLLAVA_CUDA STREQUAL "OFF")
+  find_package(CUDAToolkit QUIET)
+endif()
+# The wheel's headers and NCCL fix the version of the toolkit.
+if(CUDAToolkit_FOUND AND CUDAToolkit_VERSION_MAJOR EQUAL 13 AND CUDAToolkit_NVCC_EXECUTABLE)
+  file(GLOB CONVLLAVA_NCCL_INCLUDE_DIR
+       ${PROJECT_SOURCE_DIR}/.venv/lib/python*/site-packages/nvidia/nccl/include)
+  if(CONVLLAVA_NCCL_INCLUDE_DIR)
+    set(CONVLLAVA_WITH_CUDA TRUE)
+  endif()
+endif()
+if(CONVLLAVA_CUDA STREQUAL "ON" AND NOT CONVLLAVA_WITH_CUDA)
+  message(FATAL_ERROR "CONVLLAVA_CUDA=ON needs the CUDA 13 toolkit and the torch wheel of .venv (scripts/setup.sh)")
+endif()
+
+find_package(LibTorch 2.11 REQUIRED)
+if(CONVLLAVA_WITH_CUDA AND NOT LibTorch_HAS_CUDA)
+  set(CONVLLAVA_WITH_CUDA FALSE)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(fmt REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(SentencePiece REQUIRED IMPORTED_TARGET sentencepiece)
+
+set(CONVLLAVA_WITH_OPENCV FALSE)
+if(NOT CONVLLAVA_OPENCV STREQUAL "OFF")
+  find_package(OpenCV QUIET COMPONENTS core imgproc imgcodecs)
+  if(OpenCV_FOUND)
+    set(CONVLLAVA_WITH_OPENCV TRUE)
+  elseif(CONVLLAVA_OPENCV STREQUAL "ON")
+    message(FATAL_ERROR "CONVLLAVA_OPENCV=ON, but OpenCV was not found (scripts/setup.sh installs it)")
+  endif()
+endif()
+
+# yaml-cpp 0.7 exports `yaml-cpp`, 0.8 `yaml-cpp::yaml-cpp`.
+if(NOT TARGET yaml-cpp::yaml-cpp)
+  add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
+endif()
+
+message(STATUS "LibTorch ${LibTorch_VERSION}; OpenCV: ${CONVLLAVA_WITH_OPENCV}; CUDA and NCCL: ${CONVLLAVA_WITH_CUDA}")

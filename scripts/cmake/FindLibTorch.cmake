@@ -1,0 +1,56 @@
+# LibTorch as imported targets, from the `torch` wheel of .venv or from any LibTorch in CMAKE_PREFIX_PATH.
+#
+#   LibTorch::LibTorch        c10 and torch_cpu, and torch_cuda when CONVLLAVA_CUDA is ON
+#   LibTorch_LIBRARY_DIR      folder of the shared libraries
+#   LibTorch_HAS_CUDA         whether the wheel holds CUDA libraries
+#   LibTorch_VERSION
+#
+# `find_package(Torch)` is not used: for a CUDA wheel it demands nvcc, a GPU to detect and unversioned links that the wheel
+# does not have, also where only the CPU part is wanted.
+
+file(GLOB _wheels ${CMAKE_CURRENT_LIST_DIR}/../../.venv/lib/python*/site-packages/torch)
+set(_roots "")
+foreach(_prefix IN LISTS CMAKE_PREFIX_PATH Torch_DIR)
+  list(APPEND _roots ${_prefix} ${_prefix}/../.. ${_prefix}/../../..)
+endforeach()
+find_path(LibTorch_INCLUDE_DIR torch/csrc/api/include/torch/torch.h HINTS ${_roots} ${_wheels} PATH_SUFFIXES include
+          NO_DEFAULT_PATH)
+find_path(LibTorch_INCLUDE_DIR torch/csrc/api/include/torch/torch.h)
+if(LibTorch_INCLUDE_DIR)
+  get_filename_component(LibTorch_ROOT ${LibTorch_INCLUDE_DIR} DIRECTORY)
+  set(LibTorch_LIBRARY_DIR ${LibTorch_ROOT}/lib)
+  file(READ ${LibTorch_INCLUDE_DIR}/torch/headeronly/version.h _version)
+  set(LibTorch_VERSION "")
+  foreach(_part IN ITEMS MAJOR MINOR PATCH)
+    string(REGEX MATCH "define TORCH_VERSION_${_part} ([0-9]+)" _ "${_version}")
+    list(APPEND LibTorch_VERSION ${CMAKE_MATCH_1})
+  endforeach()
+  list(JOIN LibTorch_VERSION . LibTorch_VERSION)
+  if(EXISTS ${LibTorch_LIBRARY_DIR}/libtorch_cuda.so)
+    set(LibTorch_HAS_CUDA TRUE)
+  endif()
+endif()
+find_library(LibTorch_CPU_LIBRARY torch_cpu HINTS ${LibTorch_LIBRARY_DIR} NO_DEFAULT_PATH)
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(
+  LibTorch
+  REQUIRED_VARS LibTorch_CPU_LIBRARY LibTorch_INCLUDE_DIR
+  VERSION_VAR LibTorch_VERSION
+  REASON_FAILURE_MESSAGE "run scripts/setup.sh, or pass -DCMAKE_PREFIX_PATH=<libtorch>")
+
+if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
+  add_library(LibTorch::LibTorch INTERFACE IMPORTED)
+  target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE ${LibTorch_INCLUDE_DIR}
+                                                                 ${LibTorch_INCLUDE_DIR}/torch/csrc/api/include)
+  target_compile_definitions(LibTorch::LibTorch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
+  find_package(Threads REQUIRED)
+  # torch_cuda registers its kernels when it is loaded; nothing refers to it by name.
+  target_link_libraries(
+    LibTorch::LibTorch
+    INTERFACE Threads::Threads -Wl,--no-as-needed ${LibTorch_CPU_LIBRARY} ${LibTorch_LIBRARY_DIR}/libc10.so
+              "$<$<BOOL:${CONVLLAVA_WITH_CUDA}>:${LibTorch_LIBRARY_DIR}/libtorch_cuda.so>"
+              "$<$<BOOL:${CONVLLAVA_WITH_CUDA}>:${LibTorch_LIBRARY_DIR}/libc10_cuda.so>" -Wl,--as-needed
+              -Wl,--allow-shlib-undefined)
+endif()
+mark_as_advanced(LibTorch_INCLUDE_DIR LibTorch_CPU_LIBRARY)

@@ -1,0 +1,174 @@
+"""Writes tests/golden/model/*.safetensors: outputs, losses and gradients of transformers' ConvNextModel and LlamaForCausalLM, of the two
+joined as LLaVA joins them, and of torch's AdamW and learning-rate schedules. Seeded; run with the packages of
+scripts/golden/requirements.txt:
+
+    .venv/bin/python scripts/golden/model.py
+"""
+
+import math
+import pathlib
+
+import torch
+import transformers
+from safetensors.torch import save_file
+from transformers import ConvNextConfig, ConvNextModel, LlamaConfig, LlamaForCausalLM
+
+OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "model"
+VERSIONS = {"torch": torch.__version__, "transformers": transformers.__version__, "seed": "20240524"}
+CLIP_MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
+CLIP_STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
+
+
+def save(name, tensors):
+    save_file({key: value.detach().contiguous().clone() for key, value in tensors.items()}, OUT / name, VERSIONS)
+
+
+def randomize(module):
+    """Every parameter away from its symmetric initial value, so that no mistake hides behind a zero or a one."""
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if parameter.dim() > 1:
+                fan_in = parameter[0].numel()
+                parameter.normal_(0, fan_in**-0.5)
+            else:
+                one = name.endswith("norm.weight") or "layer_scale" in name or "downsampling_layer.0.weight" in name
+                parameter.normal_(1.0 if one else 0.0, 0.2)
+
+
+def with_gradients(module, prefix=""):
+    tensors = {}
+    for name, parameter in module.named_parameters():
+        tensors[f"parameter.{prefix}{name}"] = parameter
+        if parameter.grad is not None:
+            tensors[f"gradient.{prefix}{name}"] = parameter.grad
+    return tensors
+
+
+def make_tower(depths, widths):
+    config = ConvNextConfig(depths=depths, hidden_sizes=widths, num_stages=len(depths), image_size=64,
+                            out_features=[f"stage{len(depths)}"])
+    tower = ConvNextModel(config)
+    randomize(tower)
+    return tower.eval()
+
+
+def tower_features(tower, pixels):
+    """As LLaVA's tower class does it: the encoder's output before the pooled norm, row-major."""
+    return tower(pixels).last_hidden_state.flatten(2).transpose(1, 2)
+
+
+def convnext(name, depths, widths, size):
+    tower = make_tower(depths, widths)
+    pixels = torch.randn(2, 3, *size)
+    features = tower_features(tower, pixels)
+    weight = torch.randn_like(features)
+    (features * weight).sum().backward()
+    own = {k: v for k, v in with_gradients(tower).items() if not k.split(".", 1)[1].startswith("layernorm.")}
+    save(name, {**own, "pixels": pixels, "features": features, "output_gradient": weight})
+
+
+def make_llama(kv_heads):
+    config = LlamaConfig(vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+                         num_key_value_heads=kv_heads, max_position_embeddings=128, rms_norm_eps=1e-5,
+                         rope_theta=10000.0, bos_token_id=1, eos_token_id=2, pad_token_id=0)
+    llama = LlamaForCausalLM(config)
+    randomize(llama)
+    return llama.eval()
+
+
+def llama(name, kv_heads):
+    model = make_llama(kv_heads)
+    ids = torch.randint(3, 64, (1, 21))
+    labels = ids.clone()
+    labels[:, :7] = -100
+    out = model(input_ids=ids, labels=labels)
+    out.loss.backward()
+    prompts = torch.randint(3, 64, (2, 9))
+    greedy = [model.generate(prompts[i : i + 1], attention_mask=torch.ones(1, 9, dtype=torch.long), do_sample=False,
+                             max_new_tokens=24, eos_token_id=2)[0, 9:] for i in range(2)]
+    save(name, {**with_gradients(model), "input_ids": ids[0], "labels": labels[0], "logits": out.logits[0],
+                "loss": out.loss.reshape(1), "prompts": prompts, "greedy.0": greedy[0], "greedy.1": greedy[1]})
+
+
+def convllava(name):
+    """Two samples with a picture of different shapes and one without, each run by itself through the reference modules with
+    `inputs_embeds`; the loss is the mean over all supervised tokens of the three."""
+    tower = make_tower([1, 1, 1, 1, 1], [8, 12, 16, 20, 24])
+    language = make_llama(2)
+    projector = torch.nn.Sequential(torch.nn.Linear(24, 32), torch.nn.GELU(), torch.nn.Linear(32, 32))
+    randomize(projector)
+    shapes = [(64, 128), (128, 128), None]
+    before, after = [4, 3, 0], [12, 9, 15]
+    tensors, total, count = {}, 0.0, 0
+    for i, shape in enumerate(shapes):
+        prefix = torch.randint(3, 64, (before[i],))
+        suffix = torch.randint(3, 64, (after[i],))
+        embeds = [language.model.embed_tokens(prefix)]
+        visual = 0
+        if shape:
+            pixels = torch.randint(0, 256, (*shape, 3), dtype=torch.uint8)
+            tensors[f"pixels.{i}"] = pixels
+            unit = (pixels.double() * 0.00392156862745098).float()
+            features = tower_features(tower, ((unit - CLIP_MEAN) / CLIP_STD).permute(2, 0, 1)[None])
+            embeds.append(projector(features)[0])
+            visual = embeds[-1].shape[0]
+        embeds.append(language.model.embed_tokens(suffix))
+        labels = torch.full((before[i] + visual + after[i],), -100)
+        labels[-(after[i] - 4) :] = suffix[4:]
+        logits = language(inputs_embeds=torch.cat(embeds)[None]).logits[0].float()
+        total = total + torch.nn.functional.cross_entropy(logits[:-1], labels[1:], ignore_index=-100, reduction="sum")
+        count += int((labels[1:] != -100).sum())
+        ids = torch.cat([prefix, torch.full((visual,), -200), suffix])
+        tensors.update({f"input_ids.{i}": ids, f"labels.{i}": labels})
+    loss = total / count
+    loss.backward()
+    own = {k: v for k, v in with_gradients(tower, "vision_tower.").items() if ".vision_tower.layernorm." not in k}
+    save(name, {**own, **with_gradients(language, "llm."), **with_gradients(projector, "mm_projector."), **tensors,
+                "loss": loss.reshape(1)})
+
+
+def adamw(name):
+    """100 steps on a decayed and an undecayed vector; the gradient of step t is sin(parameter * 3 + t)."""
+    start = torch.randn(2, 37)
+    parameters = [torch.nn.Parameter(row.clone()) for row in start]
+    optimizer = torch.optim.AdamW([{"params": [parameters[0]], "weight_decay": 0.1},
+                                   {"params": [parameters[1]], "weight_decay": 0.0}], lr=3e-3, betas=(0.9, 0.95), eps=1e-8)
+    tensors = {"start": start}
+    for t in range(1, 101):
+        for parameter in parameters:
+            parameter.grad = torch.sin(parameter.detach() * 3 + t)
+        optimizer.step()
+        if t in (1, 10, 100):
+            tensors[f"step.{t}"] = torch.stack([p.detach() for p in parameters])
+    save(name, tensors)
+
+
+def schedules(name):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    tensors = {}
+    for total, ratio in [(200, 0.03), (37, 0.1), (10, 0.0)]:
+        warmup = math.ceil(total * ratio)  # TrainingArguments.get_warmup_steps
+        cosine = transformers.get_cosine_schedule_with_warmup(optimizer, warmup, total).lr_lambdas[0]
+        constant = transformers.get_constant_schedule_with_warmup(optimizer, warmup).lr_lambdas[0]
+        tensors[f"cosine.{total}"] = torch.tensor([cosine(s) for s in range(total)], dtype=torch.float64)
+        tensors[f"constant.{total}"] = torch.tensor([constant(s) for s in range(total)], dtype=torch.float64)
+        tensors[f"warmup.{total}"] = torch.tensor([warmup])
+        tensors[f"ratio.{total}"] = torch.tensor([ratio], dtype=torch.float64)
+    save(name, tensors)
+
+
+def main():
+    OUT.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(int(VERSIONS["seed"]))
+    torch.set_num_threads(1)
+    convnext("convnext_4_stages.safetensors", [1, 1, 2, 1], [8, 12, 16, 24], (96, 64))
+    convnext("convnext_5_stages.safetensors", [1, 1, 2, 1, 1], [8, 12, 16, 20, 24], (70, 130))
+    llama("llama_mha.safetensors", 4)
+    llama("llama_gqa.safetensors", 2)
+    convllava("convllava.safetensors")
+    adamw("adamw.safetensors")
+    schedules("schedules.safetensors")
+
+
+if __name__ == "__main__":
+    main()

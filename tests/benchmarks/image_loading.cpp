@@ -1,0 +1,45 @@
+// Picture files -> normalised floats for the vision tower, on one thread.
+//
+//   benchmark_image_loading FOLDER...
+//
+// Each folder of pictures is a measurement of its own; image_loading.py does the same work with Pillow and numpy.
+
+#include <filesystem>
+
+#include "benchmark.h"
+#include "convllava/core/error.h"
+#include "convllava/core/process.h"
+#include "convllava/image/preprocess.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using convllava::image::Image;
+
+void measure(const fs::path& folder, int64_t size) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path());
+  std::vector<float> floats(size * size * 3);
+  const double seconds = convllava::benchmark::median_seconds([&] {
+    for (const fs::path& file : files) {
+      const Image picture = convllava::image::preprocess(convllava::image::load_image(file), {.size = size});
+      convllava::image::normalize(picture, floats.data());
+    }
+  });
+  const auto count = static_cast<double>(files.size());
+  convllava::benchmark::print_result("image_loading/" + folder.filename().string() + "/" + std::to_string(size),
+                                     seconds / count, {{"pictures_per_second", count / seconds}});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  convllava::core::tune_allocator();
+  return convllava::core::run_main("benchmark_image_loading", [&] {
+    if (argc < 2) throw convllava::ConfigError("no folder of pictures; usage: benchmark_image_loading FOLDER...");
+    for (int i = 1; i < argc; ++i) {
+      for (const int64_t size : {768, 1536}) measure(argv[i], size);
+    }
+    return 0;
+  });
+}

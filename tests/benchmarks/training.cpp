@@ -1,0 +1,103 @@
+// Forward, backward and optimizer step of the tower, the language model and the whole model, fp32 on a CPU.
+// training.py does the same work with transformers on the same shapes.
+
+#include "benchmark.h"
+#include "convllava/core/process.h"
+#include "convllava/core/progress.h"
+#include "convllava/model/initialize.h"
+#include "convllava/nn/head_loss.h"
+#include "convllava/nn/libtorch.h"
+#include "convllava/train/train_step.h"
+
+namespace {
+
+using namespace convllava;
+
+config::ModelConfig shape() {
+  config::ModelConfig config;
+  config.vision.depths = {2, 2, 6, 2, 2};
+  config.vision.hidden_sizes = {48, 96, 192, 384, 768};
+  config.llm.vocab_size = 8000;
+  config.llm.hidden_size = 384;
+  config.llm.intermediate_size = 1024;
+  config.llm.num_hidden_layers = 6;
+  config.llm.num_attention_heads = 6;
+  config.llm.num_key_value_heads = 6;
+  return config;
+}
+
+constexpr int64_t kBatch = 4;
+constexpr int64_t kPixels = 256;
+constexpr int64_t kLength = 128;
+
+void report(const char* name, double seconds) {
+  benchmark::print_result(name, seconds, {{"peak_bytes", static_cast<double>(core::peak_resident_bytes())}});
+}
+
+void tower() {
+  model::ConvNext tower(shape().vision);
+  model::initialize_vision(*tower);
+  const auto pixels = torch::randn({kBatch, 3, kPixels, kPixels});
+  report("training/convnext_forward_backward", benchmark::median_seconds([&] {
+           tower->zero_grad();
+           tower(pixels).sum().backward();
+         }));
+}
+
+void language_model() {
+  model::Llama llama(shape().llm);
+  model::initialize_llama(*llama);
+  const auto ids = torch::randint(3, 8000, {kBatch * kLength}, torch::kLong);
+  const auto positions = torch::arange(kLength).repeat({kBatch});
+  std::vector<int64_t> boundaries;
+  for (int64_t i = 0; i <= kBatch; ++i) boundaries.push_back(i * kLength);
+  const auto layout = nn::SequenceLayout::make(boundaries, torch::kCPU);
+  report("training/llama_forward_backward", benchmark::median_seconds([&] {
+           llama->zero_grad();
+           const auto states = llama->hidden_states(llama->embed(ids), positions, layout);
+           nn::head_cross_entropy(states, llama->head_weight(), ids, 1.0 / (kBatch * kLength)).backward();
+         }));
+}
+
+/// `kBatch` pictures, each in front of a text of which the second half is learnt.
+data::StepBatch batch() {
+  std::vector<data::Sample> samples(kBatch);
+  for (auto& sample : samples) {
+    sample.picture = image::Image{kPixels, kPixels, std::vector<uint8_t>(kPixels * kPixels * 3, 100)};
+    sample.visual_tokens = 16;
+    sample.prompt.input_ids.assign(kLength - 15, 5);
+    sample.prompt.input_ids[1] = text::kImageToken;
+    sample.prompt.labels.assign(kLength - 15, text::kIgnoreLabel);
+    for (size_t i = (kLength - 15) / 2; i < sample.prompt.labels.size(); ++i) sample.prompt.labels[i] = 5;
+  }
+  data::StepBatch step;
+  step.micro_batches = {data::pack(samples, 2048)};
+  return step;
+}
+
+void whole_model() {
+  model::ConvLlava model(shape());
+  model::initialize(*model);
+  distributed::ProcessGroup group;
+  parallel::ReplicatedUnits units(*model, group);
+  train::AdamW optimizer(units.units(), {});
+  const auto step = batch();
+  const auto counts = train::global_counts(step, false, false, group);
+  report("training/convllava_step", benchmark::median_seconds([&] {
+           train::train_step(*model, step, counts, units, optimizer, 1.0, [](const parallel::FlatRange&) {
+             return train::Rates{1e-5, 0.0};
+           });
+         }));
+}
+
+}  // namespace
+
+int main() {
+  core::tune_allocator();
+  return core::run_main("benchmark_training", [] {
+    tower();
+    language_model();
+    whole_model();
+    return 0;
+  });
+}

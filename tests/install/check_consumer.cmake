@@ -1,0 +1,20 @@
+# cmake -DWAY=find_package|add_subdirectory -DSOURCE=.. -DBINARY=.. -DWORK=.. -P check_consumer.cmake
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code)
+  if(code)
+    message(FATAL_ERROR "failed (${code}): ${ARGN}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+set(arguments -DWAY=${WAY} -DCONVLLAVA_SOURCE=${SOURCE} -DCMAKE_BUILD_TYPE=Release)
+if(WAY STREQUAL "find_package")
+  run(${CMAKE_COMMAND} --install ${BINARY} --prefix ${WORK}/prefix)
+  list(APPEND arguments -DCMAKE_PREFIX_PATH=${WORK}/prefix)
+else()
+  # The same objects as in the main build: a compiler cache makes this quick.
+  list(APPEND arguments -DCONVLLAVA_BUILD_TESTS=OFF)
+endif()
+run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${WORK}/build -G Ninja ${arguments})
+run(${CMAKE_COMMAND} --build ${WORK}/build --target consumer)
+run(${WORK}/build/consumer)

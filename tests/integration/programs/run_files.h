@@ -1,0 +1,34 @@
+#pragma once
+
+// A small run as files: pictures, annotations and a YAML configuration for the programs.
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "convllava/config/yaml.h"
+#include "tests/support/ranks.h"
+#include "tests/support/tiny_run.h"
+
+namespace convllava::testing {
+
+inline const std::string kTokenizer = std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/text/tokenizer.model";
+
+inline std::string program(const std::string& name) { return std::string(CONVLLAVA_BINARY_DIR) + "/bin/" + name; }
+
+/// folder/train.yaml for `tiny_run`, changed by `change`.
+template <class Change>
+std::string write_config(const std::filesystem::path& folder, Change change) {
+  auto config = tiny_run(folder, kTokenizer);
+  change(config);
+  const auto path = folder / "train.yaml";
+  std::ofstream(path) << config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); });
+  return path.string();
+}
+
+inline RankOutcome run(const std::vector<std::string>& arguments,
+                       const std::map<std::string, std::string>& environment = {}) {
+  return run_program(arguments, environment, std::chrono::seconds(120));
+}
+
+}  // namespace convllava::testing

@@ -1,0 +1,87 @@
+#pragma once
+
+// A data set of drawn PPM pictures, a small model and a configuration that trains it within a second: for tests of the
+// trainer.
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "convllava/config/train_config.h"
+#include "convllava/core/random.h"
+
+namespace convllava::testing {
+
+/// A folder that is removed with its owner.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "convllava-XXXXXX").string();
+    path_ = mkdtemp(name.data());
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline void write_ppm(const std::filesystem::path& path, int width, int height, uint64_t seed) {
+  core::Random random(seed);
+  std::ofstream file(path, std::ios::binary);
+  file << "P6\n" << width << " " << height << "\n255\n";
+  for (int i = 0; i < width * height * 3; ++i) file.put(static_cast<char>(random.below(256)));
+}
+
+/// `count` records in folder/train.json; every fourth one without a picture.
+inline void write_records(const std::filesystem::path& folder, int count) {
+  std::filesystem::create_directories(folder / "images");
+  std::ofstream file(folder / "train.json");
+  file << "[";
+  for (int i = 0; i < count; ++i) {
+    const bool picture = i % 4 != 3;
+    const std::string name = "images/" + std::to_string(i) + ".ppm";
+    if (picture) write_ppm(folder / name, 40 + i % 50, 64, i);
+    file << (i ? ",\n" : "\n") << R"({"id": ")" << i << '"' << (picture ? R"(, "image": ")" + name + '"' : "")
+         << R"(, "conversations": [{"from": "human", "value": ")" << (picture ? "<image>\\n" : "") << "What is number "
+         << i << R"(?"}, {"from": "gpt", "value": ")" << std::string(1 + i % 5, static_cast<char>('a' + i % 26))
+         << R"("}]})";
+  }
+  file << "\n]\n";
+}
+
+/// fp32, 64-pixel pictures, two small stages of the model's parts; trains vision, projector and the language model for
+/// 6 steps.
+inline config::TrainConfig tiny_run(const std::filesystem::path& folder, const std::filesystem::path& tokenizer) {
+  config::TrainConfig config;
+  config.output_dir = (folder / "run").string();
+  config.device = config::Device::kCpu;
+  config.dtype = config::Dtype::kFp32;
+  config.model.size = "tiny";
+  config.model.vision_depths = {1, 1, 1, 1, 1};
+  config.model.vision_hidden_sizes = {8, 8, 12, 12, 16};
+  config.model.tokenizer = tokenizer.string();
+  config.model.layer_scale_init_value = 1.0;
+  config.trainable = {"vision.stages.3-5", "projector", "llm"};
+  config.image.size = 64;
+  config.data.root = folder.string();
+  config.data.train = {{"train.json", "", 1.0}};
+  config.data.max_length = 160;
+  config.data.workers = 2;
+  config.train.global_batch_size = 8;
+  config.train.micro_batch_size = 4;
+  config.train.lr = 1e-3;
+  config.train.max_steps = 6;
+  config.train.epochs = 4;
+  config.checkpoint.every_minutes = 0;
+  config.report.samples = 2;
+  config.report.tensorboard = false;
+  return config;
+}
+
+}  // namespace convllava::testing

@@ -1,0 +1,118 @@
+#pragma once
+
+// What the tests of convllava/checkpoint share: a small model with every kind of part, and where the goldens are.
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "convllava/checkpoint/model_directory.h"
+#include "convllava/checkpoint/safetensors.h"
+#include "convllava/core/error.h"
+#include "convllava/nn/libtorch.h"
+#include "tests/unit/core/fixtures.h"
+
+namespace convllava::checkpoint::testing {
+
+using core::testing::CapturedStderr;
+using core::testing::TemporaryFolder;
+using core::testing::text_of;
+using core::testing::write_text;
+
+inline std::filesystem::path golden(const std::string& name) {
+  return std::filesystem::path(CONVLLAVA_SOURCE_DIR) / "tests/golden/checkpoint" / name;
+}
+
+/// Data that stay out of the repository; tests that need them skip where they are absent.
+inline std::filesystem::path shared_data(const std::string& name) {
+  const char* folder = std::getenv("CONVLLAVA_SHARED_DATA");
+  return (folder != nullptr ? std::filesystem::path(folder)
+                            : std::filesystem::path(CONVLLAVA_SOURCE_DIR) / "../shared/data") /
+         name;
+}
+
+inline text::Tokenizer small_tokenizer() {
+  return text::Tokenizer::load(std::filesystem::path(CONVLLAVA_SOURCE_DIR) / "tests/golden/text/tokenizer.model");
+}
+
+/// Five stages, grouped queries, no value a default.
+inline config::ModelConfig small_config() {
+  config::ModelConfig config;
+  config.vision.depths = {1, 1, 2, 1, 1};
+  config.vision.hidden_sizes = {4, 4, 8, 8, 12};
+  config.vision.layer_scale_init_value = 0.5;
+  config.llm.vocab_size = 600;
+  config.llm.hidden_size = 32;
+  config.llm.intermediate_size = 40;
+  config.llm.num_hidden_layers = 2;
+  config.llm.num_attention_heads = 4;
+  config.llm.num_key_value_heads = 2;
+  config.llm.max_position_embeddings = 96;
+  config.llm.rms_norm_eps = 1e-4;
+  config.llm.rope_theta = 5000;
+  return config;
+}
+
+/// Values that let no tensor go unnoticed: norms, biases and layer scales are no constants.
+inline void randomize(torch::nn::Module& module, uint64_t seed) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(seed);
+  for (auto& parameter : module.parameters()) {
+    parameter.uniform_(-0.3, 0.3);
+    if (parameter.dim() == 1) parameter.add_(0.7);
+  }
+}
+
+inline model::ConvLlava random_model(const config::ModelConfig& config, uint64_t seed = 1,
+                                     torch::ScalarType dtype = torch::kFloat32) {
+  model::ConvLlava model(config, torch::TensorOptions().dtype(dtype));
+  randomize(*model, seed);
+  return model;
+}
+
+inline config::CheckpointRecord small_record() {
+  config::CheckpointRecord record;
+  record.written_by = "convllava test";
+  record.image.size = 320;
+  record.max_length = 80;
+  record.step = 7;
+  record.config.output_dir = "runs/test";
+  record.config.trainable = {"vision.stages.3-5", "projector", "llm"};
+  record.config.train.lr_per_module = {{"vision", 1e-5}};
+  return record;
+}
+
+inline bool same_parameters(const torch::nn::Module& a, const torch::nn::Module& b) {
+  const auto other = b.named_parameters();
+  if (a.parameters().size() != other.size()) return false;
+  for (const auto& parameter : a.named_parameters()) {
+    if (!torch::equal(parameter.value(), other[parameter.key()])) return false;
+  }
+  return true;
+}
+
+/// No file of this process can grow beyond `bytes` while it lives; writes fail then like those to a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &saved_);
+    const rlimit limit{bytes, saved_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &saved_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  void (*handler_)(int);
+  rlimit saved_{};
+};
+
+}  // namespace convllava::checkpoint::testing

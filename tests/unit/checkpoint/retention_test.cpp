@@ -1,0 +1,125 @@
+#include "convllava/checkpoint/retention.h"
+
+#include <unistd.h>
+
+#include "tests/catch.h"
+#include "tests/unit/checkpoint/fixtures.h"
+
+namespace convllava::checkpoint {
+namespace {
+
+using namespace testing;
+using convllava::testing::contains;
+using convllava::testing::message_of;
+using Names = std::set<std::string>;
+
+void make_directories(const TemporaryFolder& folder, const Names& names) {
+  for (const auto& name : names) {
+    std::filesystem::create_directories(folder / name / "vision_tower");
+    write_text(folder / name / "config.json", "{}");
+  }
+}
+
+std::vector<int64_t> steps_of(const std::filesystem::path& run) {
+  std::vector<int64_t> steps;
+  for (const auto& checkpoint : list_checkpoints(run)) steps.push_back(checkpoint.step);
+  return steps;
+}
+
+/// Gives up root's rights while it lives, so that permissions count.
+class OrdinaryUser {
+ public:
+  OrdinaryUser() { was_root_ = geteuid() == 0 && seteuid(65534) == 0; }
+  ~OrdinaryUser() {
+    if (was_root_ && seteuid(0) != 0) std::abort();
+  }
+  OrdinaryUser(const OrdinaryUser&) = delete;
+  OrdinaryUser& operator=(const OrdinaryUser&) = delete;
+
+ private:
+  bool was_root_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("checkpoints are listed by step, not by name", "[checkpoint]") {
+  const TemporaryFolder folder("list");
+  make_directories(folder, {"checkpoint-1000", "checkpoint-200", "checkpoint-0"});
+  CHECK(steps_of(folder.path()) == std::vector<int64_t>{0, 200, 1000});
+  CHECK(latest_checkpoint(folder.path())->path == folder / "checkpoint-1000");
+  CHECK(step_directory(folder.path(), 1000) == folder / "checkpoint-1000");
+}
+
+TEST_CASE("foreign names, files and unfinished checkpoints are not listed", "[checkpoint]") {
+  const TemporaryFolder folder("foreign");
+  make_directories(
+      folder, {"checkpoint-", "checkpoint-1x", "checkpoint--1", "checkpoint-01", "checkpoint-best", "my-checkpoint-3",
+               ".checkpoint-4.tmp", ".checkpoint-5.old", ".checkpoint-6.removed", "checkpoint-99999999999999999999"});
+  write_text(folder / "checkpoint-7", "a file");
+  CHECK(list_checkpoints(folder.path()).empty());
+  CHECK(latest_checkpoint(folder.path()) == std::nullopt);
+  CHECK(list_checkpoints(folder / "absent").empty());
+}
+
+TEST_CASE("the oldest checkpoints are removed until as many as wanted are left", "[checkpoint]") {
+  const TemporaryFolder folder("remove");
+  make_directories(folder, {"checkpoint-100", "checkpoint-20", "checkpoint-3", "logs"});
+  write_text(folder / "metrics.jsonl", "");
+  remove_old_checkpoints(folder.path(), 2);
+  CHECK(folder.names() == Names{"checkpoint-20", "checkpoint-100", "logs", "metrics.jsonl"});
+  remove_old_checkpoints(folder.path(), 5);
+  CHECK(steps_of(folder.path()) == std::vector<int64_t>{20, 100});
+  remove_old_checkpoints(folder.path(), 0);
+  CHECK(folder.names() == Names{"logs", "metrics.jsonl"});
+}
+
+TEST_CASE("what interrupted saves and removals left behind is removed", "[checkpoint]") {
+  const TemporaryFolder folder("leftovers");
+  make_directories(folder, {"checkpoint-8", ".checkpoint-9.tmp", ".checkpoint-8.old", ".checkpoint-1.removed",
+                            ".cache.tmp", "notes.tmp"});
+  remove_old_checkpoints(folder.path(), 3);
+  CHECK(folder.names() == Names{"checkpoint-8", ".cache.tmp", "notes.tmp"});
+}
+
+TEST_CASE("a replaced checkpoint stays while its successor is not there", "[checkpoint]") {
+  const TemporaryFolder folder("old");
+  make_directories(folder, {".checkpoint-8.old"});
+  remove_old_checkpoints(folder.path(), 3);
+  CHECK(folder.names() == Names{".checkpoint-8.old"});
+}
+
+TEST_CASE("a checkpoint that cannot be removed is a warning and does not stop the run", "[checkpoint]") {
+  const TemporaryFolder folder("locked");
+  const TemporaryFolder log("log");
+  make_directories(folder, {"checkpoint-1", "checkpoint-2", ".checkpoint-3.tmp"});
+  std::string text;
+  {
+    CapturedStderr captured(log / "stderr");
+    {
+      const OrdinaryUser user;
+      std::error_code ignored;
+      std::filesystem::permissions(folder.path(), std::filesystem::perms(0555), ignored);
+      remove_old_checkpoints(folder.path(), 1);
+      std::filesystem::permissions(folder.path(), std::filesystem::perms(0755), ignored);
+    }
+    text = captured.text();
+  }
+  CHECK(steps_of(folder.path()) == std::vector<int64_t>{1, 2});
+  CHECK_THAT(text, contains("checkpoint-1: cannot remove: Permission denied"));
+  CHECK_THAT(text, contains(".checkpoint-3.tmp: cannot remove: Permission denied"));
+}
+
+TEST_CASE("a path means a checkpoint or the newest of a run", "[checkpoint]") {
+  const TemporaryFolder folder("find");
+  make_directories(folder, {"checkpoint-2", "checkpoint-10"});
+  CHECK(find_checkpoint(folder / "checkpoint-2") == folder / "checkpoint-2");
+  CHECK(find_checkpoint(folder.path()) == folder / "checkpoint-10");
+  CHECK_THAT(
+      message_of<CheckpointError>([&] { find_checkpoint(folder / "checkpoint-2/vision_tower"); }),
+      contains("vision_tower: no checkpoint here; got a path without config.json and checkpoint-<step>; expected a "
+               "checkpoint directory or a run folder"));
+  CHECK_THAT(message_of<CheckpointError>([&] { find_checkpoint(folder / "absent"); }),
+             contains("absent: no checkpoint here; got a path that does not exist"));
+}
+
+}  // namespace convllava::checkpoint

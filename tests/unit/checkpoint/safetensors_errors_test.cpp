@@ -1,0 +1,152 @@
+#include <cstring>
+
+#include "convllava/checkpoint/safetensors.h"
+#include "tests/catch.h"
+#include "tests/unit/checkpoint/fixtures.h"
+
+// Damaged and malicious headers: each is refused with its own message.
+
+namespace convllava::checkpoint {
+namespace {
+
+using namespace testing;
+using convllava::testing::contains;
+using convllava::testing::message_of;
+
+std::string with_length(uint64_t length, const std::string& rest) {
+  std::string bytes(sizeof(length), '\0');
+  std::memcpy(bytes.data(), &length, sizeof(length));
+  return bytes + rest;
+}
+
+/// The error of a file with this header and so many bytes of data.
+std::string error_of(const std::string& header, size_t data_bytes = 0) {
+  const TemporaryFolder folder("header");
+  write_text(folder / "bad.safetensors", with_length(header.size(), header + std::string(data_bytes, '\1')));
+  return message_of<CheckpointError>([&] { SafetensorsFile file(folder / "bad.safetensors"); });
+}
+
+std::string error_of_bytes(const std::string& bytes) {
+  const TemporaryFolder folder("bytes");
+  write_text(folder / "bad.safetensors", bytes);
+  return message_of<CheckpointError>([&] { SafetensorsFile file(folder / "bad.safetensors"); });
+}
+
+/// {"a": {...}} with the parts as JSON.
+std::string entry(const std::string& dtype, const std::string& shape, const std::string& offsets) {
+  return R"({"a":{"dtype":)" + dtype + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
+}
+
+}  // namespace
+
+TEST_CASE("a path that is no readable file is refused", "[checkpoint]") {
+  const TemporaryFolder folder("paths");
+  CHECK_THAT(message_of<CheckpointError>([&] { SafetensorsFile file(folder / "absent.safetensors"); }),
+             contains("absent.safetensors: cannot read the file; got No such file or directory"));
+  CHECK_THAT(message_of<CheckpointError>([&] { SafetensorsFile file(folder.path()); }),
+             contains("cannot read the file; got Is a directory"));
+}
+
+TEST_CASE("a header length that cannot be is refused", "[checkpoint]") {
+  CHECK_THAT(error_of_bytes(""), contains("bad.safetensors: too short for a safetensors file; got 0 bytes"));
+  CHECK_THAT(error_of_bytes("1234567"), contains("too short for a safetensors file; got 7 bytes; expected at least 8"));
+  CHECK_THAT(error_of_bytes(with_length(100'000'001, "{}")),
+             contains("the header is too long; got 100000001 bytes; expected at most 100000000"));
+  CHECK_THAT(error_of_bytes(with_length(UINT64_MAX, "{}")), contains("the header is too long"));
+  CHECK_THAT(error_of_bytes(with_length(3, "{}")),
+             contains("the header is longer than the file; got 3 bytes; expected at most 2; the file may be cut off"));
+}
+
+TEST_CASE("a header that is not a JSON object is refused", "[checkpoint]") {
+  CHECK_THAT(error_of("PK\3\4 a zip archive"), contains("bad.safetensors: the header is not JSON; got"));
+  CHECK_THAT(error_of(R"({"a":)"), contains("the header is not JSON; got"));
+  CHECK_THAT(error_of("{\"\xff\":1}"), contains("the header is not JSON; got"));
+  CHECK_THAT(error_of("[]"), contains("the header is not a JSON object; got array"));
+  CHECK_THAT(error_of(R"({"a":3})"), contains("tensor a: its description is not a JSON object; got number"));
+}
+
+TEST_CASE("a key that stands twice is refused", "[checkpoint]") {
+  const std::string a = R"("a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]})";
+  CHECK_THAT(error_of("{" + a + "," + a + "}", 1), contains("a name stands twice in the header; got a"));
+  CHECK_THAT(error_of(R"({"a":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}})", 1),
+             contains("a name stands twice in the header; got dtype"));
+}
+
+TEST_CASE("metadata must be an object of texts", "[checkpoint]") {
+  CHECK_THAT(error_of(R"({"__metadata__":[]})"), contains("__metadata__ is not an object; got array"));
+  CHECK_THAT(error_of(R"({"__metadata__":{"a":1}})"), contains("__metadata__.a is not text; got number"));
+}
+
+TEST_CASE("an unknown dtype is refused with those that are known", "[checkpoint]") {
+  CHECK_THAT(error_of(entry(R"("F128")", "[1]", "[0,16]"), 16),
+             contains("bad.safetensors: tensor a: unknown dtype; got \"F128\"; expected one of BOOL, U8,"));
+  CHECK_THAT(error_of(R"({"a":{"shape":[1],"data_offsets":[0,1]}})", 1), contains("unknown dtype; got none"));
+  CHECK_THAT(error_of(entry("4", "[1]", "[0,4]"), 4), contains("unknown dtype; got 4"));
+}
+
+TEST_CASE("a shape that is no list of counts is refused", "[checkpoint]") {
+  const std::string expected = "; expected a list of whole numbers >= 0";
+  CHECK_THAT(error_of(entry(R"("U8")", "[-1]", "[0,1]"), 1), contains("tensor a: wrong shape; got [-1]" + expected));
+  CHECK_THAT(error_of(entry(R"("U8")", "[1.5]", "[0,1]"), 1), contains("wrong shape; got [1.5]" + expected));
+  CHECK_THAT(error_of(entry(R"("U8")", "1", "[0,1]"), 1), contains("wrong shape; got 1" + expected));
+  CHECK_THAT(error_of(R"({"a":{"dtype":"U8","data_offsets":[0,1]}})", 1), contains("wrong shape; got none" + expected));
+}
+
+TEST_CASE("a shape whose bytes no number can count is refused", "[checkpoint]") {
+  CHECK_THAT(error_of(entry(R"("F32")", "[4294967296,4294967296]", "[0,4]"), 4),
+             contains("tensor a: its shape is too large; got [4294967296, 4294967296]"));
+  CHECK_THAT(error_of(entry(R"("U8")", "[18446744073709551615]", "[0,1]"), 1), contains("its shape is too large"));
+  CHECK_THAT(error_of(entry(R"("U8")", "[0,18446744073709551615]", "[0,0]")), contains("its shape is too large"));
+}
+
+TEST_CASE("offsets must be two counts in order and inside of the file", "[checkpoint]") {
+  CHECK_THAT(error_of(entry(R"("U8")", "[1]", "[0]"), 1), contains("tensor a: wrong data_offsets; got [0]"));
+  CHECK_THAT(error_of(entry(R"("U8")", "[1]", "[1,0]"), 1), contains("wrong data_offsets; got [1, 0]"));
+  CHECK_THAT(error_of(entry(R"("U8")", "[1]", "[-1,0]"), 1), contains("wrong data_offsets; got [-1,0]"));
+  CHECK_THAT(error_of(entry(R"("U8")", "[4]", "[0,4]"), 3),
+             contains("tensor a: its data lie outside of the file; got bytes 0 to 4; expected at most 3"));
+}
+
+TEST_CASE("data that do not fit the shape are refused", "[checkpoint]") {
+  CHECK_THAT(error_of(entry(R"("F32")", "[2,3]", "[0,20]"), 20),
+             contains("tensor a: its data do not fit its shape; got 20 bytes for F32 [2, 3]; expected 24 bytes"));
+}
+
+TEST_CASE("overlapping data, holes and bytes behind the last tensor are refused", "[checkpoint]") {
+  const auto two = [](const std::string& first, const std::string& second) {
+    return R"({"a":{"dtype":"U8","shape":[4],"data_offsets":)" + first +
+           R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)" + second + "}}";
+  };
+  CHECK_THAT(error_of(two("[0,4]", "[2,6]"), 6),
+             contains("tensor b: its data overlap those of another tensor; got a; expected to begin at byte 4"));
+  CHECK_THAT(error_of(two("[0,4]", "[0,4]"), 4), contains("tensor b: its data overlap those of another tensor; got a"));
+  CHECK_THAT(error_of(two("[0,4]", "[6,10]"), 10),
+             contains("tensor b: there is a hole before its data; got bytes 4 to 6; expected data without holes"));
+  CHECK_THAT(error_of(two("[1,5]", "[5,9]"), 9), contains("tensor a: there is a hole before its data"));
+  CHECK_THAT(error_of(two("[4,8]", "[0,4]"), 9),
+             contains("bytes after the last tensor; got 9 bytes of data; expected 8"));
+  CHECK(error_of(two("[4,8]", "[0,4]"), 8).empty());
+}
+
+TEST_CASE("an empty tensor may lie anywhere between others", "[checkpoint]") {
+  CHECK(error_of(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
+                 R"("b":{"dtype":"F32","shape":[0,3],"data_offsets":[4,4]},)"
+                 R"("c":{"dtype":"U8","shape":[1],"data_offsets":[4,5]}})",
+                 5)
+            .empty());
+}
+
+TEST_CASE("data that are not aligned are read all the same", "[checkpoint]") {
+  const TemporaryFolder folder("unaligned");
+  const std::string header = R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                             R"("b":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}})";
+  const float values[] = {1.5F, -2.0F};
+  std::string data(9, '\1');
+  std::memcpy(data.data() + 1, values, sizeof(values));
+  write_text(folder / "a.safetensors", with_length(header.size(), header + data));
+  const auto tensor = SafetensorsFile(folder / "a.safetensors").tensor("b");
+  CHECK(reinterpret_cast<uintptr_t>(tensor.data_ptr()) % sizeof(float) == 0);
+  CHECK(torch::equal(tensor, torch::tensor({1.5F, -2.0F})));
+}
+
+}  // namespace convllava::checkpoint

@@ -1,0 +1,94 @@
+#include "convllava/checkpoint/training_state.h"
+
+#include "tests/catch.h"
+#include "tests/unit/checkpoint/fixtures.h"
+
+namespace convllava::checkpoint {
+namespace {
+
+using namespace testing;
+using convllava::testing::contains;
+using convllava::testing::message_of;
+
+TrainingState sample_state() {
+  TrainingState state;
+  state.step = 1234;
+  state.skipped_steps = 2;
+  state.samples = 315904;
+  state.tokens = 5'000'000'000;
+  state.seconds = 1234.56789012345;
+  state.data_fingerprint = "seed 42, batch 256, \"lcs\": 558128";
+  state.tensors = {{"llm.layers.0.master", torch::rand({5})}, {"llm.layers.0.exp_avg", torch::rand({5})}};
+  return state;
+}
+
+std::string error_of(const std::filesystem::path& directory) {
+  return message_of<CheckpointError>([&] { load_training_state(directory); });
+}
+
+/// A saved state of which `spoil` damaged the `state` folder.
+std::string error_after(const std::function<void(const std::filesystem::path&)>& spoil) {
+  const TemporaryFolder folder("spoilt");
+  save_training_state(folder.path(), sample_state());
+  spoil(folder / "state");
+  return error_of(folder.path());
+}
+
+}  // namespace
+
+TEST_CASE("a training state comes back bit for bit", "[checkpoint]") {
+  const TemporaryFolder folder("state");
+  const auto saved = sample_state();
+  save_training_state(folder.path(), saved);
+  const auto loaded = load_training_state(folder.path());
+  CHECK(loaded.step == saved.step);
+  CHECK(loaded.skipped_steps == saved.skipped_steps);
+  CHECK(loaded.samples == saved.samples);
+  CHECK(loaded.tokens == saved.tokens);
+  CHECK(loaded.seconds == saved.seconds);
+  CHECK(loaded.data_fingerprint == saved.data_fingerprint);
+  REQUIRE(loaded.tensors.size() == 2);
+  CHECK(loaded.tensors[0].first == "llm.layers.0.exp_avg");
+  CHECK(torch::equal(loaded.tensors[0].second, saved.tensors[1].second));
+  CHECK(torch::equal(loaded.tensors[1].second, saved.tensors[0].second));
+}
+
+TEST_CASE("an absent training state is an error with the path", "[checkpoint]") {
+  const TemporaryFolder folder("absent");
+  CHECK_THAT(error_of(folder.path()),
+             contains("state: there is no training state to resume from; expected a checkpoint"));
+}
+
+TEST_CASE("a damaged training state is an error with the file", "[checkpoint]") {
+  CHECK_THAT(error_after([](const auto& state) { std::filesystem::remove(state / "state.json"); }),
+             contains("state.json: cannot read the file; got No such file"));
+  CHECK_THAT(error_after([](const auto& state) { write_text(state / "state.json", "{\"step\": 12"); }),
+             contains("state.json: not JSON; got"));
+  CHECK_THAT(error_after([](const auto& state) { write_text(state / "state.json", "{}"); }),
+             contains("state.json: step: the field is absent; got none; expected a whole number"));
+  CHECK_THAT(error_after([](const auto& state) { std::filesystem::remove(state / "tensors.safetensors"); }),
+             contains("tensors.safetensors: cannot read the file; got No such file"));
+  CHECK_THAT(error_after([](const auto& state) {
+               const auto path = state / "tensors.safetensors";
+               std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+             }),
+             contains("its data lie outside of the file"));
+}
+
+TEST_CASE("counters and tensors of different saves are told apart", "[checkpoint]") {
+  CHECK_THAT(error_after([](const auto& state) {
+               write_safetensors(state / "tensors.safetensors", sample_state().tensors, {{"step", "1233"}});
+             }),
+             contains("tensors.safetensors: of another step than state.json; got 1233; expected 1234"));
+  CHECK_THAT(error_after([](const auto& state) { write_safetensors(state / "tensors.safetensors", {}); }),
+             contains("of another step than state.json; got none; expected 1234"));
+}
+
+TEST_CASE("a training state that cannot be written says why", "[checkpoint]") {
+  const TemporaryFolder folder("unwritable");
+  write_text(folder / "state", "a file where a directory should be");
+  CHECK_THAT(message_of<CheckpointError>([&] { save_training_state(folder.path(), sample_state()); }),
+             contains("state: cannot create the directory; got "));
+}
+
+}  // namespace convllava::checkpoint

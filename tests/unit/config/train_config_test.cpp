@@ -1,0 +1,353 @@
+#include "convllava/config/train_config.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "convllava/config/yaml.h"
+#include "convllava/core/error.h"
+#include "tests/catch.h"
+
+namespace convllava::config {
+namespace {
+
+namespace fs = std::filesystem;
+using convllava::testing::contains;
+using convllava::testing::message_of;
+
+// A folder that is removed at the end of the test.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() : path_(fs::temp_directory_path() / ("convllava_config_" + std::to_string(::getpid()))) {
+    fs::create_directories(path_);
+  }
+  ~TemporaryFolder() { fs::remove_all(path_); }
+  fs::path write(const std::string& name, const std::string& text) const {
+    std::ofstream(path_ / name) << text;
+    return path_ / name;
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+TrainConfig valid() {
+  TrainConfig config;
+  config.output_dir = "runs/a";
+  config.model.size = "tiny";
+  config.model.tokenizer = "tokenizer.model";
+  config.trainable = {"vision.stages.5", "projector"};
+  config.image.size = 256;
+  config.data.max_length = 512;
+  config.data.train = {{"a.json", "", 1.0}};
+  return config;
+}
+
+/// The message for `valid()` after `change`.
+std::string refusal(const std::function<void(TrainConfig&)>& change) {
+  TrainConfig config = valid();
+  change(config);
+  return message_of<ConfigError>([&] { validate(config, "a.yaml"); });
+}
+
+constexpr const char* kValidYaml =
+    "output_dir: runs/a\n"
+    "model:\n"
+    "  size: tiny\n"
+    "  tokenizer: tokenizer.model\n"
+    "trainable: [projector, llm]\n"
+    "image:\n"
+    "  size: 256\n"
+    "data:\n"
+    "  max_length: 512\n"
+    "  train:\n"
+    "    - annotations: a.json\n";
+
+std::string load_refusal(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  const TemporaryFolder folder;
+  const fs::path file = folder.write("a.yaml", text);
+  std::string message = message_of<ConfigError>([&] { load_train_config(file, overrides); });
+  const std::string prefix = folder.path().string() + "/";
+  return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
+}
+
+}  // namespace
+
+TEST_CASE("a valid configuration passes", "[config]") {
+  CHECK_NOTHROW(validate(valid(), "a.yaml"));
+  const TemporaryFolder folder;
+  const TrainConfig config =
+      load_train_config(folder.write("a.yaml", kValidYaml), {"train.lr=0.5", "data.template=plain"});
+  CHECK(config.train.lr == 0.5);
+  CHECK(config.data.prompt_template == text::Template::kPlain);
+  CHECK(config.trainable == std::vector<std::string>{"projector", "llm"});
+}
+
+TEST_CASE("a file that is not there or not a file is refused", "[config]") {
+  CHECK(message_of<ConfigError>([] { load_train_config("no/such.yaml"); }) ==
+        "no/such.yaml: no such file; expected a YAML file");
+  const TemporaryFolder folder;
+  CHECK(message_of<ConfigError>([&] { load_train_config(folder.path()); }) ==
+        folder.path().string() + ": is a folder; expected a YAML file");
+  const fs::path locked = folder.write("locked.yaml", kValidYaml);
+  fs::permissions(locked, fs::perms::none);
+  if (::access(locked.c_str(), R_OK) == 0) SKIP("this user may read any file");
+  CHECK(message_of<ConfigError>([&] { load_train_config(locked); }) ==
+        locked.string() + ": cannot be read; expected a YAML file");
+}
+
+TEST_CASE("an empty file lacks what is required", "[config]") {
+  CHECK(load_refusal("") == "a.yaml: output_dir: not given; expected the folder that the run writes to");
+}
+
+TEST_CASE("rules that span fields carry the line of the field", "[config]") {
+  CHECK_THAT(load_refusal(std::string(kValidYaml) + "report:\n  validate_every: 10\n"),
+             contains("a.yaml:13: report.validate_every: there is nothing to validate on; got 10"));
+  CHECK_THAT(load_refusal(kValidYaml, {"report.validate_every=10"}),
+             contains("--set report.validate_every=10: report.validate_every: there is nothing to validate on"));
+  CHECK_THAT(load_refusal(std::string(kValidYaml) + "    - images: b\n"),
+             contains("a.yaml:12: data.train.1.annotations: not given"));
+  CHECK_THAT(load_refusal(std::string(kValidYaml) + "train:\n  lr_per_module:\n    lm: 1e-5\n"),
+             contains("a.yaml:14: train.lr_per_module.lm: no such module; got lm"));
+  CHECK_THAT(load_refusal(kValidYaml, {"trainable=[projektor]"}),
+             contains("--set trainable=[projektor]: trainable.0: "));
+}
+
+TEST_CASE("the conversation template is named by `template`", "[config]") {
+  CHECK(load_refusal(kValidYaml, {"data.template=v2"}) ==
+        "--set data.template=v2: data.template: unknown choice; got v2; expected one of v1, plain, llava_v1 (did you "
+        "mean "
+        "v1?)");
+}
+
+TEST_CASE("a source of the model is required and must be unambiguous", "[config]") {
+  CHECK(refusal([](auto& c) { c.model = {}; }) ==
+        "a.yaml: model: the model is not given; expected size, or from, or vision_from and llm_from");
+  CHECK_THAT(refusal([](auto& c) {
+               c.model = {};
+               c.model.llm_from = "llm";
+             }),
+             contains("a.yaml: model: the model is not given"));
+  CHECK(refusal([](auto& c) {
+          c.model = {};
+          c.model.llm_from = "llm";
+          c.model.vision_from = "tower";
+        }).empty());
+  CHECK(refusal([](auto& c) {
+          c.model = {};
+          c.model.from = "runs/b";
+        }).empty());
+  CHECK(refusal([](auto& c) { c.model.size = "tinny"; }) ==
+        "a.yaml: model.size: no such size; got tinny; expected one of convllava-7b, small, tiny (did you mean tiny?)");
+  CHECK(
+      refusal([](auto& c) { c.model.tokenizer = ""; }) ==
+      "a.yaml: model.tokenizer: not given, and there is no llm_from to take it from; expected a tokenizer.model file");
+  for (const std::string field : {"vision_from", "llm_from", "tokenizer"}) {
+    CHECK(refusal([&](auto& c) {
+            c.model = {};
+            c.model.from = "runs/b";
+            (field == "vision_from" ? c.model.vision_from
+             : field == "llm_from"  ? c.model.llm_from
+                                    : c.model.tokenizer) = "x";
+          }) ==
+          "a.yaml: model." + field +
+              ": cannot be combined with model.from, which gives every part; got x; expected only size beside from");
+  }
+  CHECK_THAT(refusal([](auto& c) {
+               c.model = {};
+               c.model.from = "runs/b";
+               c.model.vision_depths = {1};
+             }),
+             contains("a.yaml: model.vision_depths: cannot be combined with model.from"));
+  CHECK_THAT(refusal([](auto& c) {
+               c.model = {};
+               c.model.from = "runs/b";
+               c.model.vision_hidden_sizes = {1};
+             }),
+             contains("a.yaml: model.vision_hidden_sizes: cannot be combined with model.from"));
+  CHECK(refusal([](auto& c) {
+          c.model = {};
+          c.model.from = "runs/../runs/a/";
+        }) == "a.yaml: output_dir: is the checkpoint that the run starts from; got runs/a; expected another folder");
+}
+
+TEST_CASE("depths and widths of the tower belong together", "[config]") {
+  const std::string what = "depths and hidden sizes of the tower are not of equal length";
+  CHECK(refusal([](auto& c) {
+          c.model.vision_depths = {1, 1, 1};
+        }) ==
+        "a.yaml: model.vision_depths: " + what + "; got 3 depths and 5 hidden sizes; expected one of each per stage");
+  CHECK(refusal([](auto& c) {
+          c.model.vision_hidden_sizes = {8, 8};
+        }) == "a.yaml: model.vision_hidden_sizes: " + what +
+                  "; got 5 depths and 2 hidden sizes; expected one of each per stage");
+  CHECK(refusal([](auto& c) { c.model.vision_depths = {2, 2, 2, 2, 2}; }).empty());
+}
+
+TEST_CASE("something must be trained, and only parts that exist", "[config]") {
+  CHECK(refusal([](auto& c) { c.trainable = {}; }) ==
+        "a.yaml: trainable: nothing to train; expected for example [projector, llm]");
+  CHECK(refusal([](auto& c) {
+          c.trainable = {"projector", "visoin.stages.5"};
+        }) ==
+        "a.yaml: trainable.1: no such part of the model; got visoin.stages.5; expected one of vision, projector, llm "
+        "(did "
+        "you mean vision?)");
+}
+
+TEST_CASE("settings per module name a module that is trained", "[config]") {
+  CHECK(refusal([](auto& c) {
+          c.train.lr_per_module = {{"projecter", 1e-3}};
+        }) ==
+        "a.yaml: train.lr_per_module.projecter: no such module; got projecter; expected one of vision, projector, llm "
+        "(did "
+        "you mean projector?)");
+  CHECK(
+      refusal([](auto& c) {
+        c.train.weight_decay_per_module = {{"lmm", 0.1}};
+      }) ==
+      "a.yaml: train.weight_decay_per_module.lmm: no such module; got lmm; expected one of vision, projector, llm (did "
+      "you mean llm?)");
+  CHECK(refusal([](auto& c) {
+          c.train.lr_per_module = {{"llm", 1e-3}};
+        }) ==
+        "a.yaml: train.lr_per_module.llm: would have no effect: this module is not in `trainable`; got llm; expected a "
+        "module of vision.stages.5, projector");
+  CHECK(refusal([](auto& c) { c.train.lr_per_module = {{"vision", 1e-3}}; }).empty());
+}
+
+TEST_CASE("there must be data to train on", "[config]") {
+  CHECK(refusal([](auto& c) { c.data.train = {}; }) ==
+        "a.yaml: data.train: no data to train on; expected a list of sets, each with its annotations");
+  CHECK(refusal([](auto& c) {
+          c.data.train = {{"", "images", 1.0}};
+        }) == "a.yaml: data.train.0.annotations: not given; expected a file of LLaVA annotations");
+  CHECK(refusal([](auto& c) { c.data.train[0].weight = 0; }) ==
+        "a.yaml: data.train: every set has weight 0; expected a positive weight");
+  CHECK(refusal([](auto& c) { c.data.train.push_back({"b.json", "", 0}); }).empty());
+}
+
+TEST_CASE("validation needs data, once", "[config]") {
+  CHECK(refusal([](auto& c) { c.report.validate_every = 5; }) ==
+        "a.yaml: report.validate_every: there is nothing to validate on; got 5; expected data.validation or "
+        "data.validation_share beside it");
+  CHECK(refusal([](auto& c) {
+          c.report.validate_every = 5;
+          c.data.validation_share = 0.1;
+        }).empty());
+  CHECK(refusal([](auto& c) {
+          c.data.validation = {{"v.json", "", 1.0}};
+          c.data.validation_share = 0.1;
+        }) ==
+        "a.yaml: data.validation_share: would have no effect beside data.validation; got 0.1; expected one of the two");
+  CHECK(refusal([](auto& c) {
+          c.data.validation = {{"", "", 1.0}};
+        }) == "a.yaml: data.validation.0.annotations: not given; expected a file of LLaVA annotations");
+  CHECK(refusal([](auto& c) {
+          c.data.validation = {{"v.json", "", 0.5}};
+        }) == "a.yaml: data.validation.0.weight: validation sets are used whole; got 0.5; expected no weight");
+}
+
+TEST_CASE("pictures must give a token and leave room for text", "[config]") {
+  CHECK(refusal([](auto& c) {
+          c.model.vision_depths = {1, 1, 1, 1, 1, 1};
+          c.model.vision_hidden_sizes = {8, 8, 8, 8, 8, 8};
+          c.image.size = 100;
+        }) ==
+        "a.yaml: image.size: smaller than one visual token; got 100; expected at least 128 for a tower of 6 stages");
+  CHECK(refusal([](auto& c) { c.image.size = 1536; }) ==
+        "a.yaml: data.max_length: a picture leaves no room for text; got 512; expected more than the 576 visual tokens "
+        "of a "
+        "picture of 1536 pixels");
+  CHECK(refusal([](auto& c) { c.data.max_length = 1024; }) ==
+        "a.yaml: data.max_length: more than the positions of the language model; got 1024; expected at most 512 for "
+        "tiny");
+  // The directory, not the named size, decides how many positions there are.
+  CHECK(refusal([](auto& c) {
+          c.model.llm_from = "llm";
+          c.data.max_length = 1024;
+        }).empty());
+}
+
+TEST_CASE("the optimisation must make sense", "[config]") {
+  CHECK(refusal([](auto& c) {
+          c.train.global_batch_size = 8;
+          c.train.micro_batch_size = 16;
+        }) == "a.yaml: train.micro_batch_size: more than train.global_batch_size; got 16; expected at most 8");
+  CHECK(refusal([](auto& c) { c.train.epochs = 0; }) ==
+        "a.yaml: train.epochs: nothing to do; got 0; expected more than 0");
+  CHECK(refusal([](auto& c) { c.train.betas = {0.9}; }) ==
+        "a.yaml: train.betas: not two numbers; got 1; expected two, for example [0.9, 0.999]");
+  CHECK(refusal([](auto& c) {
+          c.train.betas = {0.9, 1.0};
+        }) == "a.yaml: train.betas.1: out of range; got 1; expected at least 0, below 1");
+  CHECK(refusal([](auto& c) { c.train.recompute = {"vison"}; }) ==
+        "a.yaml: train.recompute.0: no such part; got vison; expected one of vision, llm (did you mean vision?)");
+}
+
+TEST_CASE("ranges of the training configuration are kept by the reader", "[config]") {
+  for (const std::string assignment :
+       {"image.size=63", "data.validation_share=0.6", "data.max_length=0", "data.workers=0", "data.prefetch_steps=0",
+        "data.train.0.weight=-1", "train.global_batch_size=0", "train.lr=-1e-5", "train.warmup_ratio=1.5",
+        "train.eps=0", "train.max_grad_norm=-1", "train.betas=[0.9, 1.1]", "checkpoint.keep_last=0",
+        "report.log_every=0", "seed=-1", "model.vision_depths=[0]"}) {
+    INFO(assignment);
+    CHECK_THAT(load_refusal(kValidYaml, {assignment}), contains("out of range"));
+  }
+}
+
+TEST_CASE("data paths start at data.root unless they are absolute", "[config]") {
+  DataConfig data;
+  CHECK(resolve_data_path(data, "a/b.json") == "a/b.json");
+  CHECK(resolve_data_path(data, "").empty());
+  data.root = "datasets";
+  CHECK(resolve_data_path(data, "a/b.json") == "datasets/a/b.json");
+  CHECK(resolve_data_path(data, "/abs/b.json") == "/abs/b.json");
+  CHECK(resolve_data_path(data, "") == "datasets");
+}
+
+TEST_CASE("paths that do not exist are named with their field", "[config]") {
+  const TemporaryFolder folder;
+  const std::string root = folder.path().string();
+  folder.write("a.json", "[]");
+  folder.write("tokenizer.model", "x");
+  TrainConfig config = valid();
+  config.data.root = root;
+  config.model.tokenizer = root + "/tokenizer.model";
+  CHECK_NOTHROW(check_paths(config, "a.yaml"));
+
+  const auto refusal_of = [&](const std::function<void(TrainConfig&)>& change) {
+    TrainConfig changed = config;
+    change(changed);
+    return message_of<ConfigError>([&] { check_paths(changed, "a.yaml"); });
+  };
+  CHECK(
+      refusal_of([](auto& c) { c.model.from = "runs/none"; }) ==
+      "a.yaml: model.from: does not exist; got runs/none; expected the run folder or checkpoint of the previous stage");
+  CHECK(refusal_of([&](auto& c) { c.model.from = root + "/a.json"; }) ==
+        "a.yaml: model.from: is not a folder; got " + root +
+            "/a.json; expected the run folder or checkpoint of the previous stage");
+  CHECK(refusal_of([](auto& c) { c.model.vision_from = "none"; }) ==
+        "a.yaml: model.vision_from: does not exist; got none; expected a Hugging Face ConvNeXt directory");
+  CHECK(refusal_of([](auto& c) { c.model.llm_from = "none"; }) ==
+        "a.yaml: model.llm_from: does not exist; got none; expected a Hugging Face LLaMA directory");
+  CHECK(refusal_of([](auto& c) { c.model.tokenizer = "none"; }) ==
+        "a.yaml: model.tokenizer: does not exist; got none; expected a tokenizer.model file");
+  CHECK(refusal_of([](auto& c) { c.data.root = "none"; }) ==
+        "a.yaml: data.root: does not exist; got none; expected the folder of the data sets");
+  CHECK(refusal_of([](auto& c) { c.data.train[0].annotations = "b.json"; }) ==
+        "a.yaml: data.train.0.annotations: does not exist; got " + root +
+            "/b.json; expected a file of LLaVA annotations");
+  CHECK(refusal_of([](auto& c) { c.data.train[0].annotations = "."; }) ==
+        "a.yaml: data.train.0.annotations: is a folder; got " + root + "/.; expected a file of LLaVA annotations");
+  CHECK(refusal_of([](auto& c) { c.data.train[0].images = "pictures"; }) ==
+        "a.yaml: data.train.0.images: does not exist; got " + root + "/pictures; expected the folder of the pictures");
+  CHECK(refusal_of([](auto& c) {
+          c.data.validation = {{"v.json", "", 1.0}};
+        }) == "a.yaml: data.validation.0.annotations: does not exist; got " + root +
+                  "/v.json; expected a file of LLaVA annotations");
+}
+
+}  // namespace convllava::config

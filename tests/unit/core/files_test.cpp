@@ -1,0 +1,234 @@
+#include "convllava/core/files.h"
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <thread>
+
+#include "convllava/core/error.h"
+#include "tests/catch.h"
+#include "tests/unit/core/fixtures.h"
+
+namespace convllava::core {
+namespace {
+
+namespace fs = std::filesystem;
+using convllava::testing::contains;
+using convllava::testing::message_of;
+using testing::in_child;
+using testing::TemporaryFolder;
+using testing::text_of;
+using testing::write_text;
+using Names = std::set<std::string>;
+
+// While it lives, no file can grow beyond `bytes`: writing more fails as on a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &saved_);
+    const rlimit limited{bytes, saved_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limited);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &saved_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit saved_{};
+  void (*handler_)(int);
+};
+
+}  // namespace
+
+TEST_CASE("a file is read whole", "[core]") {
+  const TemporaryFolder folder("read");
+  std::string bytes(300000, 'x');
+  bytes[5] = '\0';
+  for (const auto& text : {std::string(), std::string("a"), bytes}) {
+    write_text(folder / "a", text);
+    CHECK(read_file(folder / "a") == text);
+  }
+  CHECK(read_file("/proc/self/status").starts_with("Name:"));  // its size is said to be 0
+}
+
+TEST_CASE("a file that cannot be read is refused with its path and the reason", "[core]") {
+  const TemporaryFolder folder("unreadable");
+  CHECK(message_of<DataError>([&] { read_file(folder / "none"); }) ==
+        (folder / "none").string() + ": cannot read the file; got No such file or directory; expected a readable file");
+  CHECK(message_of<DataError>([&] { read_file(folder.path()); }) ==
+        folder.path().string() + ": cannot read the file; got Is a directory; expected a readable file");
+  CHECK_THAT(message_of<DataError>([] { read_file("/proc/self/mem"); }), contains("got Input/output error"));
+}
+
+TEST_CASE("write_file_atomic replaces a file", "[core]") {
+  const TemporaryFolder folder("atomic");
+  write_file_atomic(folder / "a", "old");
+  CHECK(text_of(folder / "a") == "old");
+  write_file_atomic(folder / "a", std::string(100000, 'n'));
+  CHECK(text_of(folder / "a") == std::string(100000, 'n'));
+  CHECK(folder.names() == Names{"a"});
+}
+
+TEST_CASE("write_file_atomic writes into the current folder", "[core]") {
+  const TemporaryFolder folder("current");
+  const auto previous = fs::current_path();
+  fs::current_path(folder.path());
+  write_file_atomic("a", "text");
+  fs::current_path(previous);
+  CHECK(text_of(folder / "a") == "text");
+}
+
+TEST_CASE("a full disk leaves the old file and no other", "[core]") {
+  const TemporaryFolder folder("full");
+  write_file_atomic(folder / "a", "old");
+  std::string message;
+  {
+    const FileSizeLimit limit(4096);
+    message = message_of<CheckpointError>([&] { write_file_atomic(folder / "a", std::string(100000, 'n')); });
+  }
+  CHECK(message == (folder / "a.tmp").string() + ": cannot write; got File too large");
+  CHECK(text_of(folder / "a") == "old");
+  CHECK(folder.names() == Names{"a"});
+}
+
+TEST_CASE("write_file_atomic says why it cannot write", "[core]") {
+  const TemporaryFolder folder("refused");
+  CHECK(message_of<CheckpointError>([&] { write_file_atomic(folder / "none" / "a", "x"); }) ==
+        (folder / "none" / "a.tmp").string() + ": cannot create; got No such file or directory");
+  fs::create_directories(folder / "is_folder" / "inner");
+  CHECK(message_of<CheckpointError>([&] { write_file_atomic(folder / "is_folder", "x"); }) ==
+        (folder / "is_folder").string() + ": cannot rename into place; got Is a directory");
+  CHECK(folder.names() == Names{"is_folder"});
+}
+
+TEST_CASE("flush_to_disk takes files and directories", "[core]") {
+  const TemporaryFolder folder("flush");
+  write_text(folder / "a", "x");
+  CHECK_NOTHROW(flush_to_disk(folder / "a"));
+  CHECK_NOTHROW(flush_to_disk(folder.path()));
+  CHECK(message_of<CheckpointError>([&] { flush_to_disk(folder / "b"); }) ==
+        (folder / "b").string() + ": cannot open to flush; got No such file or directory");
+}
+
+TEST_CASE("a pending directory appears when it is committed", "[core]") {
+  const TemporaryFolder folder("pending");
+  {
+    PendingDirectory pending(folder / "step-1/");
+    fs::create_directories(pending.path() / "state");
+    write_text(pending.path() / "state" / "a", "new");
+    CHECK_FALSE(fs::exists(folder / "step-1"));
+    pending.commit();
+    CHECK(text_of(folder / "step-1" / "state" / "a") == "new");
+  }
+  CHECK(text_of(folder / "step-1" / "state" / "a") == "new");
+  CHECK(folder.names() == Names{"step-1"});
+}
+
+TEST_CASE("a pending directory makes the folders above it", "[core]") {
+  const TemporaryFolder folder("deep");
+  PendingDirectory pending(folder / "runs" / "a" / "step-1");
+  pending.commit();
+  CHECK(fs::is_directory(folder / "runs" / "a" / "step-1"));
+}
+
+TEST_CASE("a pending directory that is not committed leaves nothing", "[core]") {
+  const TemporaryFolder folder("dropped");
+  { write_text(PendingDirectory(folder / "step-1").path() / "a", "x"); }
+  CHECK(folder.names().empty());
+}
+
+TEST_CASE("a commit replaces the directory of the same name whole", "[core]") {
+  const TemporaryFolder folder("replace");
+  fs::create_directories(folder / "last");
+  write_text(folder / "last" / "stale", "x");
+  PendingDirectory pending(folder / "last");
+  write_text(pending.path() / "a", "new");
+  CHECK(fs::exists(folder / "last" / "stale"));
+  pending.commit();
+  CHECK(text_of(folder / "last" / "a") == "new");
+  CHECK_FALSE(fs::exists(folder / "last" / "stale"));
+  CHECK(folder.names() == Names{"last"});
+}
+
+TEST_CASE("a commit that fails keeps the directory of the same name", "[core]") {
+  const TemporaryFolder folder("failed");
+  fs::create_directories(folder / "last");
+  write_text(folder / "last" / "a", "old");
+  PendingDirectory pending(folder / "last");
+  fs::remove_all(pending.path());
+  CHECK(message_of<CheckpointError>([&] { pending.commit(); }) ==
+        (folder / "last").string() + ": cannot put the directory in place; got No such file or directory");
+  CHECK(text_of(folder / "last" / "a") == "old");
+}
+
+TEST_CASE("what a killed process left is cleared up", "[core]") {
+  const TemporaryFolder folder("killed");
+  const int status = in_child([&] {
+    const PendingDirectory pending(folder / "step-1");
+    write_text(pending.path() / "half", "x");
+    std::raise(SIGKILL);
+    return 0;
+  });
+  REQUIRE(WIFSIGNALED(status));
+  CHECK_FALSE(fs::exists(folder / "step-1"));
+  CHECK(folder.names() == Names{".step-1.tmp"});
+
+  PendingDirectory pending(folder / "step-1");
+  CHECK_FALSE(fs::exists(pending.path() / "half"));
+  write_text(pending.path() / "a", "x");
+  pending.commit();
+  CHECK(folder.names() == Names{"step-1"});
+  CHECK_FALSE(fs::exists(folder / "step-1" / "half"));
+}
+
+TEST_CASE("a directory that a killed commit had set aside comes back", "[core]") {
+  const TemporaryFolder folder("aside");
+  fs::create_directories(folder / ".last.old");
+  write_text(folder / ".last.old" / "a", "old");
+  { const PendingDirectory pending(folder / "last"); }
+  CHECK(text_of(folder / "last" / "a") == "old");
+  CHECK(folder.names() == Names{"last"});
+}
+
+TEST_CASE("a pending directory that cannot be made is refused", "[core]") {
+  const TemporaryFolder folder("unmade");
+  write_text(folder / "file", "x");
+  CHECK(message_of<CheckpointError>([&] { PendingDirectory(folder / "file" / "step-1"); }) ==
+        (folder / "file" / ".step-1.tmp").string() + ": cannot create the directory; got Not a directory");
+}
+
+TEST_CASE("a folder is locked once", "[core]") {
+  const TemporaryFolder folder("lock");
+  {
+    const FolderLock lock(folder.path());
+    CHECK(message_of<ConfigError>([&] { FolderLock second(folder.path()); }) ==
+          folder.path().string() + ": another run is writing into this folder; got a lock held by process " +
+              std::to_string(getpid()) + "; expected a folder of its own for each run (output_dir)");
+    const int status = in_child([&] {
+      const auto message = message_of<ConfigError>([&] { FolderLock second(folder.path()); });
+      return message.find(std::to_string(getppid())) == std::string::npos ? 1 : 0;
+    });
+    CHECK(status == 0);
+  }
+  CHECK_NOTHROW(FolderLock(folder.path()));
+}
+
+TEST_CASE("the lock of a killed process is free", "[core]") {
+  const TemporaryFolder folder("freed");
+  in_child([&] {
+    const FolderLock lock(folder.path());
+    std::raise(SIGKILL);
+    return 0;
+  });
+  CHECK_NOTHROW(FolderLock(folder.path()));
+}
+
+TEST_CASE("a folder that is not there cannot be locked", "[core]") {
+  const TemporaryFolder folder("absent");
+  CHECK(message_of<ConfigError>([&] { FolderLock lock(folder / "none"); }) ==
+        (folder / "none").string() + ": cannot lock the run folder; got No such file or directory");
+}
+
+}  // namespace convllava::core

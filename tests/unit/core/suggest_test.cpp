@@ -1,0 +1,43 @@
+#include "convllava/core/suggest.h"
+
+#include "tests/catch.h"
+
+namespace convllava::core {
+
+TEST_CASE("edit distance counts insertions, deletions and substitutions", "[core]") {
+  CHECK(edit_distance("", "") == 0);
+  CHECK(edit_distance("", "abc") == 3);
+  CHECK(edit_distance("abc", "") == 3);
+  CHECK(edit_distance("abc", "abc") == 0);
+  CHECK(edit_distance("kitten", "sitting") == 3);
+  CHECK(edit_distance("flaw", "lawn") == 2);
+}
+
+TEST_CASE("the nearest name is suggested", "[core]") {
+  const std::vector<std::string> names = {"learning_rate", "weight_decay", "warmup_ratio", "steps"};
+  CHECK(nearest_name("learning_rat", names) == "learning_rate");
+  CHECK(nearest_name("lerning_rate", names) == "learning_rate");
+  CHECK(nearest_name("weight-decay", names) == "weight_decay");
+  CHECK(nearest_name("step", names) == "steps");
+  CHECK(nearest_name("steps", names) == "steps");
+}
+
+TEST_CASE("a name that is like none suggests nothing", "[core]") {
+  const std::vector<std::string> names = {"learning_rate", "weight_decay"};
+  CHECK(nearest_name("batch", names).empty());
+  CHECK(nearest_name("learning_rate_of_tower", names).empty());
+  CHECK(nearest_name("anything", {}).empty());
+}
+
+TEST_CASE("of two equally near names the first is suggested", "[core]") {
+  CHECK(nearest_name("stage4", {"stage1", "stage2"}) == "stage1");
+}
+
+TEST_CASE("join puts the separator between the parts", "[core]") {
+  CHECK(join({}) == "");
+  CHECK(join({"a"}) == "a");
+  CHECK(join({"a", "b", "c"}) == "a, b, c");
+  CHECK(join({"", "b", ""}, "|") == "|b|");
+}
+
+}  // namespace convllava::core

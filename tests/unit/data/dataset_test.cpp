@@ -1,0 +1,271 @@
+#include "convllava/data/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "convllava/core/error.h"
+#include "convllava/data/packed_batch.h"
+#include "tests/catch.h"
+#include "tests/unit/data/fixtures.h"
+
+namespace convllava::data {
+namespace {
+
+using convllava::testing::contains;
+using convllava::testing::message_of;
+using testing::record_json;
+using testing::small_options;
+using testing::small_tokenizer;
+using testing::TemporaryFolder;
+using Ids = std::vector<int64_t>;
+
+Dataset dataset_of(const TemporaryFolder& folder, const std::string& json,
+                   const SampleOptions& options = small_options()) {
+  return Dataset({{folder.write("set.json", json), folder.path(), 1.0}}, options, small_tokenizer());
+}
+
+/// What sample 0 of `json` is refused for, without "<file>:1: record 0: ".
+std::string sample_error(const TemporaryFolder& folder, const std::string& json,
+                         const SampleOptions& options = small_options()) {
+  const Dataset dataset = dataset_of(folder, json, options);
+  const std::string message = message_of<DataError>([&] { dataset.sample(0); });
+  const std::string start = (folder.path() / "set.json").string() + ":1: record 0: ";
+  REQUIRE(message.substr(0, start.size()) == start);
+  return message.substr(start.size());
+}
+
+int64_t supervised(const Sample& sample) {
+  return static_cast<int64_t>(sample.prompt.labels.size()) -
+         std::count(sample.prompt.labels.begin(), sample.prompt.labels.end(), text::kIgnoreLabel);
+}
+
+}  // namespace
+
+TEST_CASE("several sets are one list of records with the weight of their set", "[data]") {
+  const TemporaryFolder folder;
+  const auto first = folder.write("first.json", "[" + record_json("a.ppm", "q", "one") + "]");
+  const auto second =
+      folder.write("second.jsonl", record_json("", "q", "two") + "\n" + record_json("b.ppm", "q", "three"));
+  const Dataset dataset({{first, folder.path() / "x", 1.0}, {second, folder.path() / "y", 0.25}}, small_options(),
+                        small_tokenizer());
+  REQUIRE(dataset.size() == 3);
+  CHECK(dataset.weight(0) == 1.0);
+  CHECK(dataset.weight(1) == 0.25);
+  CHECK(dataset.weight(2) == 0.25);
+  CHECK(dataset.record(1).turns[1].text == "two");
+  CHECK(dataset.where(2) == second.string() + ":2: record 1");
+  CHECK(dataset.summary(0).has_image);
+  CHECK_FALSE(dataset.summary(1).has_image);
+  CHECK(dataset.image_path(0) == folder.path() / "x/a.ppm");
+  CHECK(dataset.image_path(1).empty());
+  CHECK(dataset.image_path(2) == folder.path() / "y/b.ppm");
+  CHECK_THROWS_AS(dataset.summary(3), std::out_of_range);
+}
+
+TEST_CASE("a sample holds the prompt and the resized picture", "[data]") {
+  const TemporaryFolder folder;
+  folder.write_picture("a.ppm", 90, 30);
+  const Dataset dataset = dataset_of(folder, "[" + record_json("a.ppm", "what is it", "a cat") + "]");
+  const Sample sample = dataset.sample(0);
+  const auto expected =
+      text::encode_conversation(dataset.tokenizer(), text::Template::kV1, dataset.record(0).turns, true);
+  CHECK(sample.prompt.input_ids == expected.input_ids);
+  CHECK(sample.prompt.labels == expected.labels);
+  CHECK(sample.visual_tokens == 4);
+  CHECK(sample.cut_labels == 0);
+  REQUIRE(sample.picture.has_value());
+  CHECK(sample.picture->height == 64);
+  CHECK(sample.picture->width == 64);
+  CHECK(sample.picture->pixels ==
+        image::preprocess(image::load_image(folder.path() / "a.ppm"), dataset.options().image).pixels);
+}
+
+TEST_CASE("native aspect gives visual tokens in proportion", "[data]") {
+  const TemporaryFolder folder;
+  folder.write_picture("a.ppm", 90, 30);
+  SampleOptions options = small_options();
+  options.image.aspect = image::Aspect::kNative;
+  const Sample sample = dataset_of(folder, "[" + record_json("a.ppm", "q", "a") + "]", options).sample(0);
+  CHECK(sample.picture->height == 64);
+  CHECK(sample.picture->width == 192);
+  CHECK(sample.visual_tokens == 12);
+}
+
+TEST_CASE("a text-only record gives a sample without a picture", "[data]") {
+  const TemporaryFolder folder;
+  const Sample sample = dataset_of(folder, "[" + record_json("", "q", "a") + "]").sample(0);
+  CHECK_FALSE(sample.picture.has_value());
+  CHECK(sample.visual_tokens == 0);
+  CHECK(supervised(sample) > 0);
+}
+
+TEST_CASE("pictures of 1x1 and 30000x10 pixels are padded and used", "[data]") {
+  const TemporaryFolder folder;
+  folder.write_picture("dot.ppm", 1, 1);
+  folder.write_picture("line.ppm", 30000, 10);
+  const Dataset dataset =
+      dataset_of(folder, "[" + record_json("dot.ppm", "q", "a") + "," + record_json("line.ppm", "q", "a") + "]");
+  CHECK(dataset.sample(0).picture->pixels.size() == 64 * 64 * 3);
+  CHECK(dataset.sample(1).picture->pixels.size() == 64 * 64 * 3);
+}
+
+TEST_CASE("a picture that would fill the sample is refused before it is resized", "[data]") {
+  const TemporaryFolder folder;
+  folder.write_picture("long.ppm", 600, 10);
+  folder.write_picture("line.ppm", 30000, 10);
+  SampleOptions options = small_options();
+  options.image.aspect = image::Aspect::kNative;
+  options.image.size = 1024 * 1024;  // 200 TB if it were resized
+  options.total_stride = 64;
+  const std::string json = "[" + record_json("long.ppm", "q", "a") + "]";
+  const Dataset dataset = dataset_of(folder, json, options);
+  const auto prompt =
+      text::encode_conversation(dataset.tokenizer(), text::Template::kV1, dataset.record(0).turns, true).input_ids;
+  const auto before = std::find(prompt.begin(), prompt.end(), text::kImageToken) - prompt.begin();
+  CHECK(sample_error(folder, json, options) ==
+        (folder.path() / "long.ppm").string() +
+            ": the picture does not fit into the sample; got 600x10 pixels, resized to 62914560x1048576: 16106127360 "
+            "visual tokens behind " +
+            std::to_string(before) + " tokens of text; expected at most max_length 200 together");
+  CHECK_THAT(sample_error(folder, "[" + record_json("line.ppm", "q", "a") + "]", options),
+             contains((folder.path() / "line.ppm").string() + ": ") && contains("got 30000x10 pixels"));
+}
+
+TEST_CASE("a picture that cannot be read is refused with record, path and reason", "[data]") {
+  const TemporaryFolder folder;
+  folder.write("empty.ppm", "");
+  folder.write("text.ppm", "<html>404</html>");
+  folder.write_picture("whole.ppm", 20, 20);
+  std::filesystem::resize_file(folder.path() / "whole.ppm", 300);
+  std::filesystem::create_directory(folder.path() / "folder.ppm");
+  const auto error = [&](const std::string& name) {
+    const std::string message = sample_error(folder, "[" + record_json(name, "q", "a") + "]");
+    const std::string start = (folder.path() / name).string() + ": ";
+    CHECK(message.substr(0, start.size()) == start);
+    return message.substr(std::min(start.size(), message.size()));
+  };
+  CHECK_THAT(error("absent.ppm"), contains("No such file"));
+  CHECK_THAT(error("empty.ppm"), contains("empty"));
+  CHECK_THAT(error("text.ppm"), contains("not a"));
+  CHECK_THAT(error("whole.ppm"), contains("truncated"));
+  CHECK_THAT(error("folder.ppm"), contains("directory"));
+}
+
+TEST_CASE("a conversation that cannot be a prompt is refused with its record", "[data]") {
+  const TemporaryFolder folder;
+  folder.write_picture("a.ppm", 8, 8);
+  CHECK_THAT(sample_error(folder, "[" + record_json("", "see <image>", "a") + "]"),
+             contains("\"<image>\" in a record without a picture"));
+  CHECK_THAT(sample_error(folder, R"([{"image": "a.ppm", "conversations": [{"from": "human", "value": "q"},
+                                       {"from": "gpt", "value": "a"}]}])"),
+             contains("the record has a picture and no \"<image>\""));
+  CHECK_THAT(sample_error(folder, R"([{"conversations": [{"from": "human", "value": "q"}]}])"),
+             contains("ends on a human turn"));
+  CHECK_THAT(sample_error(folder, "[{\"id\": 1}]"), contains("no \"conversations\""));
+}
+
+TEST_CASE("labels beyond max_length are counted", "[data]") {
+  const TemporaryFolder folder;
+  folder.write_picture("a.ppm", 8, 8);
+  const std::string json =
+      "[" + record_json("a.ppm", "what is it", "a black cat sits on the red table and sleeps") + "]";
+  const Sample whole = dataset_of(folder, json).sample(0);
+  const auto length = static_cast<int64_t>(whole.prompt.input_ids.size()) + whole.visual_tokens - 1;
+  const int64_t labels = supervised(whole);
+  REQUIRE(labels > 4);
+
+  SampleOptions options = small_options();
+  options.max_length = length;
+  CHECK(dataset_of(folder, json, options).sample(0).cut_labels == 0);
+  options.max_length = length - 3;
+  CHECK(dataset_of(folder, json, options).sample(0).cut_labels == 3);
+  options.max_length = length - labels + 1;
+  CHECK(dataset_of(folder, json, options).sample(0).cut_labels == labels - 1);
+
+  options.max_length = length - labels;
+  const std::string message = sample_error(folder, json, options);
+  CHECK(message == "no part of an answer fits into max_length " + std::to_string(length - labels) + "; got " +
+                       std::to_string(length) +
+                       " tokens, 4 of them visual; expected a shorter question, or a larger max_length");
+}
+
+TEST_CASE("a picture must fit into max_length whole, wherever it stands", "[data]") {
+  const TemporaryFolder folder;
+  folder.write_picture("a.ppm", 8, 8);
+  const std::string json = R"([{"image": "a.ppm", "conversations": [
+    {"from": "human", "value": "first"}, {"from": "gpt", "value": "one"},
+    {"from": "human", "value": "<image>\nsecond"}, {"from": "gpt", "value": "two"}]}])";
+  const Sample whole = dataset_of(folder, json).sample(0);
+  const auto& ids = whole.prompt.input_ids;
+  const auto before = std::find(ids.begin(), ids.end(), text::kImageToken) - ids.begin();
+  SampleOptions options = small_options();
+  options.max_length = before + whole.visual_tokens;
+  const Sample cut = dataset_of(folder, json, options).sample(0);
+  CHECK(cut.cut_labels > 0);
+  CHECK(pack({cut}, options.max_length).visual_rows.size() == 4);
+  --options.max_length;
+  CHECK_THAT(sample_error(folder, json, options), contains("the picture does not fit into the sample; got 8x8 pixels"));
+}
+
+TEST_CASE("weights and sizes that cannot work are refused", "[data]") {
+  const TemporaryFolder folder;
+  const auto path = folder.write("set.json", "[" + record_json("", "q", "a") + "]");
+  const auto error = [&](double weight, const SampleOptions& options) {
+    return message_of<ConfigError>([&] { Dataset dataset({{path, "", weight}}, options, small_tokenizer()); });
+  };
+  CHECK(error(-1.0, small_options()) ==
+        path.string() + ": the set's weight cannot be used; got -1; expected a number >= 0");
+  CHECK_THAT(error(std::nan(""), small_options()), contains("weight cannot be used; got nan"));
+  SampleOptions options = small_options();
+  options.total_stride = 128;
+  CHECK(error(1.0, options) ==
+        "dataset: pictures are smaller than one visual token; got 64 pixels; expected at least 128");
+}
+
+TEST_CASE("a split keeps every record on one side, in order, by its seed", "[data]") {
+  const TemporaryFolder folder;
+  std::string json;
+  for (int i = 0; i < 50; ++i) json += record_json("", "q", "a") + "\n";
+  const Dataset dataset = dataset_of(folder, json);
+  const auto [training, validation] = dataset.split(0.2, 42);
+  CHECK(training.size() == 40);
+  CHECK(validation.size() == 10);
+  CHECK(std::is_sorted(training.begin(), training.end()));
+  CHECK(std::is_sorted(validation.begin(), validation.end()));
+  std::set<int64_t> all(training.begin(), training.end());
+  all.insert(validation.begin(), validation.end());
+  CHECK(all.size() == 50);
+  CHECK(dataset.split(0.2, 42).second == validation);
+  CHECK(dataset.split(0.2, 43).second != validation);
+
+  CHECK(dataset.split(0.0, 42).second.empty());
+  CHECK(dataset.split(0.001, 42).second.size() == 1);
+  CHECK(dataset.split(1.0, 42).first.empty());
+}
+
+TEST_CASE("annotation files of real data sets are read whole", "[data]") {
+  const char* variable = std::getenv("CONVLLAVA_SHARED_DATA");
+  const auto root = std::filesystem::path(variable ? variable : CONVLLAVA_SOURCE_DIR "/../shared/data") / "real";
+  if (!std::filesystem::exists(root / "receipts_train.json")) SKIP("CONVLLAVA_SHARED_DATA holds no real/*_train.json");
+  std::vector<SourceFiles> sources;
+  for (const char* name : {"receipts", "scene_text", "coco_captions", "coco_instruct"}) {
+    sources.push_back({root / (std::string(name) + "_train.json"), root, 1.0});
+  }
+  SampleOptions options;
+  options.max_length = 100000;
+  const Dataset dataset(sources, options, small_tokenizer());
+  CHECK(dataset.size() > 500);
+  for (int64_t i = 0; i < dataset.size(); ++i) {
+    CHECK(dataset.summary(i).has_image);
+    CHECK(dataset.summary(i).words > 4);
+    CHECK(std::filesystem::is_regular_file(dataset.image_path(i)));
+    CHECK_NOTHROW(
+        text::encode_conversation(dataset.tokenizer(), options.prompt_template, dataset.record(i).turns, true));
+  }
+}
+
+}  // namespace convllava::data

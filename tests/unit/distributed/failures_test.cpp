@@ -1,0 +1,170 @@
+#include <csignal>
+#include <thread>
+
+#include "convllava/core/error.h"
+#include "convllava/distributed/process_group.h"
+#include "convllava/nn/libtorch.h"
+#include "tests/catch.h"
+#include "tests/support/ranks.h"
+
+namespace convllava::distributed {
+namespace {
+
+using testing::contains;
+using testing::message_of;
+using testing::RankOptions;
+using testing::RankOutcome;
+using testing::run_ranks;
+using Outcomes = std::vector<RankOutcome>;
+
+constexpr int kWorld = 3;
+/// Far below any time-out of a collective.
+const RankOptions kSoon = {.timeout = std::chrono::seconds(60)};
+
+void sleep(int milliseconds) { std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds)); }
+
+std::string message_of_collectives(ProcessGroup& group) {
+  return message_of<DistributedError>([&] {
+    while (true) group.all_reduce(torch::ones({1000}));
+  });
+}
+
+/// One rank of three ends by SIGKILL; the others call collectives until they fail.
+void lose_a_rank(int victim, bool others_wait_in_a_collective) {
+  ProcessGroup group(launch_environment(), torch::kCPU);
+  group.barrier();
+  if (group.rank() == victim) {
+    if (others_wait_in_a_collective) sleep(300);
+    raise(SIGKILL);
+  }
+  if (!others_wait_in_a_collective) sleep(300);
+  const auto expected = "of 3: rank " + std::to_string(victim) + " died: it was killed or crashed";
+  CHECK_THAT(message_of_collectives(group), contains(expected));
+  CHECK_THAT(message_of<DistributedError>([&] { group.barrier(); }), contains(expected));
+  CHECK_THAT(message_of<DistributedError>([&] { group.shutdown(); }), contains(expected));
+}
+
+void expect_one_killed(const Outcomes& outcomes, int victim) {
+  for (int rank = 0; rank < kWorld; ++rank) {
+    INFO("victim " << victim << ", rank " << rank);
+    CHECK_FALSE(outcomes[rank].timed_out);
+    CHECK(outcomes[rank].signal == (rank == victim ? SIGKILL : 0));
+    CHECK(outcomes[rank].exit_code == (rank == victim ? -1 : 0));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("ranks in a collective learn at once which rank was killed", "[distributed]") {
+  for (int victim = 0; victim < kWorld; ++victim) {
+    run_ranks(
+        kWorld, [victim] { lose_a_rank(victim, true); }, kSoon,
+        [victim](const Outcomes& outcomes) { expect_one_killed(outcomes, victim); });
+  }
+}
+
+TEST_CASE("ranks outside a collective learn in the next one which rank was killed", "[distributed]") {
+  for (const int victim : {0, 2}) {
+    run_ranks(
+        kWorld, [victim] { lose_a_rank(victim, false); }, kSoon,
+        [victim](const Outcomes& outcomes) { expect_one_killed(outcomes, victim); });
+  }
+}
+
+TEST_CASE("a rank that abandons the group gives its reason to the others", "[distributed]") {
+  run_ranks(
+      kWorld,
+      [] {
+        ProcessGroup group(launch_environment(), torch::kCPU);
+        if (group.rank() == 2) {
+          group.abandon("records.jsonl:7: not a JSON object");
+          group.abandon("a second reason");
+        }
+        const auto message = message_of_collectives(group);
+        CHECK_THAT(message, contains("of 3: rank 2 left: records.jsonl:7: not a JSON object"));
+      },
+      kSoon);
+}
+
+TEST_CASE("a long reason is cut between characters", "[distributed]") {
+  std::string reason = "x";
+  while (reason.size() < 5000) reason += "é";
+  run_ranks(
+      2,
+      [&] {
+        ProcessGroup group(launch_environment(), torch::kCPU);
+        if (group.rank() == 1) {
+          group.abandon(reason);
+          return;
+        }
+        const auto message = message_of_collectives(group);
+        const std::string start = "rank 0 of 2: rank 1 left: x";
+        REQUIRE(message.substr(0, start.size()) == start);
+        CHECK(message.size() > 2000);
+        CHECK((message.size() - start.size()) % 2 == 0);
+      },
+      kSoon);
+}
+
+TEST_CASE("a rank that goes without shutdown is named", "[distributed]") {
+  run_ranks(
+      kWorld,
+      [] {
+        ProcessGroup group(launch_environment(), torch::kCPU);
+        if (group.rank() == 1) return;
+        const auto message = message_of_collectives(group);
+        CHECK_THAT(message, contains("of 3: rank 1 left without saying why"));
+      },
+      kSoon);
+}
+
+TEST_CASE("collectives under way when a rank dies fail one by one", "[distributed]") {
+  run_ranks(
+      2,
+      [] {
+        ProcessGroup group(launch_environment(), torch::kCPU);
+        std::vector<PendingCollective> pending;
+        for (int i = 0; i < 10; ++i) {
+          if (group.rank() == 1 && i == 5) raise(SIGKILL);
+          pending.push_back(group.all_reduce_async(torch::ones({100000})));
+          if (i < 3) pending.back().wait();
+        }
+        int failures = 0;
+        for (auto& collective : pending) {
+          if (!message_of<DistributedError>([&] { collective.wait(); }).empty()) ++failures;
+          collective.wait();
+        }
+        CHECK(failures >= 5);
+        CHECK(failures <= 7);
+      },
+      kSoon,
+      [](const Outcomes& outcomes) {
+        CHECK(outcomes[0].exit_code == 0);
+        CHECK(outcomes[1].signal == SIGKILL);
+      });
+}
+
+TEST_CASE("a rank that takes no part in a collective makes it time out", "[distributed]") {
+  run_ranks(
+      2,
+      [] {
+        auto environment = launch_environment();
+        environment.collective_timeout = std::chrono::seconds(1);
+        ProcessGroup group(environment, torch::kCPU);
+        if (group.rank() == 0) {
+          const auto message = message_of_collectives(group);
+          CHECK_THAT(message, contains("rank 0 of 2: rank 0 left: all_reduce failed") && contains("Timed out"));
+        } else {
+          // An empty collective sends nothing.
+          const auto failed = [&] {
+            return !message_of<DistributedError>([&] { group.all_reduce(torch::empty({0})); }).empty();
+          };
+          while (!failed()) sleep(50);
+          const auto message = message_of_collectives(group);
+          CHECK_THAT(message, contains("rank 1 of 2: rank 0 left: all_reduce failed") && contains("Timed out"));
+        }
+      },
+      kSoon);
+}
+
+}  // namespace convllava::distributed

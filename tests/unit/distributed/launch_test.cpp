@@ -1,0 +1,233 @@
+#include "convllava/distributed/launch.h"
+
+#include <cstdlib>
+#include <map>
+#include <string>
+
+#include "convllava/core/error.h"
+#include "tests/catch.h"
+
+namespace convllava::distributed {
+namespace {
+
+using testing::contains;
+using Variables = std::map<std::string, std::string>;
+
+/// Exactly these launcher variables, until the end of the scope.
+class Launched {
+ public:
+  explicit Launched(const Variables& variables) {
+    for (const char* name : {"RANK",
+                             "WORLD_SIZE",
+                             "LOCAL_RANK",
+                             "LOCAL_WORLD_SIZE",
+                             "MASTER_ADDR",
+                             "MASTER_PORT",
+                             "TORCHELASTIC_RUN_ID",
+                             "TORCHELASTIC_RESTART_COUNT",
+                             "TORCHELASTIC_USE_AGENT_STORE",
+                             "OMPI_COMM_WORLD_RANK",
+                             "OMPI_COMM_WORLD_SIZE",
+                             "OMPI_COMM_WORLD_LOCAL_RANK",
+                             "OMPI_COMM_WORLD_LOCAL_SIZE",
+                             "PMI_RANK",
+                             "PMI_SIZE",
+                             "MPI_LOCALRANKID",
+                             "MPI_LOCALNRANKS",
+                             "SLURM_PROCID",
+                             "SLURM_NTASKS",
+                             "SLURM_LOCALID",
+                             "SLURM_TASKS_PER_NODE",
+                             "SLURM_STEP_TASKS_PER_NODE",
+                             "SLURM_NODEID",
+                             "SLURM_JOB_ID",
+                             "SLURM_STEP_ID",
+                             "SLURM_JOB_NODELIST",
+                             "SLURM_STEP_NODELIST",
+                             "SLURM_RESTART_COUNT"}) {
+      if (const char* value = std::getenv(name)) before_[name] = value;
+      unsetenv(name);
+    }
+    for (const auto& [name, value] : variables) setenv(name.c_str(), value.c_str(), 1);
+    set_ = variables;
+  }
+  ~Launched() {
+    for (const auto& entry : set_) unsetenv(entry.first.c_str());
+    for (const auto& [name, value] : before_) setenv(name.c_str(), value.c_str(), 1);
+  }
+
+ private:
+  Variables before_;
+  Variables set_;
+};
+
+LaunchEnvironment read(const Variables& variables) {
+  const Launched launched(variables);
+  return launch_environment();
+}
+
+std::string refusal(const Variables& variables) {
+  return testing::message_of<DistributedError>([&] { read(variables); });
+}
+
+Variables with(Variables variables, const Variables& changes) {
+  for (const auto& [name, value] : changes) variables[name] = value;
+  return variables;
+}
+
+const Variables kTorchrun = {{"RANK", "5"},
+                             {"WORLD_SIZE", "8"},
+                             {"LOCAL_RANK", "1"},
+                             {"LOCAL_WORLD_SIZE", "4"},
+                             {"MASTER_ADDR", "node7"},
+                             {"MASTER_PORT", "4321"},
+                             {"TORCHELASTIC_RUN_ID", "abc"},
+                             {"TORCHELASTIC_RESTART_COUNT", "2"},
+                             {"TORCHELASTIC_USE_AGENT_STORE", "True"}};
+const Variables kOpenMpi = {{"OMPI_COMM_WORLD_RANK", "1"},
+                            {"OMPI_COMM_WORLD_SIZE", "2"},
+                            {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
+                            {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}};
+const Variables kPmi = {{"PMI_RANK", "3"}, {"PMI_SIZE", "4"}, {"MPI_LOCALRANKID", "1"}, {"MPI_LOCALNRANKS", "2"}};
+const Variables kSlurm = {{"SLURM_PROCID", "9"},
+                          {"SLURM_NTASKS", "11"},
+                          {"SLURM_LOCALID", "1"},
+                          {"SLURM_NODEID", "2"},
+                          {"SLURM_TASKS_PER_NODE", "4(x2),3"},
+                          {"SLURM_JOB_ID", "1234567"},
+                          {"SLURM_STEP_ID", "1"},
+                          {"SLURM_JOB_NODELIST", "node[03-05,9]"}};
+
+}  // namespace
+
+TEST_CASE("without a launcher there is one process", "[distributed]") {
+  const auto environment = read({});
+  CHECK(environment.rank == 0);
+  CHECK(environment.world_size == 1);
+  CHECK(environment.local_rank == 0);
+  CHECK(environment.on_one_machine());
+}
+
+TEST_CASE("torchrun's variables are read", "[distributed]") {
+  const auto environment = read(kTorchrun);
+  CHECK(environment.rank == 5);
+  CHECK(environment.world_size == 8);
+  CHECK(environment.local_rank == 1);
+  CHECK(environment.local_world_size == 4);
+  CHECK(environment.master_address == "node7");
+  CHECK(environment.master_port == 4321);
+  CHECK(environment.run_id == "abc");
+  CHECK(environment.restart_count == 2);
+  CHECK(environment.agent_store);
+  CHECK_FALSE(environment.on_one_machine());
+  CHECK_FALSE(read(with(kTorchrun, {{"TORCHELASTIC_USE_AGENT_STORE", "False"}})).agent_store);
+}
+
+TEST_CASE("one rank needs no address", "[distributed]") {
+  CHECK(read({{"RANK", "0"}, {"WORLD_SIZE", "1"}}).world_size == 1);
+}
+
+TEST_CASE("local numbers follow from a loopback address or from the number of processes here", "[distributed]") {
+  const Variables local = {{"RANK", "1"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "localhost"}, {"MASTER_PORT", "4321"}};
+  CHECK(read(local).local_rank == 1);
+  CHECK(read(local).local_world_size == 2);
+  CHECK(read(local).on_one_machine());
+  CHECK(read(with(kTorchrun, {{"RANK", "6"}, {"LOCAL_RANK", ""}})).local_rank == 2);
+}
+
+TEST_CASE("Open MPI's variables are read and one machine needs no address", "[distributed]") {
+  const auto environment = read(kOpenMpi);
+  CHECK(environment.rank == 1);
+  CHECK(environment.world_size == 2);
+  CHECK(environment.local_rank == 1);
+  CHECK(environment.master_address == "127.0.0.1");
+  CHECK(read(with(kOpenMpi,
+                  {{"OMPI_COMM_WORLD_LOCAL_SIZE", "1"}, {"OMPI_COMM_WORLD_LOCAL_RANK", "0"}, {"MASTER_ADDR", "head"}}))
+            .master_address == "head");
+}
+
+TEST_CASE("the variables of MPICH and Intel MPI are read", "[distributed]") {
+  const auto environment = read(with(kPmi, {{"MASTER_ADDR", "head"}, {"MASTER_PORT", "99"}}));
+  CHECK(environment.rank == 3);
+  CHECK(environment.local_rank == 1);
+  CHECK(environment.local_world_size == 2);
+  CHECK(environment.master_port == 99);
+}
+
+TEST_CASE("Slurm's variables are read, address and port derived", "[distributed]") {
+  const auto environment = read(kSlurm);
+  CHECK(environment.rank == 9);
+  CHECK(environment.world_size == 11);
+  CHECK(environment.local_rank == 1);
+  CHECK(environment.local_world_size == 3);
+  CHECK(environment.master_address == "node03");
+  CHECK(environment.master_port == 20000 + 1234567 % 20000);
+  CHECK(environment.run_id == "1234567.1");
+  CHECK(read(with(kSlurm, {{"SLURM_NODEID", "1"}})).local_world_size == 4);
+  CHECK(read(with(kSlurm, {{"MASTER_ADDR", "other"}})).master_address == "other");
+}
+
+TEST_CASE("the first host of a Slurm node list is found in every notation", "[distributed]") {
+  const auto first = [](const std::string& list) {
+    return read(with(kSlurm, {{"SLURM_JOB_NODELIST", list}})).master_address;
+  };
+  CHECK(first("alone") == "alone");
+  CHECK(first("a12,b[1-3]") == "a12");
+  CHECK(first("node[9,11-12]") == "node9");
+  CHECK(first("rack[0-1]node[2-3].cluster,x") == "rack0node2.cluster");
+  CHECK_THAT(refusal(with(kSlurm, {{"SLURM_JOB_NODELIST", "node[03-05"}})),
+             contains("launch environment (Slurm): the node list has a [ without ]; got \"node[03-05\""));
+}
+
+TEST_CASE("an interactive Slurm shell is one process", "[distributed]") {
+  CHECK(read({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "1"}, {"SLURM_TASKS_PER_NODE", "8"}}).world_size == 1);
+  CHECK(read({{"SLURM_NTASKS", "8"}, {"SLURM_JOB_ID", "12"}}).world_size == 1);
+  CHECK(read({{"SLURM_PROCID", "0"}, {"SLURM_JOB_ID", "12"}}).world_size == 1);
+}
+
+TEST_CASE("torchrun goes before Open MPI, MPICH and Slurm", "[distributed]") {
+  auto all = kSlurm;
+  CHECK(read(with(all, {{"PMI_RANK", "9"}, {"PMI_SIZE", "11"}})).master_address == "node03");
+  all = with(with(all, kPmi), {{"MASTER_ADDR", "head"}});
+  CHECK(read(all).world_size == 4);
+  all = with(all, kOpenMpi);
+  CHECK(read(all).world_size == 2);
+  all = with(all, kTorchrun);
+  CHECK(read(all).world_size == 8);
+}
+
+TEST_CASE("half an environment is refused with what is missing", "[distributed]") {
+  const std::string torchrun = "launch environment (torchrun): ";
+  CHECK_THAT(refusal({{"RANK", "0"}}), contains(torchrun + "WORLD_SIZE is not set; got RANK=0; expected RANK and "
+                                                           "WORLD_SIZE, or neither for one process"));
+  CHECK_THAT(refusal({{"WORLD_SIZE", "2"}}), contains(torchrun + "RANK is not set; got WORLD_SIZE=2"));
+  CHECK_THAT(refusal({{"LOCAL_RANK", "0"}}), contains(torchrun + "RANK is not set; got LOCAL_RANK=0"));
+  CHECK_THAT(refusal({{"OMPI_COMM_WORLD_RANK", "0"}}), contains("(Open MPI): OMPI_COMM_WORLD_SIZE is not set"));
+  CHECK_THAT(refusal(with(kTorchrun, {{"MASTER_ADDR", ""}})), contains(torchrun + "MASTER_ADDR is not set"));
+  CHECK_THAT(refusal(with(kTorchrun, {{"MASTER_PORT", ""}})), contains(torchrun + "MASTER_PORT is not set"));
+  CHECK_THAT(refusal(with(kTorchrun, {{"LOCAL_WORLD_SIZE", ""}})),
+             contains(torchrun + "LOCAL_WORLD_SIZE is not set; expected the number of processes on this machine, "
+                                 "because MASTER_ADDR=node7 may be another one"));
+  CHECK_THAT(refusal(kPmi), contains("(MPICH or Intel MPI): MASTER_ADDR is not set; expected the name or address"));
+}
+
+TEST_CASE("values that do not fit are refused", "[distributed]") {
+  const std::string torchrun = "launch environment (torchrun): ";
+  CHECK_THAT(refusal(with(kTorchrun, {{"RANK", "8"}})),
+             contains(torchrun + "RANK is out of range; got 8; expected a number from 0 to 7"));
+  CHECK_THAT(refusal(with(kTorchrun, {{"RANK", "-1"}})), contains("RANK is out of range; got -1"));
+  CHECK_THAT(refusal(with(kTorchrun, {{"RANK", "one"}})),
+             contains(torchrun + "RANK is not a number; got \"one\"; expected a number from 0 to 7"));
+  CHECK_THAT(refusal(with(kTorchrun, {{"WORLD_SIZE", "0"}})), contains("WORLD_SIZE is out of range; got 0"));
+  CHECK_THAT(refusal(with(kTorchrun, {{"WORLD_SIZE", "8x"}})), contains("WORLD_SIZE is not a number; got \"8x\""));
+  CHECK_THAT(refusal(with(kTorchrun, {{"LOCAL_WORLD_SIZE", "9"}})),
+             contains("LOCAL_WORLD_SIZE is out of range; got 9; expected a number from 1 to 8"));
+  CHECK_THAT(refusal(with(kTorchrun, {{"LOCAL_RANK", "4"}})),
+             contains("LOCAL_RANK is out of range; got 4; expected a number from 0 to 3"));
+  CHECK_THAT(refusal(with(kTorchrun, {{"MASTER_PORT", "70000"}})),
+             contains("MASTER_PORT is out of range; got 70000; expected a number from 1 to 65535"));
+  CHECK_THAT(refusal(with(kSlurm, {{"SLURM_TASKS_PER_NODE", "4(x2"}, {"SLURM_NODEID", "5"}})),
+             contains("(Slurm): SLURM_TASKS_PER_NODE does not tell the tasks of this node; got \"4(x2\""));
+}
+
+}  // namespace convllava::distributed

@@ -1,0 +1,167 @@
+#include "convllava/distributed/rendezvous.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+
+#include "convllava/core/error.h"
+#include "convllava/distributed/process_group.h"
+#include "convllava/nn/libtorch.h"
+#include "tests/catch.h"
+#include "tests/support/ranks.h"
+
+namespace convllava::distributed {
+namespace {
+
+using testing::contains;
+using testing::message_of;
+using testing::run_program;
+using testing::run_ranks;
+
+const std::string kTorchrun = std::string(CONVLLAVA_SOURCE_DIR) + "/.venv/bin/torchrun";
+constexpr const char* kWorker = "worker under torchrun";
+
+/// The processes that run meet as `world_size` ranks, so that none is taken for absent because it started late, and
+/// agree on a new port. Returns the environment they were started with, but with that port and a short time-out.
+LaunchEnvironment meet(int rank, int world_size) {
+  auto environment = launch_environment();
+  auto first = environment;
+  first.rank = rank;
+  first.world_size = world_size;
+  ProcessGroup group(first, torch::kCPU);
+  auto port = torch::tensor({rank == 0 ? testing::free_port() : 0});
+  group.broadcast(port);
+  group.shutdown();
+  environment.master_port = port.item<int>();
+  environment.join_timeout = std::chrono::seconds(3);
+  return environment;
+}
+
+std::string message_of_joining(const LaunchEnvironment& environment) {
+  return message_of<DistributedError>([&] { ProcessGroup group(environment, torch::kCPU); });
+}
+
+/// Two ranks of this program's `kWorker` under torchrun; a rank that is told so kills itself in its first life.
+testing::RankOutcome torchrun(const std::string& victim, const std::string& restarts) {
+  return run_program({kTorchrun, "--nproc-per-node=2", "--max-restarts=" + restarts, "--master-port",
+                      std::to_string(testing::free_port()), "--no-python", testing::own_program(), kWorker},
+                     {{"VICTIM", victim}, {"OMP_NUM_THREADS", "1"}}, std::chrono::seconds(120));
+}
+
+}  // namespace
+
+TEST_CASE("joining names the ranks that do not come", "[distributed]") {
+  run_ranks(4,
+            [] {
+              const auto environment = meet(launch_environment().rank / 2, 2);
+              CHECK_THAT(message_of_joining(environment),
+                         contains("rank " + std::to_string(environment.rank) + " of 4: ") && contains("ranks 1, 3"));
+            },
+            {.absent = {1, 3}});
+}
+
+TEST_CASE("joining says so when rank 0 does not come", "[distributed]") {
+  run_ranks(2,
+            [] {
+              auto environment = launch_environment();
+              environment.join_timeout = std::chrono::seconds(1);
+              CHECK_THAT(message_of_joining(environment),
+                         contains("rank 1 of 2: rank 0, which serves the store, did not answer at 127.0.0.1:") &&
+                             contains(" within 1 s; got ") && contains("; expected a running rank 0"));
+            },
+            {.absent = {0}});
+}
+
+TEST_CASE("two processes of one rank do not join", "[distributed]") {
+  const std::string twice =
+      "rank 1 of 3: a process of this rank has already joined the run; got run none, restart 0; expected one process a "
+      "rank; another run may be using MASTER_PORT";
+  run_ranks(
+      3,
+      [&] {
+        auto environment = meet(launch_environment().rank, 3);
+        if (environment.rank == 2) environment.rank = 1;
+        const auto message = message_of_joining(environment);
+        if (environment.rank == 0) {
+          CHECK_THAT(message,
+                     contains("rank 0 of 3: not all ranks joined within 3 s; got no sign of rank 2; expected 3 "
+                              "processes; were all of them started?"));
+        }
+        std::printf("%s\n", message.c_str());
+      },
+      {},
+      [&](const std::vector<testing::RankOutcome>& outcomes) {
+        CHECK(outcomes[0].exit_code == 0);
+        CHECK_THAT(outcomes[1].output + outcomes[2].output, contains(twice));
+      });
+}
+
+TEST_CASE("rank 0 says so when its port is taken", "[distributed]") {
+  run_ranks(2, [] {
+    const auto environment = launch_environment();
+    ProcessGroup group(environment, torch::kCPU);
+    if (environment.rank == 0) {
+      CHECK_THAT(message_of_joining(environment),
+                 contains("rank 0 of 2: cannot serve the store at 127.0.0.1:") && contains("EADDRINUSE") &&
+                     contains("; expected a free port in MASTER_PORT; another run may be using this one"));
+    }
+    group.shutdown();
+  });
+}
+
+TEST_CASE("a rank that dies while the ranks connect makes the others give up", "[distributed]") {
+  run_ranks(
+      3,
+      [] {
+        const auto environment = meet(launch_environment().rank, 3);
+        if (environment.rank == 1) {
+          join(environment);
+          raise(SIGKILL);
+        }
+        CHECK_THAT(message_of_joining(environment),
+                   contains("of 3: cannot connect to the other ranks; got ") && contains("GLOO_SOCKET_IFNAME"));
+      },
+      {},
+      [](const std::vector<testing::RankOutcome>& outcomes) {
+        CHECK(outcomes[0].exit_code == 0);
+        CHECK(outcomes[1].signal == SIGKILL);
+        CHECK(outcomes[2].exit_code == 0);
+      });
+}
+
+TEST_CASE("a network interface that does not exist is named", "[distributed]") {
+  run_ranks(2, [] {
+    const auto environment = meet(launch_environment().rank, 2);
+    setenv("GLOO_SOCKET_IFNAME", "nonesuch0", 1);
+    CHECK_THAT(message_of_joining(environment), contains("cannot connect to the other ranks") && contains("nonesuch0"));
+  });
+}
+
+TEST_CASE(kWorker, "[.]") {
+  const auto environment = launch_environment();
+  const char* victim = std::getenv("VICTIM");
+  ProcessGroup group(environment, torch::kCPU);
+  CHECK(group.all_reduce({1.0}) == std::vector<double>{2.0});
+  if (environment.restart_count == 0 && std::to_string(group.rank()) == victim) raise(SIGKILL);
+  CHECK(group.all_reduce({1.0}) == std::vector<double>{2.0});
+  group.shutdown();
+  std::printf("restart %d, agent's store %d, finished\n", environment.restart_count, environment.agent_store);
+}
+
+TEST_CASE("ranks under torchrun meet in its store", "[distributed]") {
+  if (!std::filesystem::exists(kTorchrun)) SKIP(kTorchrun << " is not installed");
+  const auto outcome = torchrun("nobody", "0");
+  INFO(outcome.output);
+  CHECK(outcome.exit_code == 0);
+  CHECK_THAT(outcome.output, contains("restart 0, agent's store 1, finished"));
+}
+
+TEST_CASE("ranks that torchrun restarts do not meet the keys of their former life", "[distributed]") {
+  if (!std::filesystem::exists(kTorchrun)) SKIP(kTorchrun << " is not installed");
+  const auto outcome = torchrun("1", "1");
+  INFO(outcome.output);
+  CHECK(outcome.exit_code == 0);
+  CHECK_THAT(outcome.output, contains("restart 1, agent's store 1, finished"));
+}
+
+}  // namespace convllava::distributed

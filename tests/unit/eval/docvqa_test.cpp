@@ -1,0 +1,75 @@
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "convllava/core/error.h"
+#include "convllava/eval/benchmark.h"
+#include "tests/catch.h"
+#include "tests/unit/eval/fixtures.h"
+
+namespace convllava::eval {
+namespace {
+
+using convllava::testing::contains;
+using convllava::testing::message_of;
+using testing::shared_data;
+using testing::TemporaryFolder;
+using testing::vqa_file;
+using testing::write_text;
+
+constexpr const char* kFile = "val_v1.0_withQT.json";
+
+}  // namespace
+
+TEST_CASE("DocVQA's questions and score come from its official file", "[eval]") {
+  const TemporaryFolder folder("eval_docvqa");
+  write_text(
+      folder / kFile,
+      vqa_file({R"({"questionId": 5, "question": "What is the TOTAL?", "image": "documents/a.png", "docId": 1,
+                           "answers": ["$ 1,200.00", "1,200.00"]})",
+                R"({"questionId": 6, "question": "Who?", "image": "documents/b.png", "answers": ["Dr. Smith"]})"}));
+  const auto benchmark = make_benchmark("docvqa");
+  const auto questions = benchmark->questions(folder.path());
+  REQUIRE(questions.size() == 2);
+  CHECK(questions[0].id == "5");
+  CHECK(questions[0].image == folder / "documents/a.png");
+  CHECK(questions[0].text == "What is the TOTAL?\nAnswer the question using a single word or phrase.");
+  const auto scores = benchmark->score(folder.path(), {{"5", "1,200.00", ""}, {"6", "dr. smyth", ""}});
+  REQUIRE(scores.size() == 1);
+  CHECK(scores[0].name == "anls");
+  CHECK(scores[0].value == Approx(100 * (1 + 8.0 / 9) / 2));
+}
+
+TEST_CASE("a DocVQA file that cannot be asked or scored is refused", "[eval]") {
+  const TemporaryFolder folder("eval_docvqa_broken");
+  const auto benchmark = make_benchmark("docvqa");
+  write_text(folder / kFile, vqa_file({R"({"questionId": 5, "question": "What?"})"}));
+  CHECK_THAT(message_of<DataError>([&] { benchmark->questions(folder.path()); }),
+             contains("data[0]: names no picture"));
+  CHECK_THAT(message_of<DataError>([&] {
+               benchmark->score(folder.path(), {{"5", "a", ""}});
+             }),
+             contains("has no reference answers"));
+  CHECK_THAT(message_of<DataError>([&] { benchmark->questions(folder / "none"); }), contains(kFile));
+}
+
+TEST_CASE("the ANLS of a published example is 0.378", "[eval]") {
+  const auto gold = shared_data("anls/gold_label.json");
+  if (!std::filesystem::exists(gold)) SKIP("anls/gold_label.json is not in CONVLLAVA_SHARED_DATA");
+  std::ifstream stream(shared_data("anls/submission.json"));
+  std::vector<Prediction> predictions;
+  for (const auto& answer : nlohmann::json::parse(stream)) {
+    predictions.push_back({answer["questionId"].dump(), answer["answer"].get<std::string>(), ""});
+  }
+  const auto scores = make_benchmark("docvqa")->score(gold, predictions);
+  CHECK(scores[0].value == Approx(37.8).margin(0.05));
+}
+
+TEST_CASE("receipts in DocVQA's format are read with their pictures", "[eval]") {
+  const auto file = shared_data("real/receipts_val_docvqa.json");
+  if (!std::filesystem::exists(file)) SKIP("real/receipts_val_docvqa.json is not in CONVLLAVA_SHARED_DATA");
+  const auto questions = make_benchmark("docvqa")->questions(file);
+  REQUIRE(questions.size() == 100);
+  for (const auto& question : questions) REQUIRE(std::filesystem::exists(question.image));
+}
+
+}  // namespace convllava::eval

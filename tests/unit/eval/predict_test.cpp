@@ -1,0 +1,247 @@
+#include "convllava/eval/predict.h"
+
+#include <algorithm>
+#include <map>
+
+#include "convllava/core/error.h"
+#include "convllava/core/files.h"
+#include "convllava/model/initialize.h"
+#include "convllava/nn/libtorch.h"
+#include "tests/catch.h"
+#include "tests/unit/eval/fixtures.h"
+
+namespace convllava::eval {
+namespace {
+
+namespace fs = std::filesystem;
+using convllava::testing::contains;
+using convllava::testing::message_of;
+using core::testing::CapturedStderr;
+using testing::TemporaryFolder;
+using testing::text_of;
+using testing::write_text;
+
+/// A model with random weights whose answers depend on the picture.
+checkpoint::Pretrained small_model(uint64_t seed = 1, image::Aspect aspect = image::Aspect::kPad) {
+  config::ModelConfig config;
+  config.vision.depths = {1, 1};
+  config.vision.hidden_sizes = {8, 16};
+  config.vision.layer_scale_init_value = 1;
+  config.llm.vocab_size = 600;
+  config.llm.hidden_size = 32;
+  config.llm.intermediate_size = 64;
+  config.llm.num_hidden_layers = 2;
+  config.llm.num_attention_heads = 4;
+  config.llm.num_key_value_heads = 2;
+  config.llm.max_position_embeddings = 512;
+  config.llm.initializer_range = 0.5;
+  torch::manual_seed(seed);
+  model::ConvLlava model(config);
+  model::initialize(*model);
+  model->eval();
+  config::CheckpointRecord record;
+  record.image = {64, aspect};
+  record.config.output_dir = "runs/small";
+  return {model, text::Tokenizer::load(fs::path(CONVLLAVA_SOURCE_DIR) / "tests/golden/text/tokenizer.model"), record};
+}
+
+void write_picture(const fs::path& path, int width, int height, int shade) {
+  std::string bytes = "P6\n" + std::to_string(width) + " " + std::to_string(height) + "\n255\n";
+  for (int i = 0; i < width * height; ++i) {
+    for (const int value : {shade, i * 7 % 256, 255 - shade}) bytes += static_cast<char>(value);
+  }
+  write_text(path, bytes);
+}
+
+/// Seven questions about pictures of three shapes, of different lengths.
+class TinyBenchmark final : public Benchmark {
+ public:
+  std::string name() const override { return "tiny"; }
+  int64_t max_new_tokens() const override { return 6; }
+  std::vector<Question> questions(const fs::path& data) const override {
+    std::vector<Question> questions;
+    for (int i = 0; i < kQuestions; ++i) {
+      questions.push_back({"q" + std::to_string(i), data / (std::to_string(i) + ".ppm"),
+                           "What is it" + std::string(static_cast<size_t>(i * 5 % 7), '?')});
+    }
+    if (!replaced.empty()) questions[3].text = replaced;
+    return questions;
+  }
+  std::vector<Score> score(const fs::path&, const std::vector<Prediction>&) const override { return {}; }
+
+  static constexpr int kQuestions = 7;
+  std::string replaced;  ///< the text of question 3, when given
+};
+
+void write_pictures(const TemporaryFolder& folder) {
+  const int widths[] = {64, 96, 64};
+  const int heights[] = {64, 64, 100};
+  for (int i = 0; i < TinyBenchmark::kQuestions; ++i) {
+    write_picture(folder / (std::to_string(i) + ".ppm"), widths[i % 3], heights[i % 3], 36 * i);
+  }
+}
+
+std::vector<std::string> texts(const std::vector<Prediction>& predictions) {
+  std::vector<std::string> texts;
+  for (const auto& prediction : predictions) texts.push_back(prediction.text);
+  return texts;
+}
+
+std::vector<Prediction> run(checkpoint::Pretrained& pretrained, const TemporaryFolder& folder, const fs::path& output,
+                            int64_t batch_size = 3, const TinyBenchmark& benchmark = {}) {
+  return predict(pretrained, benchmark, folder.path(), {output, batch_size, 0}, {});
+}
+
+}  // namespace
+
+TEST_CASE("questions are answered in their order and land in predictions.jsonl", "[eval]") {
+  const TemporaryFolder folder("eval_predict");
+  write_pictures(folder);
+  auto pretrained = small_model();
+  const auto predictions = run(pretrained, folder, folder / "out");
+  REQUIRE(predictions.size() == TinyBenchmark::kQuestions);
+  for (size_t i = 0; i < predictions.size(); ++i) {
+    CHECK(predictions[i].id == "q" + std::to_string(i));
+    CHECK(predictions[i].error.empty());
+  }
+  CHECK(texts(read_predictions(folder / "out/predictions.jsonl")) == texts(predictions));
+  CHECK_FALSE(fs::exists(folder / "out/predictions.rank0.jsonl"));
+  auto distinct = texts(predictions);
+  std::sort(distinct.begin(), distinct.end());
+  CHECK(std::unique(distinct.begin(), distinct.end()) - distinct.begin() > 3);  // else the tests below show little
+}
+
+TEST_CASE("answers do not depend on the batch size", "[eval]") {
+  const TemporaryFolder folder("eval_predict_batches");
+  write_pictures(folder);
+  for (const auto aspect : {image::Aspect::kPad, image::Aspect::kNative, image::Aspect::kCrop}) {
+    auto pretrained = small_model(2, aspect);
+    const std::string name = std::to_string(static_cast<int>(aspect));
+    const auto one = texts(run(pretrained, folder, folder / ("one" + name), 1));
+    CHECK(texts(run(pretrained, folder, folder / ("two" + name), 2)) == one);
+    CHECK(texts(run(pretrained, folder, folder / ("all" + name), 100)) == one);
+  }
+}
+
+TEST_CASE("a killed run is taken up where it stopped", "[eval]") {
+  const TemporaryFolder folder("eval_predict_resume");
+  write_pictures(folder);
+  auto pretrained = small_model();
+  const auto whole = texts(run(pretrained, folder, folder / "whole"));
+
+  fs::create_directories(folder / "killed");
+  fs::copy_file(folder / "whole/predictions.json", folder / "killed/predictions.json");
+  write_text(folder / "killed/predictions.rank0.jsonl",
+             prediction_line({"q0", "kept 0", ""}) + "\n" + prediction_line({"q5", "kept 5", ""}) + "\n{\"question_id");
+  write_text(folder / "killed/predictions.rank2.jsonl",
+             prediction_line({"q2", "kept 2", ""}) + "\n" + prediction_line({"q1", "", "was not there"}) + "\n");
+  auto expected = whole;
+  for (const int i : {0, 2, 5}) expected[static_cast<size_t>(i)] = "kept " + std::to_string(i);
+  CHECK(texts(run(pretrained, folder, folder / "killed")) == expected);
+  CHECK_FALSE(fs::exists(folder / "killed/predictions.rank2.jsonl"));
+  // A finished run is not asked again either.
+  CHECK(texts(run(pretrained, folder, folder / "killed")) == expected);
+}
+
+TEST_CASE("a folder with answers of something else is refused", "[eval]") {
+  const TemporaryFolder folder("eval_predict_other");
+  write_pictures(folder);
+  auto pretrained = small_model();
+  run(pretrained, folder, folder / "out");
+  const auto before = text_of(folder / "out/predictions.jsonl");
+
+  auto other = small_model(9);
+  const auto message = message_of<ConfigError>([&] { run(other, folder, folder / "out"); });
+  CHECK_THAT(message, contains("predictions.json: the folder holds answers of something else; got weights "));
+  CHECK_THAT(message, contains("choose another --output"));
+  auto padded = small_model(1, image::Aspect::kNative);
+  CHECK_THAT(message_of<ConfigError>([&] { run(padded, folder, folder / "out"); }),
+             contains("got pictures 64 pad; expected pictures 64 native"));
+  TinyBenchmark changed;
+  changed.replaced = "And now?";
+  CHECK_THAT(message_of<ConfigError>([&] { run(pretrained, folder, folder / "out", 3, changed); }),
+             contains("got questions 7 ("));
+  CHECK(text_of(folder / "out/predictions.jsonl") == before);
+}
+
+TEST_CASE("a line that is broken in the middle of a part is refused", "[eval]") {
+  const TemporaryFolder folder("eval_predict_broken_part");
+  write_pictures(folder);
+  auto pretrained = small_model();
+  fs::create_directories(folder / "out");
+  write_text(folder / "out/predictions.rank0.jsonl", "{\"question_id\n" + prediction_line({"q5", "kept", ""}) + "\n");
+  CHECK_THAT(message_of<DataError>([&] { run(pretrained, folder, folder / "out"); }),
+             contains("predictions.rank0.jsonl:1: not JSON"));
+}
+
+TEST_CASE("a picture that cannot be read gives an empty answer, and is tried again by the next run", "[eval]") {
+  const TemporaryFolder folder("eval_predict_pictures");
+  write_pictures(folder);
+  auto pretrained = small_model();
+  const auto whole = texts(run(pretrained, folder, folder / "whole"));
+  fs::remove(folder / "1.ppm");
+  write_text(folder / "4.ppm", "P6\n64 64\n255\nshort");
+
+  CapturedStderr captured(folder / "stderr.txt");
+  const auto predictions = run(pretrained, folder, folder / "out");
+  const std::string log = captured.text();
+  CHECK_THAT(log, contains("question q1 gets an empty answer: "));
+  CHECK_THAT(log, contains("question q4 gets an empty answer: "));
+  auto expected = whole;
+  expected[1] = expected[4] = "";
+  CHECK(texts(predictions) == expected);
+  CHECK_THAT(predictions[1].error, contains("1.ppm"));
+  CHECK_THAT(read_predictions(folder / "out/predictions.jsonl")[4].error, contains("4.ppm"));
+
+  write_pictures(folder);
+  CHECK(texts(run(pretrained, folder, folder / "out")) == whole);
+  CHECK(text_of(folder / "out/predictions.jsonl").find("error") == std::string::npos);
+}
+
+TEST_CASE("a folder without any of the pictures is refused", "[eval]") {
+  const TemporaryFolder folder("eval_predict_no_pictures");
+  auto pretrained = small_model();
+  const auto refused = [&] { return message_of<DataError>([&] { run(pretrained, folder, folder / "out"); }); };
+  CHECK_THAT(refused(), contains("none of the pictures can be read; got "));
+  CHECK_THAT(refused(), contains("0.ppm"));  // and again by the next run
+}
+
+TEST_CASE("a question that does not fit into the model leaves the others alone", "[eval]") {
+  const TemporaryFolder folder("eval_predict_long");
+  write_pictures(folder);
+  auto pretrained = small_model();
+  const auto whole = texts(run(pretrained, folder, folder / "whole", 7));
+  TinyBenchmark benchmark;
+  for (int i = 0; i < 600; ++i) benchmark.replaced += "why ";
+  const auto predictions = run(pretrained, folder, folder / "out", 7, benchmark);
+  auto expected = whole;
+  expected[3] = "";
+  CHECK(texts(predictions) == expected);
+  CHECK_THAT(predictions[3].error, contains("does not fit into the model's context"));
+}
+
+TEST_CASE("what cannot answer questions about pictures is refused", "[eval]") {
+  const TemporaryFolder folder("eval_predict_refused");
+  write_pictures(folder);
+  auto pretrained = small_model();
+  CHECK_THAT(message_of<ConfigError>([&] { run(pretrained, folder, folder / "out", 0); }),
+             contains("batch size: out of range; got 0; expected at least 1"));
+  config::ModelConfig blind = pretrained.model->config();
+  blind.vision.depths.clear();
+  blind.vision.hidden_sizes.clear();
+  checkpoint::Pretrained language = {model::ConvLlava(blind), pretrained.tokenizer, pretrained.record};
+  CHECK_THAT(message_of<ConfigError>([&] { run(language, folder, folder / "out"); }),
+             contains("model: has no vision tower to see pictures with"));
+}
+
+TEST_CASE("two runs cannot write into one folder", "[eval]") {
+  const TemporaryFolder folder("eval_predict_lock");
+  write_pictures(folder);
+  auto pretrained = small_model();
+  fs::create_directories(folder / "out");
+  const core::FolderLock other(folder / "out");
+  CHECK_THAT(message_of<ConfigError>([&] { run(pretrained, folder, folder / "out"); }),
+             contains("another run is writing into this folder"));
+}
+
+}  // namespace convllava::eval

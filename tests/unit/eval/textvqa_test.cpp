@@ -1,0 +1,144 @@
+#include "convllava/core/error.h"
+#include "convllava/eval/benchmark.h"
+#include "tests/catch.h"
+#include "tests/unit/eval/fixtures.h"
+
+namespace convllava::eval {
+namespace {
+
+using convllava::testing::contains;
+using convllava::testing::message_of;
+using testing::json_list;
+using testing::shared_data;
+using testing::TemporaryFolder;
+using testing::vqa_file;
+using testing::write_text;
+
+constexpr const char* kFile = "TextVQA_0.5.1_val.json";
+constexpr const char* kSuffix = "\nAnswer the question using a single word or phrase.";
+
+std::string entry(const std::string& id, const std::string& question, const std::string& more) {
+  return "{\"question_id\": " + id + ", \"question\": \"" + question + "\", \"image_id\": \"im" + id + "\"" +
+         (more.empty() ? "" : ", " + more) + "}";
+}
+
+}  // namespace
+
+TEST_CASE("TextVQA's questions come from its official file", "[eval]") {
+  const TemporaryFolder folder("eval_textvqa_questions");
+  write_text(folder / kFile,
+             vqa_file({entry("34602", "what is the BRAND of this camera?", "\"answers\": " + json_list("dakota")),
+                       entry("7", "élan or not", "\"image\": \"elsewhere/x.png\""),
+                       entry("8", "and this", "\"set_name\": \"test\"")}));
+  const auto questions = make_benchmark("textvqa")->questions(folder.path());
+  REQUIRE(questions.size() == 3);
+  CHECK(questions[0].id == "34602");
+  CHECK(questions[0].image == folder / "train_images/im34602.jpg");
+  CHECK(questions[0].text == std::string("What is the brand of this camera?") + kSuffix);
+  CHECK(questions[1].image == folder / "elsewhere/x.png");
+  CHECK(questions[1].text == std::string("Élan or not") + kSuffix);
+  CHECK(questions[2].image == folder / "test_images/im8.jpg");
+}
+
+TEST_CASE("TextVQA's file can have any name when it is given itself", "[eval]") {
+  const TemporaryFolder folder("eval_textvqa_file");
+  write_text(folder / "mine.json", vqa_file({entry("1", "what", "\"answers\": " + json_list("x"))}));
+  CHECK(make_benchmark("textvqa")->questions(folder / "mine.json").size() == 1);
+  const auto message = message_of<DataError>([&] { make_benchmark("textvqa")->questions(folder.path()); });
+  CHECK_THAT(message, contains("the benchmark's file is not there; got a folder without it"));
+  CHECK_THAT(message, contains(kFile));
+  CHECK_THAT(message_of<DataError>([&] { make_benchmark("textvqa")->questions(folder / "none"); }),
+             contains("no such file or folder"));
+}
+
+TEST_CASE("TextVQA's score is the mean soft accuracy, over all and for each kind of question", "[eval]") {
+  const TemporaryFolder folder("eval_textvqa_score");
+  const std::string three = R"("answers": ["red","Red.","the red","b","b","b","b","c","c","c"])";
+  write_text(folder / kFile,
+             vqa_file({entry("1", "q", three + ", \"question_kind\": \"color\""),
+                       entry("2", "q", three + ", \"question_kind\": \"color\""),
+                       entry("3", "q", "\"question_kind\": \"a number\", \"answers\": " + json_list("two")),
+                       entry("4", "q", "\"answers\": " + json_list("two"))}));
+  const auto scores = make_benchmark("textvqa")->score(
+      folder.path(), {{"4", "3", ""}, {"3", "2", ""}, {"2", "B", ""}, {"1", "red", ""}});
+  REQUIRE(scores.size() == 3);
+  CHECK(scores[0].name == "accuracy");
+  CHECK(scores[0].value == Approx((90 + 100 + 100 + 0) / 4.0));
+  CHECK(scores[1].name == "accuracy/a number");
+  CHECK(scores[1].value == Approx(100));
+  CHECK(scores[2].name == "accuracy/color");
+  CHECK(scores[2].value == Approx(95));
+}
+
+TEST_CASE("predictions that do not fit the questions are refused", "[eval]") {
+  const TemporaryFolder folder("eval_textvqa_fit");
+  const std::string answers = "\"answers\": " + json_list("two");
+  write_text(folder / kFile, vqa_file({entry("1", "q", answers), entry("2", "q", answers), entry("3", "q", answers)}));
+  const auto message = [&](const std::vector<Prediction>& predictions) {
+    return message_of<DataError>([&] { make_benchmark("textvqa")->score(folder.path(), predictions); });
+  };
+  CHECK_THAT(message({{"1", "a", ""}}), contains("questions without an answer; got 2 of 3, for example 2, 3"));
+  CHECK_THAT(message({{"1", "a", ""}, {"1", "b", ""}}), contains("a question is answered twice; got 1"));
+  CHECK_THAT(message({{"1", "a", ""}, {"2", "a", ""}, {"3", "b", ""}, {"99", "b", ""}}),
+             contains("a question that the benchmark does not have; got 99; expected the ids of its 3 questions"));
+}
+
+TEST_CASE("a split without reference answers can be asked but not scored", "[eval]") {
+  const TemporaryFolder folder("eval_textvqa_test_split");
+  write_text(folder / "TextVQA_0.5.1_test.json", vqa_file({entry("1", "q", "\"set_name\": \"test\"")}));
+  const auto benchmark = make_benchmark("textvqa");
+  CHECK(benchmark->questions(folder / "TextVQA_0.5.1_test.json").size() == 1);
+  CHECK_THAT(message_of<DataError>([&] {
+               benchmark->score(folder / "TextVQA_0.5.1_test.json", {{"1", "a", ""}});
+             }),
+             contains("data[0]: has no reference answers, so these predictions cannot be scored"));
+}
+
+TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
+  const TemporaryFolder folder("eval_textvqa_broken");
+  const auto message = [&](const std::string& bytes) {
+    write_text(folder / kFile, bytes);
+    return message_of<DataError>([&] {
+      const auto benchmark = make_benchmark("textvqa");
+      benchmark->questions(folder.path());
+      benchmark->score(folder.path(), {{"1", "a", ""}});
+    });
+  };
+  const std::string answers = "\"answers\": " + json_list("x");
+  CHECK_THAT(message("{\"data\": [\n{\"question_id\": 1,\n \"quest"),
+             contains("val.json:3: the file ends in the middle"));
+  CHECK_THAT(message("{\"data\":\n oops}"), contains("val.json:2: not JSON"));
+  CHECK_THAT(message(""), contains("the file ends in the middle"));
+  CHECK_THAT(message("[]"), contains("not in the benchmark's layout; got array"));
+  CHECK_THAT(message("{\"data\": []}"), contains("an object whose \"data\" is a list of questions"));
+  CHECK_THAT(message(vqa_file({"5"})), contains("data[0]: not an object; got number"));
+  CHECK_THAT(message(vqa_file({"{\"question\": \"q\"}"})), contains("data[0]: \"question_id\" is absent"));
+  CHECK_THAT(message(vqa_file({"{\"question_id\": 1, \"question\": [2]}"})),
+             contains("data[0]: \"question\" has the wrong type; got [2]; expected text"));
+  CHECK_THAT(message(vqa_file({entry("1", "q", "\"answers\": [1]")})),
+             contains("\"answers\" has the wrong type; got [1]; expected a list of texts"));
+  CHECK_THAT(message(vqa_file({entry("1", "q", answers), entry("1", "q", answers)})),
+             contains("data[1]: \"question_id\" was used before; got 1"));
+  CHECK_THAT(message(vqa_file({"{\"question_id\": 1, \"question\": \"q\", " + answers + "}"})),
+             contains("data[0]: names no picture"));
+  CHECK_THAT(message(vqa_file({entry("1", "q", "\"answers\": [\"x\"]")})),
+             contains("not the ten answers that soft accuracy is defined for; got 1; expected 10"));
+}
+
+TEST_CASE("scene text in TextVQA's format is read with its pictures", "[eval]") {
+  const auto file = shared_data("real/scene_text_val_textvqa.json");
+  if (!std::filesystem::exists(file)) SKIP("real/scene_text_val_textvqa.json is not in CONVLLAVA_SHARED_DATA");
+  const auto benchmark = make_benchmark("textvqa");
+  const auto questions = benchmark->questions(file);
+  REQUIRE(questions.size() == 473);
+  for (const auto& question : questions) REQUIRE(std::filesystem::exists(question.image));
+  CHECK(questions[0].text ==
+        std::string("What text is written in the region [0.09, 0.23, 0.11, 0.29] of the image?") + kSuffix);
+  std::vector<Prediction> predictions;
+  for (const auto& question : questions) predictions.push_back({question.id, "TOKYO", ""});
+  const auto score = benchmark->score(file, predictions);
+  CHECK(score[0].value > 0);
+  CHECK(score[0].value < 10);
+}
+
+}  // namespace convllava::eval

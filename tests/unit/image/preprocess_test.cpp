@@ -1,0 +1,112 @@
+#include "convllava/image/preprocess.h"
+
+#include <cstring>
+#include <map>
+
+#include "convllava/core/error.h"
+#include "tests/catch.h"
+#include "tests/unit/image/golden.h"
+
+namespace convllava::image {
+namespace {
+
+using testing::contains;
+using testing::draw;
+using testing::fnv1a;
+
+const std::map<std::string, Aspect> kAspects = {
+    {"pad", Aspect::kPad}, {"native", Aspect::kNative}, {"crop", Aspect::kCrop}};
+
+TEST_CASE("preprocess and normalize equal CLIPImageProcessor to the bit", "[image]") {
+  auto lines = testing::golden_lines("preprocess.txt");
+  REQUIRE(lines.size() >= 40);
+  for (auto& line : lines) {
+    std::string aspect;
+    PreprocessOptions options;
+    uint64_t seed = 0, byte_hash = 0, float_hash = 0;
+    int64_t width = 0, height = 0, new_width = 0, new_height = 0;
+    line >> aspect >> options.size >> seed >> width >> height >> new_width >> new_height >> std::hex >> byte_hash >>
+        float_hash;
+    options.aspect = kAspects.at(aspect);
+    CAPTURE(aspect, options.size, width, height);
+    REQUIRE(output_size(options, height, width) == std::pair{new_height, new_width});
+    const Image made = preprocess(draw("noise", seed, width, height), options);
+    REQUIRE(made.width == new_width);
+    REQUIRE(made.height == new_height);
+    REQUIRE(fnv1a(made) == byte_hash);
+    std::vector<float> floats(made.pixels.size());
+    normalize(made, floats.data());
+    REQUIRE(fnv1a(floats.data(), floats.size() * sizeof(float)) == float_hash);
+  }
+}
+
+TEST_CASE("normalize gives the float32 bits of numpy for every byte", "[image]") {
+  auto lines = testing::golden_lines("normalize.txt");
+  REQUIRE(lines.size() == 256);
+  for (int value = 0; value < 256; ++value) {
+    const auto byte = static_cast<uint8_t>(value);
+    float found[3];
+    normalize(Image{1, 1, {byte, byte, byte}}, found);
+    for (const float channel : found) {
+      uint32_t expected = 0, bits = 0;
+      lines[value] >> std::hex >> expected;
+      std::memcpy(&bits, &channel, sizeof(bits));
+      REQUIRE(bits == expected);
+    }
+  }
+}
+
+TEST_CASE("output_size says what preprocess makes", "[image]") {
+  core::Random random(5);
+  for (int i = 0; i < 60; ++i) {
+    const int64_t width = random.between(1, 90);
+    const int64_t height = random.between((width + 63) / 64, 90);
+    for (const auto& [name, aspect] : kAspects) {
+      const PreprocessOptions options{.size = random.between(64, 100), .aspect = aspect};
+      CAPTURE(name, options.size, width, height);
+      const Image made = preprocess(draw("noise", i, width, height), options);
+      REQUIRE(output_size(options, height, width) == std::pair{made.height, made.width});
+    }
+  }
+}
+
+TEST_CASE("crop equals resizing the short side and then cropping", "[image]") {
+  core::Random random(6);
+  for (int i = 0; i < 40; ++i) {
+    const Image source = draw("noise", i, random.between(2, 120), random.between(2, 120));
+    const int64_t size = random.between(64, 80);
+    const auto [height, width] = output_size({size, Aspect::kNative}, source.height, source.width);
+    CAPTURE(source.width, source.height, size);
+    REQUIRE(preprocess(source, {size, Aspect::kCrop}).pixels ==
+            center_crop(resize_bicubic(source, width, height), size, size).pixels);
+  }
+}
+
+TEST_CASE("extreme shapes are preprocessed", "[image]") {
+  for (const auto& [width, height] : {std::pair{1, 1}, std::pair{30000, 10}, std::pair{10, 30000}}) {
+    const Image source = draw("noise", 1, width, height);
+    REQUIRE(preprocess(source, {768, Aspect::kPad}).pixels.size() == 768 * 768 * 3);
+    REQUIRE(preprocess(source, {768, Aspect::kCrop}).pixels.size() == 768 * 768 * 3);
+  }
+  REQUIRE(output_size({768, Aspect::kNative}, 10, 640) == std::pair<int64_t, int64_t>{768, 49152});
+  REQUIRE_THAT(testing::message_of<DataError>([] {
+                 output_size({768, Aspect::kNative}, 10, 30000);
+               }),
+               contains("too elongated for its native aspect ratio; got 30000x10 pixels; expected at most 64:1"));
+}
+
+TEST_CASE("preprocess refuses a size without pixels and a picture without pixels", "[image]") {
+  const Image dot{1, 1, {9, 9, 9}};
+  REQUIRE_THAT(testing::message_of<ConfigError>([&] {
+                 preprocess(dot, {0, Aspect::kPad});
+               }),
+               contains("image size: no pixels asked for; got 0; expected at least 64"));
+  REQUIRE_THAT(testing::message_of<DataError>([] { preprocess(Image{}, {}); }), contains("not a picture; got 0x0"));
+  REQUIRE_THAT(testing::message_of<DataError>([] {
+                 preprocess(Image{2, 2, {1}}, {64, Aspect::kCrop});
+               }),
+               contains("got 2x2 with 1 bytes"));
+}
+
+}  // namespace
+}  // namespace convllava::image

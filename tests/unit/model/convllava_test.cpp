@@ -1,0 +1,116 @@
+#include "convllava/model/convllava.h"
+
+#include <cstring>
+
+#include "convllava/image/preprocess.h"
+#include "tests/support/golden.h"
+
+using namespace convllava;
+using testing::golden;
+using testing::relative_difference;
+
+namespace {
+
+config::ModelConfig tiny() {
+  config::ModelConfig config;
+  config.vision.depths = {1, 1, 1, 1, 1};
+  config.vision.hidden_sizes = {8, 12, 16, 20, 24};
+  config.llm.vocab_size = 64;
+  config.llm.hidden_size = 32;
+  config.llm.intermediate_size = 48;
+  config.llm.num_hidden_layers = 2;
+  config.llm.num_attention_heads = 4;
+  config.llm.num_key_value_heads = 2;
+  config.llm.max_position_embeddings = 128;
+  return config;
+}
+
+/// The three samples of the golden file, packed: two pictures of different shapes and a text.
+model::Batch golden_batch(const checkpoint::SafetensorsFile& file) {
+  model::Batch batch;
+  std::vector<torch::Tensor> ids, positions, rows, targets, visual;
+  batch.cu_seqlens = {0};
+  for (int i = 0; i < 3; ++i) {
+    const auto part = file.tensor("input_ids." + std::to_string(i));
+    const auto labels = file.tensor("labels." + std::to_string(i));
+    const int64_t begin = batch.cu_seqlens.back();
+    ids.push_back(part);
+    positions.push_back(torch::arange(part.size(0)));
+    const auto supervised = labels.ne(-100).nonzero().squeeze(1);
+    rows.push_back(supervised + (begin - 1));
+    targets.push_back(labels.index_select(0, supervised));
+    visual.push_back(part.eq(-200).nonzero().squeeze(1) + begin);
+    if (i < 2) batch.pixels.push_back(file.tensor("pixels." + std::to_string(i)).unsqueeze(0));
+    batch.cu_seqlens.push_back(begin + part.size(0));
+  }
+  batch.input_ids = torch::cat(ids);
+  batch.position_ids = torch::cat(positions);
+  batch.target_rows = torch::cat(rows);
+  batch.targets = torch::cat(targets);
+  batch.visual_rows = torch::cat(visual);
+  return batch;
+}
+
+}  // namespace
+
+TEST_CASE("splice, loss and gradients equal the reference modules joined as LLaVA joins them", "[model]") {
+  const auto file = golden("model/convllava.safetensors");
+  model::ConvLlava model(tiny());
+  testing::load_parameters(*model, file);
+  const auto batch = golden_batch(file);
+  const auto loss = model->loss(batch, 1.0 / static_cast<double>(batch.targets.numel()));
+  CHECK(relative_difference(loss.reshape({1}), file.tensor("loss")) < 1e-5);
+  loss.backward();
+  testing::check_gradients(*model, file, 3e-5);  // measured worst case 3e-6
+}
+
+TEST_CASE("a batch without pictures does not run the tower", "[model]") {
+  const auto file = golden("model/convllava.safetensors");
+  model::ConvLlava model(tiny());
+  testing::load_parameters(*model, file);
+  model::Batch batch;
+  batch.input_ids = torch::tensor({1, 5, 9, 11}, torch::kLong);
+  batch.position_ids = torch::arange(4);
+  batch.cu_seqlens = {0, 4};
+  batch.target_rows = torch::tensor({1, 2}, torch::kLong);
+  batch.targets = torch::tensor({9, 11}, torch::kLong);
+  model->loss(batch, 0.5).backward();
+  for (const auto& item : model->named_parameters()) {
+    INFO(item.key());
+    CHECK(item.value().grad().defined() == (item.key().rfind("llm.", 0) == 0));
+  }
+}
+
+TEST_CASE("pixels are normalised to the bit as the picture library does it", "[model]") {
+  image::Image picture{16, 16, {}};
+  for (int i = 0; i < 16 * 16 * 3; ++i) picture.pixels.push_back(static_cast<uint8_t>(i * 7));
+  std::vector<float> expected(picture.pixels.size());
+  image::normalize(picture, expected.data());
+  const auto pixels = torch::from_blob(picture.pixels.data(), {1, 16, 16, 3}, torch::kByte);
+  const auto actual = model::normalize_pixels(pixels, torch::kFloat).permute({0, 2, 3, 1}).contiguous();
+  CHECK(std::memcmp(actual.data_ptr<float>(), expected.data(), expected.size() * sizeof(float)) == 0);
+}
+
+TEST_CASE("parameter blocks cover every parameter exactly once", "[model]") {
+  model::ConvLlava model(tiny(), torch::kMeta);
+  std::set<std::string> seen;
+  for (const auto& block : model::parameter_blocks(*model)) {
+    for (const auto& [name, parameter] : block.parameters) CHECK(seen.insert(name).second);
+  }
+  CHECK(seen.size() == model->named_parameters().size());
+  for (const auto& item : model->named_parameters()) CHECK(seen.count(item.key()) == 1);
+}
+
+TEST_CASE("the paper's model has the paper's parameter counts", "[model]") {
+  model::ConvLlava model(config::named_model_config("convllava-7b"), torch::kMeta);
+  const auto count = [](const torch::nn::Module& module) {
+    int64_t total = 0;
+    for (const auto& parameter : module.parameters()) total += parameter.numel();
+    return total;
+  };
+  CHECK(count(*model->vision_tower) == 669'161'664);
+  CHECK(model->vision_tower->parameters().size() == 398);
+  CHECK(count(*model->mm_projector) == 29'368'320);
+  CHECK(count(*model->llm) == 6'738'415'616);
+  CHECK(count(*model) == 7'436'945'600);
+}

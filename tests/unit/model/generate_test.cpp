@@ -1,0 +1,96 @@
+#include "convllava/model/generate.h"
+
+#include "convllava/core/error.h"
+#include "convllava/model/initialize.h"
+#include "tests/support/golden.h"
+
+using namespace convllava;
+using testing::golden;
+
+namespace {
+
+config::ModelConfig language_only(int64_t kv_heads) {
+  config::ModelConfig config;
+  config.vision.depths.clear();
+  config.vision.hidden_sizes.clear();
+  config.llm.vocab_size = 64;
+  config.llm.hidden_size = 32;
+  config.llm.intermediate_size = 48;
+  config.llm.num_hidden_layers = 2;
+  config.llm.num_attention_heads = 4;
+  config.llm.num_key_value_heads = kv_heads;
+  config.llm.max_position_embeddings = 128;
+  return config;
+}
+
+model::Batch batch_of(const std::vector<torch::Tensor>& prompts) {
+  model::Batch batch;
+  std::vector<torch::Tensor> positions;
+  batch.cu_seqlens = {0};
+  for (const auto& prompt : prompts) {
+    positions.push_back(torch::arange(prompt.size(0)));
+    batch.cu_seqlens.push_back(batch.cu_seqlens.back() + prompt.size(0));
+  }
+  batch.input_ids = torch::cat(prompts);
+  batch.position_ids = torch::cat(positions);
+  return batch;
+}
+
+std::vector<int64_t> ids_of(const torch::Tensor& tensor) {
+  const auto ids = tensor.contiguous();
+  std::vector<int64_t> values(ids.data_ptr<int64_t>(), ids.data_ptr<int64_t>() + ids.numel());
+  while (!values.empty() && (values.back() == 2 || values.back() == 0)) values.pop_back();
+  return values;
+}
+
+model::ConvLlava reference_model(int64_t kv_heads, const std::string& file_name) {
+  model::ConvLlava model(language_only(kv_heads));
+  testing::load_parameters(*model->llm, golden("model/" + file_name));
+  return model;
+}
+
+}  // namespace
+
+TEST_CASE("greedy decoding equals transformers' generate, with and without the cache", "[model]") {
+  const auto [kv_heads, name] =
+      GENERATE(std::make_pair(4, "llama_mha.safetensors"), std::make_pair(2, "llama_gqa.safetensors"));
+  const bool use_cache = GENERATE(true, false);
+  auto model = reference_model(kv_heads, name);
+  const auto file = golden(std::string("model/") + name);
+  const auto prompts = file.tensor("prompts");
+  const auto answers =
+      model::generate(*model, batch_of({prompts[0], prompts[1]}), {.max_new_tokens = 24, .use_cache = use_cache});
+  CHECK(answers[0] == ids_of(file.tensor("greedy.0")));
+  CHECK(answers[1] == ids_of(file.tensor("greedy.1")));
+}
+
+TEST_CASE("a prompt's answer does not depend on what else is in the batch", "[model]") {
+  auto model = reference_model(2, "llama_gqa.safetensors");
+  torch::manual_seed(3);
+  std::vector<torch::Tensor> prompts;
+  for (const int64_t length : {3, 11, 7, 1}) prompts.push_back(torch::randint(3, 64, {length}, torch::kLong));
+  const model::GenerateOptions options{.max_new_tokens = 30};
+  const auto together = model::generate(*model, batch_of(prompts), options);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    CHECK(together[i] == model::generate(*model, batch_of({prompts[i]}), options)[0]);
+  }
+}
+
+TEST_CASE("decoding streams each token and stops at the model's last position", "[model]") {
+  auto model = reference_model(2, "llama_gqa.safetensors");
+  std::vector<int64_t> streamed;
+  const auto answers = model::generate(*model, batch_of({torch::full({120}, 5, torch::kLong)}), {.max_new_tokens = 500},
+                                       [&](int64_t, int64_t token) { streamed.push_back(token); });
+  CHECK(streamed == answers[0]);
+  CHECK(streamed.size() <= 8);
+}
+
+TEST_CASE("a cache refuses more tokens than it was made for", "[model]") {
+  model::KvCache cache(language_only(2).llm, 1, 4, torch::TensorOptions());
+  CHECK_THROWS_WITH(cache.begin({5}), testing::contains("got 5 tokens; expected at most 4"));
+}
+
+TEST_CASE("a language model alone refuses a picture", "[model]") {
+  model::ConvLlava model(language_only(2));
+  CHECK_THROWS_AS(model->encode_images(torch::zeros({1, 64, 64, 3}, torch::kByte)), DataError);
+}

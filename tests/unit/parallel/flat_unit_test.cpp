@@ -1,0 +1,152 @@
+#include "convllava/nn/libtorch.h"
+#include "convllava/parallel/replicated_units.h"
+#include "tests/catch.h"
+#include "tests/unit/parallel/blocks.h"
+
+namespace convllava::parallel {
+namespace {
+
+using testing::contains;
+
+/// A convolution with channels-last weights, a norm and a linear layer.
+struct MixedImpl : torch::nn::Module {
+  explicit MixedImpl(torch::ScalarType type) {
+    conv = register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(3, 5, 3)));
+    norm = register_module("norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({5})));
+    linear = register_module("linear", torch::nn::Linear(5, 7));
+    to(type);
+    conv->weight.set_data(conv->weight.contiguous(torch::MemoryFormat::ChannelsLast));
+  }
+  torch::Tensor forward(const torch::Tensor& x) { return linear(norm(conv(x).mean({2, 3}))); }
+
+  torch::nn::Conv2d conv{nullptr};
+  torch::nn::LayerNorm norm{nullptr};
+  torch::nn::Linear linear{nullptr};
+};
+TORCH_MODULE(Mixed);
+
+torch::Tensor picture(torch::ScalarType type) {
+  return torch::randn({2, 3, 6, 6}).to(type).contiguous(torch::MemoryFormat::ChannelsLast);
+}
+
+void check_moved(torch::ScalarType type) {
+  torch::manual_seed(1);
+  Mixed module(type);
+  std::map<std::string, torch::Tensor> before;
+  std::map<std::string, torch::TensorImpl*> identity;
+  for (const auto& item : module->named_parameters()) {
+    before[item.key()] = item.value().detach().clone();
+    identity[item.key()] = item.value().unsafeGetTensorImpl();
+  }
+  const FlatUnit unit(block_of("mixed", *module));
+  CHECK(unit.name() == "llm.mixed");
+  CHECK(unit.flat().scalar_type() == type);
+  CHECK(unit.gradient().scalar_type() == torch::kFloat);
+  CHECK(unit.gradient().numel() == unit.numel());
+  CHECK(unit.parameters().size() == before.size());
+  for (const auto& item : module->named_parameters()) {
+    INFO(item.key());
+    const auto& tensor = item.value();
+    CHECK(tensor.unsafeGetTensorImpl() == identity[item.key()]);
+    CHECK(tensor.requires_grad());
+    CHECK(tensor.strides() == before[item.key()].strides());
+    CHECK(torch::equal(tensor, before[item.key()]));
+    CHECK(tensor.is_alias_of(unit.flat()));
+    CHECK(tensor.grad().is_alias_of(unit.gradient()));
+    CHECK(tensor.grad().strides() == tensor.strides());
+    CHECK(reinterpret_cast<uintptr_t>(tensor.data_ptr()) % 64 == 0);
+  }
+  CHECK(module->conv->weight.is_contiguous(torch::MemoryFormat::ChannelsLast));
+  // What belongs to no parameter is zero.
+  auto rest = unit.flat().clone();
+  for (const auto& parameter : unit.parameters()) rest.narrow(0, parameter.begin, parameter.tensor.numel()).zero_();
+  CHECK(rest.count_nonzero().item<int64_t>() == 0);
+}
+
+}  // namespace
+
+TEST_CASE("parameters move into a flat tensor with their values, strides and identity", "[parallel]") {
+  check_moved(torch::kFloat);
+  check_moved(torch::kBFloat16);
+}
+
+TEST_CASE("ranges are contiguous stretches of equal module and decay", "[parallel]") {
+  const auto leaf = [](std::vector<int64_t> shape) { return torch::ones(shape).requires_grad_(); };
+  const model::ParameterBlock block{"mixed",
+                                    {{"vision_tower.b", leaf({3, 3})},
+                                     {"llm.z", leaf({2, 40})},
+                                     {"llm.bias", leaf({65})},
+                                     {"llm.a", leaf({4, 4})},
+                                     {"llm.norm", leaf({1})}}};
+  const FlatUnit unit(block);
+  std::vector<std::string> names;
+  for (const auto& parameter : unit.parameters()) names.push_back(parameter.name);
+  CHECK(names == std::vector<std::string>{"llm.bias", "llm.norm", "llm.a", "llm.z", "vision_tower.b"});
+  REQUIRE(unit.ranges().size() == 3);
+  const auto check = [&](size_t i, const std::string& module, bool decay, int64_t begin, int64_t end) {
+    CHECK(unit.ranges()[i].module == module);
+    CHECK(unit.ranges()[i].decay == decay);
+    CHECK(unit.ranges()[i].begin == begin);
+    CHECK(unit.ranges()[i].end == end);
+  };
+  check(0, "llm", false, 0, 192);
+  check(1, "llm", true, 192, 384);
+  check(2, "vision", true, 384, 448);
+  CHECK(unit.numel() == 448);
+}
+
+TEST_CASE("backward accumulates into the flat gradient in place", "[parallel]") {
+  torch::manual_seed(2);
+  Mixed module(torch::kFloat);
+  Mixed reference(torch::kFloat);
+  const torch::NoGradGuard no_grad;
+  for (const auto& item : reference->named_parameters()) {
+    item.value().copy_(module->named_parameters()[item.key()]);
+  }
+  const FlatUnit unit(block_of("mixed", *module));
+  for (int pass = 0; pass < 2; ++pass) {
+    const torch::AutoGradMode grad(true);
+    const auto x = picture(torch::kFloat);
+    module(x).square().sum().backward();
+    reference(x).square().sum().backward();
+  }
+  for (const auto& parameter : unit.parameters()) {
+    const auto& expected = reference->named_parameters()[parameter.name.substr(10)].grad();
+    CHECK(torch::equal(parameter.tensor.grad(), expected));
+    CHECK(torch::equal(unit.gradient().as_strided(expected.sizes(), parameter.tensor.strides(), parameter.begin),
+                       expected));
+  }
+}
+
+TEST_CASE("gradients of bfloat16 parameters add up in float32", "[parallel]") {
+  auto weight = torch::ones({4}, torch::kBFloat16).requires_grad_();
+  const FlatUnit unit({"w", {{"llm.w", weight}}});
+  // 1 + 2^-10 has no bfloat16.
+  (weight * torch::tensor({1.0, 1.0, 2.0, 4.0}).to(torch::kBFloat16)).sum().backward();
+  (weight * std::pow(2.0, -10)).sum().backward();
+  CHECK(torch::equal(unit.gradient().narrow(0, 0, 4), torch::tensor({1.0, 1.0, 2.0, 4.0}) + std::pow(2.0, -10)));
+}
+
+TEST_CASE("a change of the flat tensor is a change of the model", "[parallel]") {
+  Mixed module(torch::kFloat);
+  const FlatUnit unit(block_of("mixed", *module));
+  const auto x = picture(torch::kFloat);
+  unit.flat().zero_();
+  CHECK(module(x).abs().max().item<float>() == 0);
+  CHECK(module->linear->weight.abs().max().item<float>() == 0);
+}
+
+TEST_CASE("a unit refuses parameters that do not fit together", "[parallel]") {
+  const auto leaf = [](torch::ScalarType type) { return torch::ones({2}, type).requires_grad_(); };
+  const auto make = [](model::ParameterBlock block) { FlatUnit unit(block); };
+  CHECK_THROWS_WITH(make({"none", {}}), contains("block none has no parameters"));
+  CHECK_THROWS_WITH(make({"b", {{"llm.a", leaf(torch::kFloat)}, {"llm.b", leaf(torch::kBFloat16)}}}),
+                    contains("parameter llm.b is BFloat16 on cpu; expected Float on cpu like the rest of its block"));
+  CHECK_THROWS_WITH(make({"b", {{"llm.a", leaf(torch::kDouble)}}}),
+                    contains("parameter llm.a is Double; expected float32 or bfloat16"));
+  CHECK_THROWS_WITH(make({"b", {{"llm.a", torch::ones({2})}}}), contains("parameter llm.a is not trainable"));
+  const auto sparse = torch::ones({4, 4}).slice(1, 0, 2).requires_grad_();
+  CHECK_THROWS_WITH(make({"b", {{"llm.a", sparse}}}), contains("parameter llm.a is not dense"));
+}
+
+}  // namespace convllava::parallel

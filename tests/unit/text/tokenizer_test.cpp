@@ -1,0 +1,247 @@
+#include "convllava/text/tokenizer.h"
+
+#include <fstream>
+#include <thread>
+#include <vector>
+
+#include "convllava/core/error.h"
+#include "tests/catch.h"
+#include "tests/unit/text/fixtures.h"
+
+namespace convllava::text {
+namespace {
+
+using convllava::testing::contains;
+using convllava::testing::message_of;
+using testing::golden;
+using testing::llama_folder;
+using Ids = std::vector<int64_t>;
+
+constexpr auto kBoth = {TokenizerBehaviour::kLegacy, TokenizerBehaviour::kNonLegacy};
+
+Tokenizer small(TokenizerBehaviour behaviour = TokenizerBehaviour::kNonLegacy) {
+  return Tokenizer::load(golden("tokenizer.model"), behaviour);
+}
+
+std::string copy_of_small() {
+  std::ifstream stream(golden("tokenizer.model"), std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+}  // namespace
+
+TEST_CASE("LLaMA's tokenizer gives the published ids", "[text]") {
+  if (!testing::has_llama()) SKIP(testing::kNoLlama);
+  const auto vectors = testing::read_json(llama_folder() / "vectors.json");
+  REQUIRE(vectors.size() >= 46);
+  for (const auto behaviour : kBoth) {
+    const auto tokenizer = Tokenizer::load(llama_folder(), behaviour);
+    CHECK(tokenizer.vocab_size() == 32000);
+    for (const auto& vector : vectors) {
+      const auto text = vector["text"].get<std::string>();
+      CAPTURE(text);
+      CHECK(tokenizer.encode(text, /*add_bos=*/false) == vector["ids"].get<Ids>());
+      CHECK(tokenizer.decode(tokenizer.encode(text, true)) == text);
+    }
+  }
+}
+
+TEST_CASE("legacy and non-legacy LLaMA tokenizers differ after special tokens", "[text]") {
+  if (!testing::has_llama()) SKIP(testing::kNoLlama);
+  const auto legacy = Tokenizer::load(llama_folder(), TokenizerBehaviour::kLegacy);
+  const auto modern = Tokenizer::load(llama_folder(), TokenizerBehaviour::kNonLegacy);
+  CHECK(legacy.encode("Hello <s>.", true) == Ids{1, 15043, 29871, 1, 869});
+  CHECK(modern.encode("Hello <s>.", true) == Ids{1, 15043, 29871, 1, 29889});
+  CHECK(legacy.encode("</s>USER:", false) == Ids{2, 3148, 1001, 29901});
+  CHECK(modern.encode("</s>USER:", false) == Ids{2, 11889, 29901});
+  CHECK(legacy.encode("x ASSISTANT:", false) == Ids{921, 319, 1799, 9047, 13566, 29901});
+  CHECK(modern.encode("x ASSISTANT:", false) == Ids{921, 319, 1799, 9047, 13566, 29901});
+  CHECK(modern.encode("</s>ASSISTANT:", false) == Ids{2, 22933, 9047, 13566, 29901});
+  for (const auto& tokenizer : {legacy, modern}) {
+    CHECK(tokenizer.encode("", true) == Ids{1});
+    CHECK(tokenizer.encode(" ", false) == Ids{259});
+    CHECK(tokenizer.encode("\nWhat", false) == Ids{29871, 13, 5618});
+    CHECK(tokenizer.encode("</s>", false) == Ids{2});
+    CHECK(tokenizer.encode("<s><unk></s>", false) == Ids{1, 0, 2});
+    CHECK(tokenizer.encode("<<s>", false) == Ids{529, 1});
+    CHECK(tokenizer.encode("<S> </ s>", false).size() > 3);
+  }
+  // A space after a special token: its own token for the prefix in one, a part of the word in the other.
+  CHECK(legacy.encode("</s> USER", false) == Ids{2, 29871, 3148, 1001});
+  CHECK(modern.encode("</s> USER", false) == Ids{2, 3148, 1001});
+  // The visible space is a space.
+  CHECK(modern.encode("a\u2581b", false) == modern.encode("a b", false));
+}
+
+// stories260K's model is one of these.
+TEST_CASE("a model that removes spaces keeps the one after a special token", "[text]") {
+  const testing::TemporaryFolder folder("removes");
+  // Field 3 of the model (its normalizer) appended with remove_extra_whitespaces (field 4) true.
+  folder.write("removes.model", copy_of_small() + std::string("\x1a\x02\x20\x01", 4));
+  for (const auto behaviour : kBoth) {
+    const auto removes = Tokenizer::load(folder.path() / "removes.model", behaviour);
+    const auto keeps = small(behaviour);
+    CHECK(removes.encode("the  dog ", false) == keeps.encode("the dog", false));
+    CHECK(removes.encode("the</s>dog", false) == keeps.encode("the</s>dog", false));
+  }
+  const auto removes = Tokenizer::load(folder.path() / "removes.model");
+  CHECK(removes.encode("the</s> dog", false) == small().encode("the</s> dog", false));
+  const auto pieces = removes.encode_pieces("the</s> dog  cat ");
+  CHECK(pieces.front().begin == 0);
+  CHECK(pieces.back().end == 16);
+}
+
+TEST_CASE("token places lie side by side and cover the text", "[text]") {
+  const std::vector<std::string> texts = {
+      "the picture shows 12 dogs",
+      "  two  spaces ",
+      "\n",
+      "a</s>USER: b",
+      "<s> <unk>",
+      "naïve 🦙 日本語",
+      "a\u2581b\u2581",
+      "</s>",
+      "x",
+      "\u2581",
+      "<unk>\u2581a<",
+      std::string("nul\0byte", 8),
+      "e\u0301 ½",
+  };
+  for (const auto behaviour : kBoth) {
+    const auto tokenizer = small(behaviour);
+    for (const auto& text : texts) {
+      CAPTURE(text);
+      std::string joined;
+      size_t previous = 0;
+      for (const auto& piece : tokenizer.encode_pieces(text)) {
+        CHECK(piece.begin == previous);
+        REQUIRE(piece.begin <= piece.end);
+        REQUIRE(piece.end <= text.size());
+        joined += text.substr(piece.begin, piece.end - piece.begin);
+        previous = piece.end;
+      }
+      CHECK(joined == text);
+    }
+  }
+}
+
+TEST_CASE("a token's place is that of its characters", "[text]") {
+  for (const auto behaviour : kBoth) {
+    const auto pieces = small(behaviour).encode_pieces("é</s>the 7");
+    const auto place = [&](const std::string& text, size_t begin) {
+      for (const auto& piece : pieces) {
+        if (piece.begin == begin && piece.end == begin + text.size()) return true;
+      }
+      return false;
+    };
+    CHECK(place("é", 0));
+    CHECK(place("</s>", 2));
+    CHECK(place("7", 10));
+  }
+}
+
+TEST_CASE("decoding leaves out special tokens and one leading space", "[text]") {
+  const auto tokenizer = small();
+  CHECK(tokenizer.decode({}).empty());
+  CHECK(tokenizer.decode(tokenizer.encode("the dog", true)) == "the dog");
+  CHECK(tokenizer.decode(tokenizer.encode(" the dog ", true)) == " the dog ");
+  CHECK(tokenizer.decode(tokenizer.encode("<s>the dog</s><unk>", true)) == "the dog");
+  CHECK(tokenizer.decode(tokenizer.encode("日本語 🦙\n", true)) == "日本語 🦙\n");
+}
+
+TEST_CASE("decoding byte tokens that are not UTF-8 gives replacement characters", "[text]") {
+  const auto tokenizer = small();
+  auto ids = tokenizer.encode("🦙", false);
+  REQUIRE(ids.size() >= 4);
+  ids.resize(ids.size() - 1);
+  const auto text = tokenizer.decode(ids);
+  CHECK_THAT(text, contains("\uFFFD"));
+  CHECK_NOTHROW(nlohmann::json(text).dump());
+}
+
+TEST_CASE("decoding refuses ids outside the vocabulary", "[text]") {
+  const auto tokenizer = small();
+  CHECK(message_of<DataError>([&] {
+          tokenizer.decode({5, -200});
+        }) == "decode: token id outside the vocabulary; got -200; expected 0 to 599");
+  CHECK_THAT(message_of<DataError>([&] { tokenizer.decode({600}); }), contains("got 600"));
+}
+
+TEST_CASE("a tokenizer carries its file and its special ids", "[text]") {
+  const auto tokenizer = small();
+  CHECK(tokenizer.model_bytes() == copy_of_small());
+  CHECK(tokenizer.vocab_size() == 600);
+  CHECK(tokenizer.unk_id() == 0);
+  CHECK(tokenizer.bos_id() == 1);
+  CHECK(tokenizer.eos_id() == 2);
+}
+
+TEST_CASE("copies of a tokenizer serve several threads", "[text]") {
+  const auto tokenizer = small();
+  const auto expected = tokenizer.encode("what does the sign on the left say?", true);
+  std::vector<Ids> results(4);
+  std::vector<std::thread> threads;
+  for (auto& result : results) {
+    threads.emplace_back([tokenizer, &result] {
+      for (int i = 0; i < 200; ++i) result = tokenizer.encode("what does the sign on the left say?", true);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (const auto& result : results) CHECK(result == expected);
+}
+
+TEST_CASE("tokenizer_config.json beside the model decides the behaviour", "[text]") {
+  const testing::TemporaryFolder folder("config");
+  folder.write("tokenizer.model", copy_of_small());
+  const auto behaviour = [&](TokenizerBehaviour fallback) {
+    return Tokenizer::load(folder.path(), fallback).behaviour();
+  };
+  for (const auto fallback : kBoth) CHECK(behaviour(fallback) == fallback);
+  folder.write("tokenizer_config.json", R"({"legacy": true})");
+  for (const auto fallback : kBoth) CHECK(behaviour(fallback) == TokenizerBehaviour::kLegacy);
+  folder.write("tokenizer_config.json", R"({"legacy": false})");
+  for (const auto fallback : kBoth) CHECK(behaviour(fallback) == TokenizerBehaviour::kNonLegacy);
+  for (const auto* text : {R"({"legacy": null})", R"({"add_bos_token": true})"}) {
+    folder.write("tokenizer_config.json", text);
+    for (const auto fallback : kBoth) CHECK(behaviour(fallback) == fallback);
+  }
+}
+
+TEST_CASE("a tokenizer that cannot be loaded is refused with its path", "[text]") {
+  const testing::TemporaryFolder folder("errors");
+  const auto load = [&](const std::string& name) {
+    return message_of<DataError>([&] { Tokenizer::load(folder.path() / name); });
+  };
+  const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
+
+  CHECK(load("none.model") == path("none.model") +
+                                  ": there is no tokenizer; expected a SentencePiece model (tokenizer.model), or a "
+                                  "directory that holds one");
+  CHECK(load("") ==
+        path("tokenizer.model") +
+            ": there is no tokenizer; expected a SentencePiece model (tokenizer.model), or a directory that "
+            "holds one");
+
+  folder.write("text.model", "not a model at all\n");
+  CHECK(load("text.model") ==
+        path("text.model") + ": not a SentencePiece model; got 19 bytes; expected a tokenizer.model file");
+  folder.write("empty.model", "");
+  CHECK(load("empty.model") ==
+        path("empty.model") + ": not a SentencePiece model; got 0 bytes; expected a tokenizer.model file");
+  folder.write("cut.model", copy_of_small().substr(0, 4000));
+  CHECK_THAT(load("cut.model"), contains("cut.model: not a SentencePiece model; got 4000 bytes"));
+
+  // Field 2 of the model (what it was trained with) appended with eos_piece (field 47) "<end>".
+  folder.write("no_eos.model", copy_of_small() + std::string("\x12\x08\xfa\x02\x05<end>", 10));
+  CHECK(load("no_eos.model") ==
+        path("no_eos.model") + ": the model lacks a special token; got ids 1, -1, 0; expected <s>, </s> and <unk>");
+
+  folder.write("tokenizer.model", copy_of_small());
+  folder.write("tokenizer_config.json", R"({"legacy": "yes"})");
+  CHECK(load("") ==
+        path("tokenizer_config.json") + ": \"legacy\" has the wrong type; got \"yes\"; expected true or false");
+  folder.write("tokenizer_config.json", R"({"legacy": tr)");
+  CHECK(load("") == path("tokenizer_config.json") + ": cannot read the tokenizer's settings; expected a JSON object");
+}
+
+}  // namespace convllava::text

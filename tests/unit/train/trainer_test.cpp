@@ -1,0 +1,163 @@
+#include "convllava/train/trainer.h"
+
+#include <csignal>
+
+#include "convllava/checkpoint/retention.h"
+#include "convllava/core/error.h"
+#include "convllava/core/files.h"
+#include "convllava/train/metric_log.h"
+#include "tests/support/golden.h"
+#include "tests/support/tiny_run.h"
+
+using namespace convllava;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string kTokenizer = std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/text/tokenizer.model";
+
+train::TrainSummary run(const config::TrainConfig& config) {
+  return train::Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
+}
+
+std::map<std::string, std::string> tensor_files(const fs::path& checkpoint) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(checkpoint)) {
+    if (entry.path().extension() == ".safetensors") {
+      files[fs::relative(entry.path(), checkpoint).string()] = core::read_file(entry.path());
+    }
+  }
+  return files;
+}
+
+std::vector<double> losses(const fs::path& run) {
+  std::vector<double> values;
+  for (const auto& [step, scalars] : train::read_metrics(run / "metrics.jsonl")) {
+    for (const auto& [name, value] : scalars) {
+      if (name == "train/loss") values.push_back(value);
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("an interrupted run goes on bit-equal to one that was not stopped", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 20);
+  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  config.checkpoint.every_steps = 2;
+  config.checkpoint.keep_last = 100;
+  run(config);
+  const fs::path whole = config.output_dir;
+  REQUIRE(checkpoint::list_checkpoints(whole).size() == 3);
+
+  // What a kill between steps 4 and 6 leaves: the checkpoint of step 4, and metrics beyond it.
+  const fs::path interrupted = folder.path() / "interrupted";
+  fs::create_directories(interrupted);
+  fs::copy(checkpoint::step_directory(whole, 4), checkpoint::step_directory(interrupted, 4),
+           fs::copy_options::recursive);
+  fs::copy(whole / "metrics.jsonl", interrupted / "metrics.jsonl");
+  config.output_dir = interrupted.string();
+  CHECK(run(config).steps == 6);
+  CHECK(tensor_files(checkpoint::step_directory(interrupted, 6)) == tensor_files(checkpoint::step_directory(whole, 6)));
+  CHECK(losses(interrupted) == losses(whole));
+}
+
+TEST_CASE("frozen parameters stay byte-equal, trainable ones move", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 16);
+  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  config.checkpoint.every_steps = 1;
+  config.checkpoint.keep_last = 100;
+  config.train.max_steps = 3;
+  config.train.warmup_ratio = 0;
+  run(config);
+  const auto first = checkpoint::step_directory(config.output_dir, 1);
+  const auto last = checkpoint::step_directory(config.output_dir, 3);
+  const auto compare = [&](const char* file, const std::function<bool(const std::string&)>& frozen) {
+    const checkpoint::SafetensorsFile before(first / file);
+    const checkpoint::SafetensorsFile after(last / file);
+    for (const auto& item : before.tensors()) {
+      INFO(item.first);
+      CHECK(torch::equal(before.tensor(item.first), after.tensor(item.first)) == frozen(item.first));
+    }
+  };
+  compare("vision_tower/model.safetensors", [](const std::string& name) {
+    return name.rfind("embeddings.", 0) == 0 || name.rfind("encoder.stages.0.", 0) == 0 ||
+           name.rfind("encoder.stages.1.", 0) == 0;
+  });
+  compare("model.safetensors", [](const std::string&) { return false; });
+}
+
+TEST_CASE("training lowers the loss and leaves its record", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 24);
+  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  config.data.validation_share = 0.2;
+  config.train.max_steps = 12;
+  config.train.epochs = 10;
+  const auto summary = run(config);
+  CHECK(summary.validation_after < summary.validation_before);
+  for (const char* name : {"config.yaml", "metrics.jsonl", "report.html", "checkpoint-12/convllava.yaml"}) {
+    INFO(name);
+    CHECK(fs::exists(fs::path(config.output_dir) / name));
+  }
+  CHECK(losses(config.output_dir).size() == 12);
+  CHECK(run(config).steps == 12);  // nothing left to do
+}
+
+TEST_CASE("pictures that cannot be used are listed, and too many of them end the run", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 16);
+  std::ofstream(folder.path() / "images/5.ppm") << "not a picture";
+  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  config.data.max_bad_share = 0.5;
+  run(config);
+  CHECK_THAT(core::read_file(fs::path(config.output_dir) / "quarantine.jsonl"), testing::contains("images/5.ppm"));
+
+  config.output_dir += "-strict";
+  config.data.max_bad_share = 0;
+  const auto message = testing::message_of<DataError>([&] { run(config); });
+  CHECK_THAT(message, testing::contains("too many records or pictures cannot be used; got 1 of 16"));
+  CHECK_THAT(message, testing::contains("images/5.ppm"));
+}
+
+TEST_CASE("gradients that are not finite are skipped, and too many in a row end the run", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 16);
+  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  config.train.lr = 1e30;
+  config.train.warmup_ratio = 0;
+  config.train.max_steps = 8;
+  config.train.epochs = 10;
+  config.train.max_skipped_steps = 3;
+  CHECK_THAT(testing::message_of<Error>([&] { run(config); }),
+             testing::contains("3 steps in a row had gradients that are not finite; expected a lower learning rate"));
+}
+
+TEST_CASE("a folder that holds a run with other data is refused", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 16);
+  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  config.train.max_steps = 1;
+  run(config);
+  config.train.global_batch_size = 4;
+  CHECK_THAT(testing::message_of<ConfigError>([&] { run(config); }),
+             testing::contains("output_dir: holds a run with other data or another batch size"));
+}
+
+TEST_CASE("two runs cannot write into one folder", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 16);
+  const auto config = testing::tiny_run(folder.path(), kTokenizer);
+  const train::Trainer first(config, distributed::ProcessGroup(), torch::kCPU);
+  CHECK_THAT(testing::message_of<ConfigError>([&] { run(config); }),
+             testing::contains("another run is writing into this folder"));
+}
+
+TEST_CASE("CUDA is refused where there is none", "[train]") {
+  if (torch::cuda::is_available()) SKIP("this machine has a CUDA device");
+  CHECK_THAT(testing::message_of<ConfigError>([] { train::pick_device(config::Device::kCuda, 0); }),
+             testing::contains("device: no CUDA device can be used"));
+}
