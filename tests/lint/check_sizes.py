@@ -34,7 +34,7 @@ for file in files:
         if re.search(r"\b(TODO|FIXME|XXX|HACK)\b", line):
             errors.append(f"{name}:{number}: left open")
         # Formatted sources start a function in column 0 and end it with a lone brace there.
-        if start is None and re.match(r"[A-Za-z].*[{,(]$", line) and not re.match(r"(namespace|class|struct|enum|using|extern|TEST_CASE|template)", line):
+        if start is None and 'R"' not in line and re.match(r"[A-Za-z].*[{,(]$", line) and not re.match(r"(namespace|class|struct|enum|using|extern|TEST_CASE|template)", line):
             start = number
         elif line == "}" or line.startswith("};"):
             if start and number - start + 1 > FUNCTION_LIMIT:
