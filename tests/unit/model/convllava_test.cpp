@@ -59,9 +59,9 @@ TEST_CASE("splice, loss and gradients equal the reference modules joined as LLaV
   testing::load_parameters(*model, file);
   const auto batch = golden_batch(file);
   const auto loss = model->loss(batch, 1.0 / static_cast<double>(batch.targets.numel()));
-  CHECK(relative_difference(loss.reshape({1}), file.tensor("loss")) < 1e-5);
+  CHECK(relative_difference(loss.reshape({1}), file.tensor("loss")) < 2e-6);  // measured 1e-7
   loss.backward();
-  testing::check_gradients(*model, file, 3e-5);  // measured worst case 3e-6
+  testing::check_gradients(*model, file, 2e-5);  // measured 4e-6
 }
 
 TEST_CASE("a batch without pictures does not run the tower", "[model]") {

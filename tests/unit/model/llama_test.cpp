@@ -9,10 +9,9 @@ using testing::relative_difference;
 
 namespace {
 
-// fp32 against fp32; measured worst cases: logits 1e-6, gradients 3e-6. Interleaved instead of half-rotation RoPE shows
-// as 1e-1.
-constexpr double kOutputTolerance = 1e-5;
-constexpr double kGradientTolerance = 3e-5;
+// fp32 against fp32 in another order of summation. Measured: logits 6e-7, gradients 1e-6; the margin is for other CPUs.
+constexpr double kOutputTolerance = 3e-6;
+constexpr double kGradientTolerance = 1e-5;
 
 config::LlamaConfig tiny(int64_t kv_heads) {
   config::LlamaConfig config;

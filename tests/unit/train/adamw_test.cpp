@@ -47,8 +47,8 @@ TEST_CASE("100 steps equal torch.optim.AdamW with and without decay", "[train]")
     optimizer.step(rates, kOne(), kZero());
     if (step == 1 || step == 10 || step == 100) {
       INFO("step " << step);
-      // The fused kernel orders the operations differently: measured 4e-7 after 100 steps.
-      CHECK(relative_difference(fixture.values(), file.tensor("step." + std::to_string(step))) < 3e-6);
+      // The fused kernel orders the operations differently: measured 2e-8 after 100 steps.
+      CHECK(relative_difference(fixture.values(), file.tensor("step." + std::to_string(step))) < 2e-7);
     }
   }
 }
