@@ -26,7 +26,7 @@ constexpr std::array<Rename, 6> kModelNames = {{
     {"vision_tower.", "model.vision_tower.vision_tower."},
 }};
 
-// What stands before a tower's own names in files of different origin; the longest comes first.
+// What stands before a tower's own names in files of different origin.
 constexpr std::array<std::string_view, 5> kTowerPrefixes = {"model.vision_tower.vision_tower.", "visual.trunk.",
                                                             "convnext.", "trunk.", ""};
 

@@ -22,7 +22,8 @@ std::optional<StepDirectory> latest_checkpoint(const std::filesystem::path& run)
 /// Throws CheckpointError when it is neither.
 std::filesystem::path find_checkpoint(const std::filesystem::path& path);
 
-/// Removes the oldest until `keep_last` are left, and what an interrupted save left behind.
+/// Removes the oldest until `keep_last` are left, and what an interrupted save left behind. What cannot be removed is a
+/// warning.
 void remove_old_checkpoints(const std::filesystem::path& run, int64_t keep_last);
 
 }  // namespace convllava::checkpoint

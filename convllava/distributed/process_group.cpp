@@ -128,6 +128,8 @@ void ProcessGroup::Impl::finish(const WorkPtr& work, const char* name, bool on_h
       if (!future->completed()) check(name);
     }
     work->wait();
+    // An aborted NCCL collective ends without a word and leaves garbage.
+    if (!on_host) check(name);
   } catch (const DistributedError&) {
     throw;
   } catch (const std::exception& error) {
@@ -137,7 +139,7 @@ void ProcessGroup::Impl::finish(const WorkPtr& work, const char* name, bool on_h
 
 void ProcessGroup::Impl::fail(const char* name, const std::exception& error) {
   failure->wait([] { return false; }, kNewsTimeout);
-  liveness->leave(fmt::format("{} failed: {}", name, brief(error)));
+  if (liveness) liveness->leave(fmt::format("{} failed: {}", name, brief(error)));
   throw DistributedError(error_message(where(), failure->reason().value_or(brief(error))));
 }
 

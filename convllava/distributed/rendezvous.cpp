@@ -9,13 +9,25 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "convllava/core/error.h"
+#include "convllava/core/log.h"
 
 namespace convllava::distributed {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr auto kNoteInterval = std::chrono::seconds(15);
+
 std::string key_of(int rank) { return fmt::format("joined/{}", rank); }
+
+/// "rank 3", "ranks 3, 5".
+std::string ranks(const std::vector<int>& list) {
+  return fmt::format("{} {}", list.size() == 1 ? "rank" : "ranks", fmt::join(list, ", "));
+}
+
+std::string store_host(const LaunchEnvironment& environment) {
+  return environment.agent_store ? "torchrun's store" : "rank 0, which serves the store,";
+}
 
 double seconds(std::chrono::milliseconds time) { return time.count() / 1000.0; }
 
@@ -25,7 +37,7 @@ double seconds(std::chrono::milliseconds time) { return time.count() / 1000.0; }
       error_message(fmt::format("rank {} of {}", environment.rank, environment.world_size), what, got, expected));
 }
 
-/// c10d prints a backtrace for every attempt to connect; what it throws in the end says enough.
+/// c10d prints a backtrace for every attempt that fails; what it throws in the end says enough.
 class QuietLog {
  public:
   QuietLog() { FLAGS_caffe2_log_level = 3; }
@@ -44,7 +56,6 @@ StorePtr connect(const LaunchEnvironment& environment) {
   options.isServer = environment.rank == 0 && !environment.agent_store;
   options.waitWorkers = false;
   options.timeout = environment.join_timeout;
-  const QuietLog quiet;
   try {
     return c10::make_intrusive<c10d::TCPStore>(environment.master_address, options);
   } catch (const std::exception& error) {
@@ -53,8 +64,7 @@ StorePtr connect(const LaunchEnvironment& environment) {
            "a free port in MASTER_PORT; another run may be using this one");
     }
     fail(environment,
-         fmt::format("{} did not answer at {} within {} s",
-                     environment.agent_store ? "torchrun's store" : "rank 0, which serves the store,", address,
+         fmt::format("{} did not answer at {} within {} s", store_host(environment), address,
                      seconds(environment.join_timeout)),
          brief(error), "a running rank 0 that this machine can reach under MASTER_ADDR and MASTER_PORT");
   }
@@ -81,7 +91,8 @@ std::string brief(const std::exception& error) {
 }
 
 StorePtr join(const LaunchEnvironment& environment) {
-  const auto deadline = Clock::now() + environment.join_timeout;
+  const QuietLog quiet;
+  const auto start = Clock::now();
   const StorePtr store = c10::make_intrusive<c10d::PrefixStore>(
       fmt::format("{}/{}", environment.run_id, environment.restart_count), connect(environment));
   std::vector<int> missing(environment.world_size);
@@ -92,13 +103,19 @@ StorePtr join(const LaunchEnvironment& environment) {
            fmt::format("run {}, restart {}", environment.run_id, environment.restart_count),
            "one process a rank; another run may be using MASTER_PORT");
     }
-    while (!missing.empty() && Clock::now() < deadline) wait_for_ranks(store, missing);
+    for (auto note = start + kNoteInterval; !missing.empty() && Clock::now() < start + environment.join_timeout;) {
+      wait_for_ranks(store, missing);
+      if (environment.rank != 0 || missing.empty() || Clock::now() < note) continue;
+      core::log_info(fmt::format("waiting for {} to join", ranks(missing)));
+      note += kNoteInterval;
+    }
   } catch (const c10::Error& error) {
-    fail(environment, fmt::format("lost the store while waiting for ranks {}", fmt::join(missing, ", ")), brief(error));
+    fail(environment, fmt::format("{} went away during the wait for {}", store_host(environment), ranks(missing)),
+         brief(error));
   }
   if (!missing.empty()) {
     fail(environment, fmt::format("not all ranks joined within {} s", seconds(environment.join_timeout)),
-         fmt::format("no sign of {} {}", missing.size() == 1 ? "rank" : "ranks", fmt::join(missing, ", ")),
+         fmt::format("no sign of {}", ranks(missing)),
          fmt::format("{} processes; were all of them started?", environment.world_size));
   }
   return store;

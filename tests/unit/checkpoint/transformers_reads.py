@@ -58,16 +58,17 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     folder = pathlib.Path(sys.argv[1])
-    if (folder / "bf16").exists():
-        for model in (transformers.LlamaForCausalLM.from_pretrained(folder / "bf16"),
-                      transformers.ConvNextModel.from_pretrained(folder / "bf16/vision_tower")):  # fmt: skip
-            require(model.dtype == torch.bfloat16, f"{type(model).__name__} is {model.dtype}")
-        return
     expected = load_file(folder / "expected.safetensors")
     text = (folder / "text.txt").read_text()
     for name in ("single", "sharded"):
         llama = compare(folder / name, expected, text)
     llama.save_pretrained(folder / "resaved")
+
+    for model in (
+        transformers.LlamaForCausalLM.from_pretrained(folder / "bf16"),
+        transformers.ConvNextModel.from_pretrained(folder / "bf16/vision_tower"),
+    ):
+        require(model.dtype == torch.bfloat16, f"{type(model).__name__} is {model.dtype}")
 
 
 if __name__ == "__main__":

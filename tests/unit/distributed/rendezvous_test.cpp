@@ -72,6 +72,22 @@ TEST_CASE("joining says so when rank 0 does not come", "[distributed]") {
             {.absent = {0}});
 }
 
+TEST_CASE("joining says so when rank 0 gives up first", "[distributed]") {
+  run_ranks(3,
+            [] {
+              auto environment = meet(launch_environment().rank, 2);
+              if (environment.rank == 1) environment.join_timeout = std::chrono::minutes(5);
+              const auto message = message_of_joining(environment);
+              if (environment.rank == 1) {
+                CHECK_THAT(
+                    message,
+                    contains("rank 1 of 3: rank 0, which serves the store, went away during the wait for rank 2; "
+                             "got "));
+              }
+            },
+            {.absent = {2}});
+}
+
 TEST_CASE("two processes of one rank do not join", "[distributed]") {
   const std::string twice =
       "rank 1 of 3: a process of this rank has already joined the run; got run none, restart 0; expected one process a "
