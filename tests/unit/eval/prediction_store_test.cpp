@@ -1,0 +1,100 @@
+#include "convllava/eval/prediction_store.h"
+
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "convllava/core/error.h"
+#include "tests/catch.h"
+#include "tests/unit/eval/fixtures.h"
+
+namespace convllava::eval {
+namespace {
+
+using convllava::testing::contains;
+using convllava::testing::message_of;
+using testing::TemporaryFolder;
+using testing::text_of;
+using testing::write_text;
+
+const PredictionIdentity kIdentity = {{"benchmark", "tiny"}, {"weights", "12"}};
+const std::vector<Question> kQuestions = {{"a", "a.jpg", "?"}, {"b", "b.jpg", "?"}, {"c", "c.jpg", "?"}};
+
+}  // namespace
+
+TEST_CASE("the parts of several ranks are joined in the order of the questions", "[eval]") {
+  const TemporaryFolder folder("eval_store_join");
+  PredictionStore first(folder.path(), kIdentity, 0);
+  PredictionStore second(folder.path(), kIdentity, 1);
+  first.start();
+  second.start();
+  first.append({{"c", "3", ""}, {"a", "1", ""}});
+  second.append({{"b", "2", ""}});
+  const auto joined = first.join(kQuestions);
+  REQUIRE(joined.size() == 3);
+  for (size_t i = 0; i < 3; ++i) {
+    CHECK(joined[i].id == kQuestions[i].id);
+    CHECK(joined[i].text == std::to_string(i + 1));
+  }
+  CHECK(folder.names() == std::set<std::string>{".lock", "predictions.json", "predictions.jsonl"});
+}
+
+TEST_CASE("what a process killed in the middle of a line left is cut off before more is added", "[eval]") {
+  const TemporaryFolder folder("eval_store_cut");
+  const std::string whole = prediction_line({"a", "1", ""}) + "\n";
+  write_text(folder / "predictions.rank0.jsonl", whole + whole.substr(0, 12));
+  PredictionStore store(folder.path(), kIdentity, 0);
+  CHECK(store.has("a"));
+  CHECK_FALSE(store.has("b"));
+  store.start();
+  store.append({{"b", "2", ""}});
+  CHECK(text_of(folder / "predictions.rank0.jsonl") == whole + prediction_line({"b", "2", ""}) + "\n");
+}
+
+TEST_CASE("an answer outweighs an error, whichever comes first", "[eval]") {
+  const TemporaryFolder folder("eval_store_errors");
+  const std::string answer = prediction_line({"a", "1", ""}) + "\n";
+  const std::string error = prediction_line({"a", "", "gone"}) + "\n";
+  for (const auto& lines : {answer + error, error + answer}) {
+    write_text(folder / "predictions.rank3.jsonl", lines);
+    CHECK(PredictionStore(folder.path(), kIdentity, 0).has("a"));
+  }
+  write_text(folder / "predictions.rank3.jsonl", error);
+  CHECK_FALSE(PredictionStore(folder.path(), kIdentity, 0).has("a"));
+}
+
+TEST_CASE("a record of the folder's model that cannot be read counts as another model's", "[eval]") {
+  const TemporaryFolder folder("eval_store_identity");
+  write_text(folder / "predictions.json", "{\"bench");
+  CHECK_THAT(message_of<ConfigError>([&] { PredictionStore(folder.path(), kIdentity, 0); }),
+             contains("got benchmark nothing; expected benchmark tiny; choose another --output"));
+}
+
+TEST_CASE("a store that cannot be written says so", "[eval]") {
+  const TemporaryFolder folder("eval_store_unwritable");
+  write_text(folder / "file", "");
+  CHECK_THAT(message_of<ConfigError>([&] { PredictionStore(folder / "file/out", kIdentity, 0); }),
+             contains("file/out: cannot create the folder"));
+
+  PredictionStore store(folder.path(), kIdentity, 0);
+  store.start();
+  CHECK_THAT(message_of<DataError>([&] { store.join(kQuestions); }),
+             contains("an answer of another rank is not there; got a; expected a folder that all ranks see"));
+}
+
+TEST_CASE("a full disk is noticed when an answer is added", "[eval]") {
+  const TemporaryFolder folder("eval_store_full");
+  PredictionStore store(folder.path(), kIdentity, 0);
+  store.start();
+  auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit saved{};
+  getrlimit(RLIMIT_FSIZE, &saved);
+  const rlimit limit{100, saved.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &limit);
+  const auto message = message_of<DataError>([&] { store.append({{"a", std::string(200, 'x'), ""}}); });
+  setrlimit(RLIMIT_FSIZE, &saved);
+  std::signal(SIGXFSZ, handler);
+  CHECK_THAT(message, contains("predictions.rank0.jsonl: cannot write; got File too large"));
+}
+
+}  // namespace convllava::eval
