@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <numeric>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
@@ -95,8 +94,11 @@ StorePtr join(const LaunchEnvironment& environment) {
   const auto start = Clock::now();
   const StorePtr store = c10::make_intrusive<c10d::PrefixStore>(
       fmt::format("{}/{}", environment.run_id, environment.restart_count), connect(environment));
-  std::vector<int> missing(environment.world_size);
-  std::iota(missing.begin(), missing.end(), 0);
+  std::vector<int> missing;
+  for (int rank = 0; rank < environment.world_size; ++rank) {
+    const bool here = rank == environment.rank || (rank == 0 && !environment.agent_store);
+    if (!here) missing.push_back(rank);
+  }
   try {
     if (store->add(key_of(environment.rank), 1) != 1) {
       fail(environment, "a process of this rank has already joined the run",
