@@ -24,12 +24,13 @@ for stage in warmup stage1 stage2 stage3; do
   build/bin/train --config "configs/demo/$stage.yaml"
 done
 step "evaluation on held-out pictures"
-build/bin/eval --bench textvqa --model $runs/stage3 --data $runs/data --output $runs/eval
+build/bin/eval --bench textvqa --model $runs/stage3 --data $runs/data
 step "one question"
-picture=$(ls $runs/data/train_images/*.jpg | head -n 1)
+pictures=($runs/data/train_images/*.jpg)
+picture=${pictures[0]}
 question="What is the color of the shape?"
 echo "$picture: $question"
 build/bin/chat --model $runs/stage3 --image "$picture" --prompt "$question"
 step "done"
-echo "checkpoint: $(ls -d $runs/stage3/checkpoint-* | tail -n 1)"
+echo "checkpoint: $(ls -d $runs/stage3/checkpoint-* | sort --version-sort | tail -n 1)"
 echo "report:     $runs/stage3/report.html"

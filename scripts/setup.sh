@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the build and the tests need: system packages, and LibTorch as the pinned torch wheel in .venv.
+# Installs what the build and the tests need: system packages, and LibTorch as the pinned torch wheel in .venv (5 GB).
 # Can be run again at any time; what is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,9 +12,15 @@ for package in "${packages[@]}"; do
   dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
 done
 if ((${#missing[@]})); then
-  echo "setup: installing ${missing[*]}"
   as_root=()
-  if ((EUID != 0)); then as_root=(sudo); fi
+  if ((EUID != 0)); then
+    as_root=(sudo)
+    if ! command -v sudo >/dev/null || ! sudo -l apt-get >/dev/null; then
+      echo "setup: system packages are missing; run as root: apt-get install ${missing[*]}" >&2
+      exit 1
+    fi
+  fi
+  echo "setup: installing ${missing[*]}"
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 fi

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "convllava/apps/command_line.h"
 #include "convllava/checkpoint/pretrained.h"
 #include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
@@ -35,12 +36,19 @@ std::string ask(checkpoint::Pretrained& pretrained, const model::Question& quest
   return answer;
 }
 
+/// A line is a question. One that cannot be asked is reported and forgotten.
 void converse(checkpoint::Pretrained& pretrained, model::Question question, const model::AnswerOptions& options) {
   const std::string placeholder = question.picture ? std::string(text::kImagePlaceholder) + "\n" : "";
   std::cout << "Ask; an empty line or Ctrl-D ends." << std::endl;
   for (std::string line; std::cout << "> " << std::flush, std::getline(std::cin, line) && !line.empty();) {
+    if (options.prompt_template == text::Template::kPlain) question.turns.clear();  // it has no place for a history
     question.turns.push_back({text::Speaker::kHuman, question.turns.empty() ? placeholder + line : line});
-    question.turns.push_back({text::Speaker::kAssistant, ask(pretrained, question, options)});
+    try {
+      question.turns.push_back({text::Speaker::kAssistant, ask(pretrained, question, options)});
+    } catch (const DataError& error) {
+      std::cerr << "chat: " << error.what() << std::endl;
+      question.turns.pop_back();
+    }
   }
 }
 
@@ -57,8 +65,9 @@ int main(int argc, char** argv) {
   app.add_option("--image", image, "Picture that the questions are about");
   const auto* asked =
       app.add_option("--prompt", prompt, "One question; without it, questions are read from standard input");
-  app.add_option("--max-new-tokens", max_new_tokens, "Longest answer")->check(CLI::PositiveNumber);
-  CLI11_PARSE(app, argc, argv);
+  app.add_option("--max-new-tokens", max_new_tokens, "Longest answer")
+      ->check(CLI::Range(int64_t{1}, model::kMaxNewTokens));
+  if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return core::run_main("chat", [&] {
     const bool cuda = torch::cuda::is_available();

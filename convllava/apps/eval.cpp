@@ -3,17 +3,20 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 
+#include "convllava/apps/command_line.h"
 #include "convllava/checkpoint/pretrained.h"
 #include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
-#include "convllava/core/files.h"
 #include "convllava/core/log.h"
 #include "convllava/core/process.h"
 #include "convllava/core/suggest.h"
+#include "convllava/distributed/gpu_of_rank.h"
 #include "convllava/distributed/launch.h"
 #include "convllava/eval/benchmark.h"
+#include "convllava/eval/output.h"
 #include "convllava/eval/predict.h"
 #include "convllava/nn/libtorch.h"
 
@@ -30,21 +33,59 @@ struct Arguments {
   bool predict_only = false;
 };
 
-void print_scores(const eval::Benchmark& benchmark, const Arguments& arguments,
-                  const std::vector<eval::Prediction>& predictions) {
-  std::string json = "{";
-  for (const auto& score : benchmark.score(arguments.data, predictions)) {
-    fmt::print("{} {}: {:.2f}\n", benchmark.name(), score.name, score.value);
-    json += fmt::format("{}\"{}\": {}", json.size() > 1 ? ", " : "", score.name, score.value);
+int64_t warn_of_unanswered(const std::vector<eval::Prediction>& predictions, const std::filesystem::path& file) {
+  const auto count = std::count_if(predictions.begin(), predictions.end(),
+                                   [](const auto& prediction) { return !prediction.error.empty(); });
+  if (count > 0) {
+    core::log_warning(
+        fmt::format("{} of {} questions have no answer (see {})", count, predictions.size(), file.string()));
   }
-  if (!arguments.options.output.empty())
-    core::write_file_atomic(arguments.options.output / "scores.json", json + "}\n");
+  return count;
 }
 
-int evaluate(Arguments arguments) {
+/// Prints the scores, and writes them into the output folder if there is one.
+void print_scores(const eval::Benchmark& benchmark, const Arguments& arguments,
+                  const std::vector<eval::Prediction>& predictions, int64_t unanswered) {
+  auto scores = benchmark.score(arguments.data, predictions);
+  for (const auto& score : scores) fmt::print("{} {}: {:.2f}\n", benchmark.name(), score.name, score.value);
+  if (unanswered > 0) {
+    fmt::print("{} unanswered: {}\n", benchmark.name(), unanswered);
+    scores.push_back({"unanswered", static_cast<double>(unanswered)});
+  }
+  if (!arguments.options.output.empty()) eval::write_scores(arguments.options.output, scores);
+}
+
+void score_file(const eval::Benchmark& benchmark, const Arguments& arguments) {
+  const auto predictions = eval::read_predictions(arguments.predictions);
+  print_scores(benchmark, arguments, predictions, warn_of_unanswered(predictions, arguments.predictions));
+}
+
+/// The predictions of one of the ranks, scored by rank 0 where there is something to compare them with.
+void predict_and_score(const eval::Benchmark& benchmark, Arguments arguments, const torch::Device& device,
+                       const distributed::ProcessGroup& group) {
+  // Found out before the hours that predicting may take.
+  const bool scored = !arguments.predict_only && benchmark.has_answers(arguments.data);
+  const auto checkpoint = checkpoint::find_checkpoint(arguments.model);
+  auto& output = arguments.options.output;
+  if (output.empty()) output = checkpoint / "eval" / benchmark.name() / benchmark.file(arguments.data).stem();
+  auto pretrained =
+      checkpoint::load_pretrained(checkpoint, device, device.is_cuda() ? torch::kBFloat16 : torch::kFloat);
+  const auto predictions = eval::predict(pretrained, benchmark, arguments.data, arguments.options, group);
+  if (group.rank() != 0) return;
+  const auto file = output / "predictions.jsonl";
+  const auto unanswered = warn_of_unanswered(predictions, file);
+  if (scored) {
+    print_scores(benchmark, arguments, predictions, unanswered);
+  } else {
+    fmt::print("{} predictions: {}{}\n", benchmark.name(), file.string(),
+               arguments.predict_only ? "" : " (not scored: the benchmark's file has no reference answers)");
+  }
+}
+
+int evaluate(const Arguments& arguments) {
   const auto benchmark = eval::make_benchmark(arguments.bench);
   if (!arguments.predictions.empty()) {
-    print_scores(*benchmark, arguments, eval::read_predictions(arguments.predictions));
+    score_file(*benchmark, arguments);
     return 0;
   }
   if (arguments.model.empty()) {
@@ -52,15 +93,10 @@ int evaluate(Arguments arguments) {
   }
   const auto environment = distributed::launch_environment();
   core::set_log_rank(environment.rank, environment.world_size);
-  const bool cuda = torch::cuda::is_available();
-  const auto device = cuda ? torch::Device(torch::kCUDA, environment.local_rank) : torch::Device(torch::kCPU);
+  const auto device = distributed::use_gpu_of_rank(environment.local_rank);
   distributed::ProcessGroup group(environment, device);
   try {
-    const auto checkpoint = checkpoint::find_checkpoint(arguments.model);
-    if (arguments.options.output.empty()) arguments.options.output = checkpoint / "eval" / benchmark->name();
-    auto pretrained = checkpoint::load_pretrained(checkpoint, device, cuda ? torch::kBFloat16 : torch::kFloat);
-    const auto predictions = eval::predict(pretrained, *benchmark, arguments.data, arguments.options, group);
-    if (group.rank() == 0 && !arguments.predict_only) print_scores(*benchmark, arguments, predictions);
+    predict_and_score(*benchmark, arguments, device, group);
   } catch (const std::exception& error) {
     group.abandon(error.what());
     throw;
@@ -76,15 +112,18 @@ int main(int argc, char** argv) {
   CLI::App app("Evaluates a checkpoint on a benchmark, or scores a file of predictions.");
   Arguments arguments;
   app.add_option("--bench", arguments.bench, "One of: " + core::join(eval::benchmark_names()))->required();
-  app.add_option("--model", arguments.model, "Checkpoint or run folder");
-  app.add_option("--data", arguments.data, "Folder of the benchmark's official files")->required();
+  auto* model = app.add_option("--model", arguments.model, "Checkpoint or run folder");
+  app.add_option("--data", arguments.data, "Folder of the benchmark's official files, or one of them")->required();
   app.add_option("--output", arguments.options.output,
-                 "Folder for predictions and scores (default: in the checkpoint)");
+                 "Folder for predictions and scores (default: eval/<benchmark>/<file> in the checkpoint)");
   app.add_option("--batch-size", arguments.options.batch_size, "Questions answered at a time")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--max-new-tokens", arguments.options.max_new_tokens, "Longest answer (default: the benchmark's)");
-  app.add_option("--predictions", arguments.predictions, "Score this predictions.jsonl without a model");
-  app.add_flag("--predict-only", arguments.predict_only, "Write predictions.jsonl and do not score");
-  CLI11_PARSE(app, argc, argv);
+      ->check(CLI::Range(int64_t{1}, eval::kMaxBatchSize));
+  app.add_option("--max-new-tokens", arguments.options.max_new_tokens, "Longest answer (default: the benchmark's)")
+      ->check(CLI::Range(int64_t{1}, model::kMaxNewTokens));
+  auto* predict_only = app.add_flag("--predict-only", arguments.predict_only, "Write predictions.jsonl, do not score");
+  app.add_option("--predictions", arguments.predictions, "Score this predictions.jsonl without a model")
+      ->excludes(model)
+      ->excludes(predict_only);
+  if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
   return core::run_main("eval", [&] { return evaluate(arguments); });
 }

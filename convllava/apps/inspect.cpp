@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "convllava/apps/command_line.h"
 #include "convllava/apps/inspect_labels.h"
 #include "convllava/checkpoint/retention.h"
 #include "convllava/checkpoint/safetensors.h"
@@ -41,7 +42,8 @@ void print_tensors(const std::filesystem::path& directory) {
 void print_checkpoint(const std::string& path) {
   const auto directory = checkpoint::find_checkpoint(path);
   print_tensors(directory);
-  if (std::filesystem::exists(directory / "vision_tower")) print_tensors(directory / "vision_tower");
+  std::error_code ignored;
+  if (std::filesystem::exists(directory / "vision_tower", ignored)) print_tensors(directory / "vision_tower");
 }
 
 void print_reference() {
@@ -59,19 +61,22 @@ int main(int argc, char** argv) {
   std::vector<std::string> overrides;
   int64_t sample = 0;
   auto* what = app.add_option_group("what")->require_option(1);
-  what->add_option("--params", parameters, "Parameters and trainable set of a configuration; allocates no weights");
-  what->add_option("--tensors", tensors, "Tensors of a checkpoint");
-  what->add_option("--labels", labels, "A training sample of a configuration, what is learnt in colour");
+  const auto* with_parameters =
+      what->add_option("--params", parameters, "Parameters and trainable set of a configuration; allocates no weights");
+  const auto* with_tensors = what->add_option("--tensors", tensors, "Tensors of a checkpoint");
+  auto* with_labels =
+      what->add_option("--labels", labels, "A training sample of a configuration, what is learnt in colour");
   bool reference = false;
   what->add_flag("--reference", reference, "The configuration reference as Markdown");
-  app.add_option("--sample", sample, "Which sample --labels shows, from 0");
+  app.add_option("--sample", sample, "Which sample --labels shows, from 0")->needs(with_labels);
   app.add_option("--set", overrides, "Override a field of the configuration")->take_all();
-  CLI11_PARSE(app, argc, argv);
+  if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return core::run_main("inspect", [&] {
-    if (!parameters.empty()) print_parameters(config::load_train_config(parameters, overrides));
-    if (!tensors.empty()) print_checkpoint(tensors);
-    if (!labels.empty()) apps::print_labels(config::load_train_config(labels, overrides), sample);
+    if (with_parameters->count() > 0) print_parameters(config::load_train_config(parameters, overrides));
+    if (with_tensors->count() > 0) print_checkpoint(tensors);
+    if (with_labels->count() > 0)
+      apps::print_labels(config::load_train_config(labels, overrides, config::Paths::kMustExist), sample);
     if (reference) print_reference();
     return 0;
   });

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "convllava/core/error.h"
+#include "convllava/data/packed_batch.h"
 #include "convllava/train/datasets.h"
 #include "convllava/train/model_setup.h"
 
@@ -20,10 +21,64 @@ void print_token(const text::Tokenizer& tokenizer, int64_t id, bool learnt, int6
   }
 }
 
+/// The sample as the trainer sees it, for its labels: the picture has its size but no pixels, and its file is only read
+/// where its shape decides how many tokens it has.
+data::Sample outline(const data::Dataset& dataset, int64_t member, const data::Record& record) {
+  const auto& options = dataset.options();
+  data::Sample sample;
+  sample.prompt =
+      text::encode_conversation(dataset.tokenizer(), options.prompt_template, record.turns, record.image.has_value());
+  if (!record.image) return sample;
+  image::Image picture{1, 1, {}};
+  if (options.image.aspect == image::Aspect::kNative) picture = image::load_image(dataset.image_path(member));
+  const auto [height, width] = image::output_size(options.image, picture.height, picture.width);
+  sample.visual_tokens = (height / options.total_stride) * (width / options.total_stride);
+  sample.picture = image::Image{width, height, {}};
+  return sample;
+}
+
+/// Why a sample teaches nothing; "" when it does.
+std::string why_useless(const data::Dataset& dataset, int64_t member) {
+  std::string where;
+  try {
+    const auto record = dataset.record(member);  // what is wrong with it is told with its place
+    where = dataset.where(member);
+    const int64_t max_length = dataset.options().max_length;
+    if (!data::pack({outline(dataset, member, record)}, max_length).targets.empty()) return "";
+    return error_message(where, fmt::format("no part of an answer fits into max_length {}", max_length));
+  } catch (const DataError& error) {
+    return error_message(where, error.what());
+  }
+}
+
+void print_audit(const data::Dataset& dataset, const std::vector<int64_t>& members) {
+  int64_t useless = 0;
+  std::string example;
+  for (const int64_t member : members) {
+    const std::string reason = why_useless(dataset, member);
+    if (reason.empty()) continue;
+    if (useless == 0) example = "; for example " + reason;
+    ++useless;
+  }
+  fmt::print("{} of {} samples have nothing to learn from{}\n", useless, members.size(), example);
+}
+
+void print_sample(const data::Dataset& dataset, int64_t member) {
+  const auto sample = dataset.sample(member);
+  fmt::print("{}\n", dataset.where(member));
+  int64_t learnt = 0;
+  for (size_t i = 0; i < sample.prompt.input_ids.size(); ++i) {
+    const bool supervised = sample.prompt.labels[i] != text::kIgnoreLabel;
+    learnt += supervised;
+    print_token(dataset.tokenizer(), sample.prompt.input_ids[i], supervised, sample.visual_tokens);
+  }
+  fmt::print("\n{} tokens, {} visual, {} learnt from, {} cut off\n", sample.prompt.input_ids.size(),
+             sample.visual_tokens, learnt, sample.cut_labels);
+}
+
 }  // namespace
 
 void print_labels(const config::TrainConfig& config, int64_t index) {
-  config::check_paths(config, "configuration");
   const auto tokenizer = train::load_tokenizer(config.model);
   const auto shape = train::resolve_model_shape(config.model);
   const auto data = train::open_data(config, shape.vision.total_stride(), tokenizer);
@@ -32,31 +87,8 @@ void print_labels(const config::TrainConfig& config, int64_t index) {
     throw ConfigError(error_message("--sample", "no such sample", std::to_string(index),
                                     "0 to " + std::to_string(members.size() - 1)));
   }
-  const auto& dataset = *data.train.dataset;
-  const auto sample = dataset.sample(members[index]);
-  fmt::print("{}\n", dataset.where(members[index]));
-  int64_t learnt = 0;
-  for (size_t i = 0; i < sample.prompt.input_ids.size(); ++i) {
-    const bool supervised = sample.prompt.labels[i] != text::kIgnoreLabel;
-    learnt += supervised;
-    print_token(tokenizer, sample.prompt.input_ids[i], supervised, sample.visual_tokens);
-  }
-  fmt::print("\n{} tokens, {} visual, {} learnt from, {} cut off\n", sample.prompt.input_ids.size(),
-             sample.visual_tokens, learnt, sample.cut_labels);
-
-  int64_t unusable = 0;
-  std::string example;
-  for (const int64_t member : members) {
-    try {
-      text::encode_conversation(tokenizer, config.data.prompt_template, dataset.record(member).turns,
-                                dataset.summary(member).has_image);
-    } catch (const DataError& error) {
-      ++unusable;
-      example = error.what();
-    }
-  }
-  fmt::print("{} of {} samples have nothing to learn from{}\n", unusable, members.size(),
-             example.empty() ? "" : "; for example " + example);
+  print_audit(*data.train.dataset, members);
+  print_sample(*data.train.dataset, members[index]);
 }
 
 }  // namespace convllava::apps

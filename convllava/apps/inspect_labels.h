@@ -6,8 +6,9 @@
 
 namespace convllava::apps {
 
-/// Prints sample `index` of the training sets token by token: what is learnt in green, the picture in blue, the rest
-/// grey; then how many samples of the sets have nothing to learn from.
+/// Prints how many samples of the training sets have nothing to learn from, because they are broken or `max_length`
+/// cuts all of their answers off; then sample `index` token by token: what is learnt in green, the picture in blue, the
+/// rest grey. Throws DataError when that sample is one of the former.
 void print_labels(const config::TrainConfig& config, int64_t index);
 
 }  // namespace convllava::apps

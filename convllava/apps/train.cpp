@@ -2,8 +2,10 @@
 // started.
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <iostream>
 
+#include "convllava/apps/command_line.h"
 #include "convllava/config/yaml.h"
 #include "convllava/core/log.h"
 #include "convllava/core/process.h"
@@ -21,15 +23,19 @@ int train_stage(const config::TrainConfig& config) {
   core::set_log_rank(environment.rank, environment.world_size);
   const auto device = train::pick_device(config.device, environment.local_rank);
   distributed::ProcessGroup group(environment, device);
+  train::TrainSummary summary;
   try {
     train::Trainer trainer(config, group, device);
-    trainer.run();
+    // Until here a signal may end the process: there is nothing to save.
+    core::install_stop_handler();
+    summary = trainer.run();
   } catch (const std::exception& error) {
     group.abandon(error.what());
     throw;
   }
   group.shutdown();
-  return 0;
+  if (!summary.stopped) return 0;
+  return 128 + (core::stop_signal() != 0 ? core::stop_signal() : SIGTERM);  // another rank may have got the signal
 }
 
 }  // namespace
@@ -43,16 +49,16 @@ int main(int argc, char** argv) {
   app.add_option("--config", file, "YAML file of the stage")->required();
   app.add_option("--set", overrides, "Override a field: --set train.lr=1e-5")->take_all();
   app.add_flag("--print-config", print_config, "Print the resolved configuration and exit");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return core::run_main("train", [&] {
-    const auto config = config::load_train_config(file, overrides);
+    const auto config = config::load_train_config(
+        file, overrides, print_config ? config::Paths::kMayBeAbsent : config::Paths::kMustExist);
     if (print_config) {
       auto copy = config;
       std::cout << config::write_yaml([&](auto& visitor) { copy.visit_fields(visitor); });
       return 0;
     }
-    core::install_stop_handler();
     return train_stage(config);
   });
 }

@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/json_object.h"
 #include "convllava/checkpoint/model_directory.h"
 #include "convllava/checkpoint/name_tables.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/core/log.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::checkpoint {
@@ -18,7 +21,19 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kConfigFile = "config.json";
+constexpr const char* kPreprocessorFile = "preprocessor_config.json";
 constexpr double kNormEps = 1e-6;  // Hugging Face's ConvNeXt has it in its code, not in its configuration
+// The tensors do not tell that timm makes ConvNeXt-XXL, and no other size, with another one.
+const std::vector<int64_t> kXxlHiddenSizes = {384, 768, 1536, 3072};
+constexpr double kXxlNormEps = 1e-5;
+
+// Beyond these a number is a mistake or an attack: even an outline of the model would take all memory.
+constexpr int64_t kMostLayers = 1000;
+constexpr int64_t kMostChannels = int64_t{1} << 20;
+constexpr int64_t kMostTokens = int64_t{1} << 24;
+constexpr int64_t kMostPatch = 1024;
+constexpr int64_t kLeastPicture = 64;  // pixels on a side
+constexpr int64_t kMostPicture = 16384;
 
 void write_json(const fs::path& path, const Json& value) { core::write_file_atomic(path, value.dump(2) + "\n"); }
 
@@ -118,6 +133,21 @@ void check(const config::ModelConfig& model, const std::string& where) {
   }
 }
 
+int64_t read_size(const JsonObject& file, const char* field, int64_t most,
+                  std::optional<int64_t> fallback = std::nullopt) {
+  const int64_t size = file.whole(field, fallback);
+  if (size > most) file.fail_value(field, fmt::format("at most {}", most));
+  return size;
+}
+
+std::vector<int64_t> read_sizes(const JsonObject& file, const char* field, int64_t most) {
+  const auto sizes = file.whole_list(field);
+  for (const int64_t size : sizes) {
+    if (size > most) file.fail_value(field, fmt::format("at most {} each", most));
+  }
+  return sizes;
+}
+
 /// RoPE's base, from either generation of transformers' fields; scaled variants are refused.
 double read_rope_theta(const JsonObject& file) {
   for (const char* field : {"rope_parameters", "rope_scaling"}) {
@@ -150,11 +180,45 @@ void refuse_llava_variants(const JsonObject& file) {
 
 bool is_llava(const std::string& model_type) { return model_type == "llava" || model_type == "llava_llama"; }
 
+/// The side of the square pictures: `crop_size`, or `size` where that is absent. Older files write the number alone.
+int64_t read_picture_size(const JsonObject& file) {
+  const char* field = file.has("crop_size") ? "crop_size" : "size";
+  int64_t side = 0;
+  if (!file.is_object(field)) {
+    side = file.whole(field);
+  } else if (const JsonObject size = file.object(field); size.has("shortest_edge")) {
+    side = size.whole("shortest_edge");
+  } else {
+    side = size.whole("height");
+    if (size.whole("width") != side) file.fail_value(field, "a square");
+  }
+  if (side < kLeastPicture || side > kMostPicture) {
+    file.fail_value(field, fmt::format("{} to {} pixels on a side", kLeastPicture, kMostPicture));
+  }
+  return side;
+}
+
+/// The same where there is no preprocessor_config.json: what the tower's name ends with ("...-ConvNeXt-1536"), or the
+/// default.
+int64_t guess_picture_size(const JsonObject& model, const fs::path& absent) {
+  const std::string tower = model.text("mm_vision_tower", "");
+  const size_t dash = tower.rfind('-');
+  const std::string_view end = dash == tower.npos ? "" : std::string_view(tower).substr(dash + 1);
+  int64_t size = 0;
+  const auto number = std::from_chars(end.data(), end.data() + end.size(), size);
+  const bool whole = number.ec == std::errc() && number.ptr == end.data() + end.size();
+  if (whole && size >= kLeastPicture && size <= kMostPicture) return size;
+  const int64_t assumed = image::PreprocessOptions().size;
+  core::log_warning(
+      fmt::format("{}: absent; pictures are assumed to have {} pixels on a side", absent.string(), assumed));
+  return assumed;
+}
+
 config::VisionConfig read_convnext(const JsonObject& file) {
   config::VisionConfig vision;
-  vision.depths = file.whole_list("depths");
-  vision.hidden_sizes = file.whole_list("hidden_sizes");
-  vision.patch_size = file.whole("patch_size", 4);
+  vision.depths = read_sizes(file, "depths", kMostLayers);
+  vision.hidden_sizes = read_sizes(file, "hidden_sizes", kMostChannels);
+  vision.patch_size = read_size(file, "patch_size", kMostPatch, 4);
   vision.layer_scale_init_value = file.number("layer_scale_init_value", 1e-6);
   vision.layer_norm_eps = file.number("norm_eps", kNormEps);
   if (file.whole("num_channels", 3) != 3) file.fail_value("num_channels", "3");
@@ -205,18 +269,34 @@ void write_vision_json(const fs::path& directory, const config::VisionConfig& vi
                                        {"stage_names", stage_names},
                                        {"out_features", Json::array({stage_names.back()})},
                                        {"out_indices", Json::array({vision.num_stages()})}});
-  write_json(directory / "preprocessor_config.json", {{"image_processor_type", "CLIPImageProcessor"},
-                                                      {"do_convert_rgb", true},
-                                                      {"do_resize", true},
-                                                      {"size", {{"shortest_edge", image.size}}},
-                                                      {"resample", 3},
-                                                      {"do_center_crop", image.aspect != image::Aspect::kNative},
-                                                      {"crop_size", {{"height", image.size}, {"width", image.size}}},
-                                                      {"do_rescale", true},
-                                                      {"rescale_factor", 0.00392156862745098},
-                                                      {"do_normalize", true},
-                                                      {"image_mean", {0.48145466, 0.4578275, 0.40821073}},
-                                                      {"image_std", {0.26862954, 0.26130258, 0.27577711}}});
+  write_json(directory / kPreprocessorFile, {{"image_processor_type", "CLIPImageProcessor"},
+                                             {"do_convert_rgb", true},
+                                             {"do_resize", true},
+                                             {"size", {{"shortest_edge", image.size}}},
+                                             {"resample", 3},
+                                             {"do_center_crop", image.aspect != image::Aspect::kNative},
+                                             {"crop_size", {{"height", image.size}, {"width", image.size}}},
+                                             {"do_rescale", true},
+                                             {"rescale_factor", 0.00392156862745098},
+                                             {"do_normalize", true},
+                                             {"image_mean", {0.48145466, 0.4578275, 0.40821073}},
+                                             {"image_std", {0.26862954, 0.26130258, 0.27577711}}});
+}
+
+image::PreprocessOptions read_image_options(const fs::path& directory) {
+  const JsonObject model(directory / kConfigFile);
+  const std::string aspect = model.text("image_aspect_ratio", "square");
+  if (aspect.starts_with("anyres")) {
+    model.fail_value("image_aspect_ratio", "\"pad\", \"native\" or \"square\"");
+  }
+  image::PreprocessOptions options;
+  options.aspect = image::Aspect::kCrop;
+  for (const auto known : {image::Aspect::kPad, image::Aspect::kNative}) {
+    if (aspect == aspect_name(known)) options.aspect = known;
+  }
+  const fs::path path = tower_directory(directory) / kPreprocessorFile;
+  options.size = path_exists(path) ? read_picture_size(JsonObject(path)) : guess_picture_size(model, path);
+  return options;
 }
 
 void write_tokenizer(const fs::path& directory, const text::Tokenizer& tokenizer, int64_t max_length) {
@@ -237,13 +317,15 @@ void write_tokenizer(const fs::path& directory, const text::Tokenizer& tokenizer
 
 fs::path tower_directory(const fs::path& directory) {
   const fs::path inside = directory / "vision_tower";
-  return fs::is_directory(inside) ? inside : directory;
+  return directory_exists(inside) ? inside : directory;
 }
 
 config::VisionConfig vision_config_of(const std::map<std::string, TensorInfo>& tensors, const fs::path& directory) {
   std::map<std::string, std::vector<int64_t>> shapes;
+  bool timm = false;  // OpenCLIP's towers are timm's
   for (const auto& [name, info] : tensors) {
     if (const auto parameter = tower_parameter_of(name)) shapes[*parameter] = info.shape;
+    timm = timm || name.ends_with("stem.0.weight");
   }
   config::VisionConfig vision{.depths = {}, .hidden_sizes = {}};
   const auto scale_of = [&](int64_t stage, int64_t block) {
@@ -254,7 +336,7 @@ config::VisionConfig vision_config_of(const std::map<std::string, TensorInfo>& t
     while (scale_of(stage, depth) != shapes.end()) ++depth;
     const auto& shape = scale_of(stage, 0)->second;
     vision.depths.push_back(depth);
-    vision.hidden_sizes.push_back(shape.empty() ? 0 : shape.front());
+    vision.hidden_sizes.push_back(shape.size() == 1 ? shape.front() : 0);
   }
   const auto stem = shapes.find("vision_tower.embeddings.patch_embeddings.weight");
   if (vision.depths.empty() || stem == shapes.end() || stem->second.size() != 4) {
@@ -263,6 +345,12 @@ config::VisionConfig vision_config_of(const std::map<std::string, TensorInfo>& t
                                         "OpenCLIP's or timm's names"));
   }
   vision.patch_size = stem->second.back();
+  if (vision.patch_size > kMostPatch) {
+    throw CheckpointError(error_message(directory.string(), "the stem's patches are too large",
+                                        fmt::format("{} pixels", vision.patch_size),
+                                        fmt::format("at most {}", kMostPatch)));
+  }
+  if (timm && vision.hidden_sizes == kXxlHiddenSizes) vision.layer_norm_eps = kXxlNormEps;
   config::ModelConfig model;
   model.vision = vision;
   check(model, directory.string());
@@ -276,10 +364,10 @@ config::LlamaConfig read_llama_config(const fs::path& directory) {
   // Where a field may be absent, transformers' default takes its place.
   config::ModelConfig model;
   auto& llm = model.llm;
-  llm.vocab_size = file.whole("vocab_size");
-  llm.hidden_size = file.whole("hidden_size");
-  llm.intermediate_size = file.whole("intermediate_size");
-  llm.num_hidden_layers = file.whole("num_hidden_layers");
+  llm.vocab_size = read_size(file, "vocab_size", kMostTokens);
+  llm.hidden_size = read_size(file, "hidden_size", kMostChannels);
+  llm.intermediate_size = read_size(file, "intermediate_size", kMostChannels);
+  llm.num_hidden_layers = read_size(file, "num_hidden_layers", kMostLayers);
   llm.num_attention_heads = file.whole("num_attention_heads");
   llm.num_key_value_heads = file.whole("num_key_value_heads", llm.num_attention_heads);
   llm.max_position_embeddings = file.whole("max_position_embeddings", 2048);
@@ -297,7 +385,7 @@ config::LlamaConfig read_llama_config(const fs::path& directory) {
 
 config::VisionConfig read_vision_config(const fs::path& directory) {
   const fs::path tower = tower_directory(directory);
-  if (fs::exists(tower / kConfigFile)) {
+  if (path_exists(tower / kConfigFile)) {
     const JsonObject file(tower / kConfigFile);
     const std::string type = file.text("model_type", "");
     if (type == "convnext") return read_convnext(file);

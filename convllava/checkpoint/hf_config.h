@@ -22,10 +22,16 @@ void write_model_json(const std::filesystem::path& directory, const config::Mode
 void write_vision_json(const std::filesystem::path& directory, const config::VisionConfig& vision,
                        const image::PreprocessOptions& image, torch::ScalarType dtype);
 
+/// How the pictures of a ConvLLaVA directory are prepared: `image_aspect_ratio` of its config.json, and `crop_size` or
+/// else `size` of the tower's preprocessor_config.json. Where that file is absent, the number at the end of
+/// `mm_vision_tower` counts ("...-ConvNeXt-1536"), or else 768, with a warning. Throws CheckpointError.
+image::PreprocessOptions read_image_options(const std::filesystem::path& directory);
+
 /// tokenizer.model, tokenizer_config.json and special_tokens_map.json.
 void write_tokenizer(const std::filesystem::path& directory, const text::Tokenizer& tokenizer, int64_t max_length);
 
-/// The shape of the tower whose tensors these are, for directories without a config.json of it. Throws CheckpointError.
+/// The shape of the tower whose tensors these are, for directories without a config.json of it (OpenCLIP's and timm's:
+/// their ConvNeXt-XXL has a norm epsilon of 1e-5, every other one 1e-6). Throws CheckpointError.
 config::VisionConfig vision_config_of(const std::map<std::string, TensorInfo>& tensors,
                                       const std::filesystem::path& directory);
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "convllava/checkpoint/file_access.h"
 #include "convllava/core/error.h"
-#include "convllava/core/files.h"
 
 namespace convllava::checkpoint {
 
@@ -48,9 +48,7 @@ JsonObject::JsonObject(const std::filesystem::path& path) {
   auto impl = std::make_shared<Impl>();
   impl->where = path.string();
   try {
-    impl->value = nlohmann::json::parse(core::read_file(path));
-  } catch (const DataError& error) {
-    throw CheckpointError(error.what());
+    impl->value = nlohmann::json::parse(read_text(path));
   } catch (const nlohmann::json::exception& error) {
     throw CheckpointError(error_message(impl->where, "not JSON", error.what()));
   }
@@ -82,6 +80,11 @@ std::vector<int64_t> JsonObject::whole_list(const char* field) const {
   return impl_->get(field, std::optional<std::vector<int64_t>>(), "a list of whole numbers", [](const auto& value) {
     return value.is_array() && std::all_of(value.begin(), value.end(), is_whole);
   });
+}
+
+bool JsonObject::is_object(const char* field) const {
+  const auto* found = impl_->find(field);
+  return found != nullptr && found->is_object();
 }
 
 JsonObject JsonObject::object(const char* field) const {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/hf_config.h"
 #include "convllava/checkpoint/name_tables.h"
 #include "convllava/checkpoint/safetensors.h"
@@ -83,6 +84,26 @@ void drop_tied_head(const config::LlamaConfig& llm, Offer& offer) {
   if (llm.tie_word_embeddings) offer.sources.erase("llm.lm_head.weight");
 }
 
+/// The files of all parts and what they offer.
+struct ModelFiles {
+  ModelFiles(const fs::path& directory, const config::ModelConfig& config) : shards(directory) {
+    const fs::path tower_path = directory / kTowerDirectory;
+    const bool own_tower = directory_exists(tower_path);
+    collect_model(directory, shards, !own_tower, offer);
+    if (own_tower) {
+      tower.emplace(tower_path);
+      collect_tower(tower_path, *tower, offer);
+    }
+    drop_tied_head(config.llm, offer);
+  }
+  ModelFiles(const ModelFiles&) = delete;  // the offer points to the files
+  ModelFiles& operator=(const ModelFiles&) = delete;
+
+  ModelShards shards;
+  std::optional<ModelShards> tower;
+  Offer offer;
+};
+
 /// True for equal shapes, and for a 1x1 convolution's weight [out, in, 1, 1] where a linear layer's [out, in] is
 /// expected.
 bool fits(const std::vector<int64_t>& stored, torch::IntArrayRef wanted) {
@@ -97,8 +118,8 @@ std::string listing(const char* title, const std::vector<std::string>& names) {
   return fmt::format("\n  {} {}: {}{}", names.size(), title, core::join(shown), names.size() > kShown ? ", ..." : "");
 }
 
-/// Copies the offered tensors into the parameters, or throws before the first one when they are not the same set.
-void load(const fs::path& directory, const Parameters& parameters, const Offer& offer) {
+/// Throws when the offered tensors are not those of the parameters.
+void check(const fs::path& directory, const Parameters& parameters, const Offer& offer) {
   std::vector<std::string> missing;
   std::vector<std::string> misshapen;
   std::vector<std::string> unexpected = offer.foreign;
@@ -122,6 +143,11 @@ void load(const fs::path& directory, const Parameters& parameters, const Offer& 
                           listing("missing", missing) + listing("unexpected", unexpected) +
                           listing("of another shape", misshapen));
   }
+}
+
+/// Copies the offered tensors into the parameters, or throws before the first one when they are not the same set.
+void load(const fs::path& directory, const Parameters& parameters, const Offer& offer) {
+  check(directory, parameters, offer);
   const torch::NoGradGuard no_grad;
   for (const auto& [name, parameter] : parameters) {
     const Source& source = offer.sources.at(name);
@@ -154,17 +180,17 @@ void save_model(const fs::path& directory, const model::ConvLlavaImpl& model, co
   save_record(directory / kRecordFile, record);
   if (tower.empty()) return;
   const fs::path tower_path = directory / kTowerDirectory;
-  fs::create_directories(tower_path);
+  make_directories(tower_path);
   write_model_shards(tower_path, tower);
   write_vision_json(tower_path, model.config().vision, record.image, tower.front().second.scalar_type());
 }
 
 std::optional<config::CheckpointRecord> read_record(const fs::path& directory) {
   const fs::path path = directory / kRecordFile;
-  if (!fs::exists(path)) return std::nullopt;
+  if (!path_exists(path)) return std::nullopt;
   config::CheckpointRecord record;
   try {
-    config::read_yaml(core::read_file(path), path.string(),
+    config::read_yaml(read_text(path), path.string(),
                       [&](config::FieldVisitor& fields) { record.visit_fields(fields); });
   } catch (const ConfigError& error) {
     throw CheckpointError(error.what());
@@ -172,18 +198,14 @@ std::optional<config::CheckpointRecord> read_record(const fs::path& directory) {
   return record;
 }
 
+void check_model(const fs::path& directory, const model::ConvLlavaImpl& outline) {
+  const ModelFiles files(directory, outline.config());
+  check(directory, parameters_of(outline), files.offer);
+}
+
 void load_model(const fs::path& directory, model::ConvLlavaImpl& model) {
-  const bool own_tower = fs::is_directory(directory / kTowerDirectory);
-  const ModelShards shards(directory);
-  std::optional<ModelShards> tower;
-  Offer offer;
-  collect_model(directory, shards, !own_tower, offer);
-  if (own_tower) {
-    tower.emplace(directory / kTowerDirectory);
-    collect_tower(directory / kTowerDirectory, *tower, offer);
-  }
-  drop_tied_head(model.config().llm, offer);
-  load(directory, parameters_of(model), offer);
+  const ModelFiles files(directory, model.config());
+  load(directory, parameters_of(model), files.offer);
 }
 
 void load_llama(const fs::path& directory, model::LlamaImpl& llama) {

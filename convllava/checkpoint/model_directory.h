@@ -16,8 +16,7 @@
 //   model*.safetensors           language model and projector (model.mm_projector.*)
 //   generation_config.json, tokenizer.model, tokenizer_config.json, special_tokens_map.json
 //   vision_tower/                config.json, preprocessor_config.json, model*.safetensors;
-//   ConvNextModel.from_pretrained
-//                                reads it
+//                                ConvNextModel.from_pretrained reads it
 //   convllava.yaml               config::CheckpointRecord
 //   state/                       optimizer state, for resuming (training_state.h)
 
@@ -37,6 +36,11 @@ config::VisionConfig read_vision_config(const std::filesystem::path& directory);
 
 /// convllava.yaml; absent in directories that others wrote: then nothing.
 std::optional<config::CheckpointRecord> read_record(const std::filesystem::path& directory);
+
+/// Compares the names and shapes of a checkpoint's tensors with those of `outline`, a model on the meta device, say: a
+/// directory whose config.json does not describe its weights is told before a model of that size is allocated. Throws
+/// as `load_model` does.
+void check_model(const std::filesystem::path& directory, const model::ConvLlavaImpl& outline);
 
 /// Loads all parts, whatever the types of file and model. The tower comes from `vision_tower/` or, where that is
 /// absent, from the model files (`model.vision_tower.vision_tower.*`, the published layout). Throws CheckpointError

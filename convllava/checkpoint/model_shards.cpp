@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/safetensors.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
@@ -45,7 +46,7 @@ std::vector<NamedTensors> split(const NamedTensors& tensors, int64_t shard_bytes
 std::map<std::string, std::string> read_index(const fs::path& path) {
   nlohmann::json index;
   try {
-    index = nlohmann::json::parse(core::read_file(path));
+    index = nlohmann::json::parse(read_text(path));
   } catch (const nlohmann::json::exception& error) {
     fail(path, "not JSON", error.what());
   }
@@ -63,15 +64,13 @@ std::map<std::string, std::string> read_index(const fs::path& path) {
   return weight_map;
 }
 
-/// The file of a directory without an index: model.safetensors, or the only one there is.
-fs::path single_file(const fs::path& directory) {
-  if (!fs::is_directory(directory)) fail(directory, "there is no such checkpoint directory");
-  if (fs::exists(directory / kSingleFile)) return directory / kSingleFile;
+/// The only safetensors file of a directory.
+fs::path only_file(const fs::path& directory) {
   std::vector<fs::path> files;
   std::vector<std::string> pickles;
-  for (const auto& entry : fs::directory_iterator(directory)) {
-    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
-    if (entry.path().extension() == ".bin") pickles.push_back(entry.path().filename().string());
+  for (const auto& path : directory_entries(directory)) {
+    if (path.extension() == ".safetensors") files.push_back(path);
+    if (path.extension() == ".bin") pickles.push_back(path.filename().string());
   }
   if (files.size() == 1) return files.front();
   if (files.size() > 1) {
@@ -109,17 +108,21 @@ void write_model_shards(const fs::path& directory, const NamedTensors& tensors, 
 }
 
 ModelShards::ModelShards(const fs::path& directory) {
-  if (!fs::exists(directory / kIndexFile)) {
-    files_.emplace_back(single_file(directory));
+  if (!directory_exists(directory)) fail(directory, "there is no such checkpoint directory");
+  // Where both are there, transformers reads the single file; so does this.
+  const fs::path single = directory / kSingleFile;
+  const fs::path index = directory / kIndexFile;
+  const bool has_single = path_exists(single);
+  if (has_single || !path_exists(index)) {
+    files_.emplace_back(has_single ? single : only_file(directory));
     infos_ = files_.front().tensors();
     for (const auto& [name, info] : infos_) file_of_[name] = 0;
     return;
   }
-  const fs::path index = directory / kIndexFile;
   std::map<std::string, size_t> opened;
   for (const auto& [name, file] : read_index(index)) {
     if (!opened.contains(file)) {
-      if (!fs::exists(directory / file)) fail(index, "a file of the index is missing", file);
+      if (!path_exists(directory / file)) fail(index, "a file of the index is missing", file);
       opened[file] = files_.size();
       files_.emplace_back(directory / file);
     }

@@ -1,33 +1,44 @@
 #include "convllava/checkpoint/pretrained.h"
 
+#include "convllava/checkpoint/hf_config.h"
 #include "convllava/checkpoint/model_directory.h"
+#include "convllava/core/error.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::checkpoint {
 
+namespace {
+
+/// The record of a directory that others wrote.
+config::CheckpointRecord record_of(const std::filesystem::path& directory, const config::ModelConfig& shape) {
+  config::CheckpointRecord record;
+  record.max_length = shape.llm.max_position_embeddings;
+  if (shape.vision.num_stages() == 0) {
+    record.prompt_template = text::Template::kPlain;
+  } else {
+    record.image = read_image_options(directory);
+  }
+  return record;
+}
+
+}  // namespace
+
 Pretrained load_pretrained(const std::filesystem::path& directory, const torch::Device& device,
                            torch::ScalarType dtype) {
-  const auto record = read_record(directory);
-  config::ModelConfig shape;
-  if (record) {
-    shape = read_model_config(directory);
-  } else {
-    shape.vision.depths.clear();
-    shape.vision.hidden_sizes.clear();
-    shape.llm = read_llama_config(directory);
-  }
+  const auto stored = read_record(directory);
+  const auto shape = read_model_config(directory);
+  const auto record = stored ? *stored : record_of(directory, shape);
   const auto tokenizer = text::Tokenizer::load(directory);
-  model::ConvLlava model(shape, torch::TensorOptions(device).dtype(dtype));
-  if (record) {
-    load_model(directory, *model);
-  } else {
-    load_llama(directory, *model->llm);
+  if (tokenizer.vocab_size() > shape.llm.vocab_size) {
+    throw CheckpointError(
+        error_message(directory.string(), "the tokenizer has more tokens than the language model has embeddings",
+                      std::to_string(tokenizer.vocab_size()), "at most " + std::to_string(shape.llm.vocab_size)));
   }
+  check_model(directory, *model::ConvLlava(shape, torch::TensorOptions(torch::kMeta)));
+  model::ConvLlava model(shape, torch::TensorOptions(device).dtype(dtype));
+  load_model(directory, *model);
   model->eval();
-  config::CheckpointRecord plain;
-  plain.prompt_template = text::Template::kPlain;
-  plain.max_length = shape.llm.max_position_embeddings;
-  return {model, tokenizer, record.value_or(plain)};
+  return {model, tokenizer, record};
 }
 
 model::AnswerOptions answer_options(const config::CheckpointRecord& record) {

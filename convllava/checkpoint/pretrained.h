@@ -19,8 +19,10 @@ struct Pretrained {
   config::CheckpointRecord record;
 };
 
-/// Opens a checkpoint of this project or a Hugging Face LLaMA directory (a model without vision, template "plain").
-/// Throws CheckpointError; DataError for the tokenizer.
+/// Opens a checkpoint of this project, a ConvLLaVA directory without convllava.yaml (template "v1", as published) or a
+/// Hugging Face LLaMA directory (a model without vision, template "plain"). Throws CheckpointError, before the model is
+/// allocated, when config.json, tensors and tokenizer do not fit together; DataError for a tokenizer that cannot be
+/// read.
 Pretrained load_pretrained(const std::filesystem::path& directory, const torch::Device& device,
                            torch::ScalarType dtype);
 

@@ -37,8 +37,16 @@ std::optional<int64_t> step_of_hidden(std::string_view name, std::string_view su
 std::vector<fs::path> entries_of(const fs::path& run) {
   std::vector<fs::path> entries;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(run, error)) entries.push_back(entry.path());
+  for (fs::directory_iterator entry(run, error), end; !error && entry != end; entry.increment(error)) {
+    entries.push_back(entry->path());
+  }
   return entries;
+}
+
+/// Weights without a config.json, as OpenCLIP writes them.
+bool holds_weights(const fs::path& path) {
+  const auto entries = entries_of(path);
+  return std::any_of(entries.begin(), entries.end(), [](const auto& e) { return e.extension() == ".safetensors"; });
 }
 
 void remove_or_warn(const fs::path& path) {
@@ -53,7 +61,8 @@ bool is_leftover(const fs::path& path) {
   const std::string name = path.filename().string();
   if (step_of_hidden(name, ".tmp") || step_of_hidden(name, kRemoved)) return true;
   const auto replaced = step_of_hidden(name, ".old");
-  return replaced && fs::exists(step_directory(path.parent_path(), *replaced));
+  std::error_code ignored;
+  return replaced && fs::exists(step_directory(path.parent_path(), *replaced), ignored);
 }
 
 }  // namespace
@@ -64,7 +73,8 @@ std::vector<StepDirectory> list_checkpoints(const fs::path& run) {
   std::vector<StepDirectory> found;
   for (const auto& path : entries_of(run)) {
     const auto step = step_of(path.filename().string());
-    if (step && fs::is_directory(path)) found.push_back({*step, path});
+    std::error_code ignored;
+    if (step && fs::is_directory(path, ignored)) found.push_back({*step, path});
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
   return found;
@@ -76,12 +86,17 @@ std::optional<StepDirectory> latest_checkpoint(const fs::path& run) {
 }
 
 fs::path find_checkpoint(const fs::path& path) {
-  if (fs::exists(path / "config.json")) return path;
+  std::error_code error;
+  if (fs::exists(path / "config.json", error)) return path;
   if (const auto latest = latest_checkpoint(path)) return latest->path;
-  throw CheckpointError(error_message(
-      path.string(), "no checkpoint here",
-      fs::exists(path) ? "a path without config.json and checkpoint-<step>" : "a path that does not exist",
-      "a checkpoint directory or a run folder"));
+  if (holds_weights(path)) return path;
+  std::string got = error.message();  // the path's name is too long, or a folder may not be entered
+  if (!error) {
+    got = fs::exists(path, error) ? "a path without config.json, *.safetensors and checkpoint-<step>"
+                                  : "a path that does not exist";
+  }
+  throw CheckpointError(
+      error_message(path.string(), "no checkpoint here", got, "a checkpoint directory or a run folder"));
 }
 
 void remove_old_checkpoints(const fs::path& run, int64_t keep_last) {

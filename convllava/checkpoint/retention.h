@@ -18,7 +18,8 @@ std::filesystem::path step_directory(const std::filesystem::path& run, int64_t s
 /// Complete checkpoints of a run, oldest first; half-written ones have another name and are not listed.
 std::vector<StepDirectory> list_checkpoints(const std::filesystem::path& run);
 std::optional<StepDirectory> latest_checkpoint(const std::filesystem::path& run);
-/// The checkpoint that a path means: itself when it holds a model, the newest inside when it is a run folder.
+/// The checkpoint that a path means: itself when it holds a model (config.json, or only weights, as OpenCLIP writes
+/// them), the newest inside when it is a run folder.
 /// Throws CheckpointError when it is neither.
 std::filesystem::path find_checkpoint(const std::filesystem::path& path);
 

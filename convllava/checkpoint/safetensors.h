@@ -48,8 +48,8 @@ void write_safetensors(const std::filesystem::path& path, const NamedTensors& te
 void write_model_shards(const std::filesystem::path& directory, const NamedTensors& tensors,
                         int64_t shard_bytes = int64_t{5} << 30);
 
-/// The files of a model directory as one set of names: those of `model.safetensors.index.json`, or `model.safetensors`,
-/// or the only `*.safetensors` there is.
+/// The files of a model directory as one set of names: `model.safetensors`, or else those of
+/// `model.safetensors.index.json`, or else the only `*.safetensors` there is (transformers' order).
 class ModelShards {
  public:
   /// Throws CheckpointError when the directory holds no safetensors (with advice where it holds `pytorch_model*.bin`),

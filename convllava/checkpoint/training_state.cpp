@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/json_object.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
@@ -22,19 +23,21 @@ constexpr const char* kStepKey = "step";  // stands in both files: they must be 
 
 void save_training_state(const fs::path& directory, const TrainingState& state) {
   const fs::path path = directory / kDirectory;
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) throw CheckpointError(error_message(path.string(), "cannot create the directory", error.message()));
+  make_directories(path);
   write_safetensors(path / kTensorsFile, state.tensors, {{kStepKey, std::to_string(state.step)}});
-  const nlohmann::ordered_json counters = {{kStepKey, state.step},     {"skipped_steps", state.skipped_steps},
-                                           {"samples", state.samples}, {"tokens", state.tokens},
-                                           {"seconds", state.seconds}, {"data_fingerprint", state.data_fingerprint}};
+  const nlohmann::ordered_json counters = {{kStepKey, state.step},
+                                           {"skipped_steps", state.skipped_steps},
+                                           {"samples", state.samples},
+                                           {"bad_samples", state.bad_samples},
+                                           {"tokens", state.tokens},
+                                           {"seconds", state.seconds},
+                                           {"data_fingerprint", state.data_fingerprint}};
   core::write_file_atomic(path / kCountersFile, counters.dump(2) + "\n");
 }
 
 TrainingState load_training_state(const fs::path& directory) {
   const fs::path path = directory / kDirectory;
-  if (!fs::is_directory(path)) {
+  if (!directory_exists(path)) {
     throw CheckpointError(error_message(path.string(), "there is no training state to resume from", {},
                                         "a checkpoint that `train` wrote"));
   }
@@ -43,6 +46,7 @@ TrainingState load_training_state(const fs::path& directory) {
   state.step = counters.whole(kStepKey);
   state.skipped_steps = counters.whole("skipped_steps");
   state.samples = counters.whole("samples");
+  state.bad_samples = counters.whole("bad_samples");
   state.tokens = counters.whole("tokens");
   state.seconds = counters.number("seconds");
   state.data_fingerprint = counters.text("data_fingerprint");

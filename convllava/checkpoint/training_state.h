@@ -15,6 +15,7 @@ struct TrainingState {
   int64_t step = 0;              ///< optimizer steps done
   int64_t skipped_steps = 0;     ///< of these, steps left out because of non-finite gradients
   int64_t samples = 0;           ///< samples consumed
+  int64_t bad_samples = 0;       ///< samples that were drawn and could not be used
   int64_t tokens = 0;            ///< tokens consumed
   double seconds = 0;            ///< training time so far
   std::string data_fingerprint;  ///< of seed, batch size and data set sizes: resuming with other data is an error

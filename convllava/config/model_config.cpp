@@ -78,9 +78,9 @@ void check_vision(const VisionConfig& vision, const Checker& check) {
     check.fail("vision.hidden_sizes", "not as many as vision.depths", std::to_string(vision.hidden_sizes.size()),
                std::to_string(vision.depths.size()));
   }
-  // Beyond this the strides of the stages multiply to more than any picture has pixels.
-  if (vision.depths.size() > 12) {
-    check.fail("vision.depths", "too many stages", std::to_string(vision.depths.size()), "at most 12");
+  if (vision.num_stages() > VisionConfig::kMostStages) {
+    check.fail("vision.depths", "too many stages", std::to_string(vision.num_stages()),
+               fmt::format("at most {}", VisionConfig::kMostStages));
   }
   for (const int64_t depth : vision.depths) check.positive("vision.depths", depth);
   for (const int64_t width : vision.hidden_sizes) check.positive("vision.hidden_sizes", width);

@@ -13,6 +13,9 @@ namespace convllava::config {
 
 /// ConvNeXt with any number of stages; the paper's "ConvNeXt with a fifth stage" has five.
 struct VisionConfig {
+  /// Beyond this the strides of the stages multiply to more than any picture has pixels.
+  static constexpr int64_t kMostStages = 12;
+
   std::vector<int64_t> depths = {3, 3, 27, 3, 6};                   ///< blocks per stage
   std::vector<int64_t> hidden_sizes = {192, 384, 768, 1536, 3072};  ///< channels per stage
   int64_t patch_size = 4;                                           ///< kernel and stride of the stem

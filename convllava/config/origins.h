@@ -17,7 +17,11 @@ using Origins = std::map<std::string, std::string>;
 Origins read_yaml_with_origins(std::string_view text, const std::string& where, const VisitFields& visit,
                                const std::vector<std::string>& overrides);
 
-/// `validate` whose messages carry the line of the field, or of the nearest section around it, where there is one.
+/// Where `field` was written, or the nearest section around it, or else `where`.
+std::string origin_of(std::string field, const std::string& where, const Origins& origins);
+
+/// `validate` and `check_paths` whose messages begin with `origin_of` the field.
 void validate_with_origins(const TrainConfig& config, const std::string& where, const Origins& origins);
+void check_paths_with_origins(const TrainConfig& config, const std::string& where, const Origins& origins);
 
 }  // namespace convllava::config

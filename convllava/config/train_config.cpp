@@ -3,11 +3,19 @@
 #include <filesystem>
 
 #include "convllava/config/shared_fields.h"
-#include "convllava/core/error.h"
 
 namespace convllava::config {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+// Upper ends: far beyond any use, and near enough that products and sums of fields stay inside an int64_t.
+constexpr Range kCount{1, 1e6};
+constexpr Range kSteps{1, 1e9};
+constexpr Range kStepsOrNone{0, 1e9};
+
+}  // namespace
 
 void ModelSource::visit_fields(FieldVisitor& visitor) {
   visitor.field("size", size,
@@ -22,9 +30,9 @@ void ModelSource::visit_fields(FieldVisitor& visitor) {
   visitor.field("tokenizer", tokenizer,
                 "`tokenizer.model` or the directory that holds it; empty takes the one beside the language model.");
   visitor.field("vision_depths", vision_depths, "Blocks in each stage of the tower; empty takes those of `size`.",
-                kPositive);
+                {1, 1000});
   visitor.field("vision_hidden_sizes", vision_hidden_sizes,
-                "Channels in each stage of the tower; empty takes those of `size`.", kPositive);
+                "Channels in each stage of the tower; empty takes those of `size`.", {1, 65536});
   visitor.field(
       "layer_scale_init_value", layer_scale_init_value,
       "Start of the layer scale in stages with random weights. 1e-6 lets a new stage fade in on top of trained "
@@ -40,8 +48,8 @@ void DataSource::visit_fields(FieldVisitor& visitor) {
   visitor.field(
       "weight", weight,
       "How often the set is seen in an epoch: 2 twice, 0.5 a new half each time, 0 not at all. Validation sets "
-      "are always used whole.",
-      kNonNegative);
+      "are always used whole: theirs stays 1.",
+      {0, 1000});
 }
 
 void DataConfig::visit_fields(FieldVisitor& visitor) {
@@ -52,12 +60,12 @@ void DataConfig::visit_fields(FieldVisitor& visitor) {
   visitor.field(
       "validation_share", validation_share,
       "Share of the training records that is kept aside for validation when `data.validation` is empty; which "
-      "ones depends on `seed` only.",
+      "ones depends on `seed` only, and the records of one picture stay together.",
       {0, 0.5});
   visit_template(visitor, prompt_template);
   visitor.field("max_length", max_length,
                 "Longest sample in tokens, visual ones included. What lies beyond is cut off and counted in the log.",
-                kPositive);
+                kCount);
   visitor.choice<Grouping>(
       "group_by", group_by,
       {{"modality_length", Grouping::kModalityLength}, {"modality", Grouping::kModality}, {"none", Grouping::kNone}},
@@ -74,13 +82,13 @@ void DataConfig::visit_fields(FieldVisitor& visitor) {
 }
 
 void OptimizationConfig::visit_fields(FieldVisitor& visitor) {
-  visitor.field("global_batch_size", global_batch_size, "Samples per optimizer step, over all ranks.", kPositive);
+  visitor.field("global_batch_size", global_batch_size, "Samples per optimizer step, over all ranks.", kCount);
   visitor.field("micro_batch_size", micro_batch_size,
                 "Samples per forward pass and rank. More is faster and takes more memory; the result is the same.",
-                kPositive);
-  visitor.field("epochs", epochs, "Passes over the data; a fraction is allowed.", kNonNegative);
+                kCount);
+  visitor.field("epochs", epochs, "Passes over the data; a fraction is allowed.", {1e-6, 1e6});
   visitor.field("max_steps", max_steps, "Ends the run after this many optimizer steps; 0 leaves it to `epochs`.",
-                kNonNegative);
+                kStepsOrNone);
   visitor.field("lr", lr, "Highest learning rate of AdamW, reached after the warm-up.", {0, 1});
   visitor.field("lr_per_module", lr_per_module,
                 "Highest learning rate of `vision`, `projector` or `llm` where it differs from `train.lr`.", {0, 1});
@@ -90,7 +98,7 @@ void OptimizationConfig::visit_fields(FieldVisitor& visitor) {
                 {0, 1});
   visitor.field("weight_decay_per_module", weight_decay_per_module,
                 "Decay of `vision`, `projector` or `llm` where it differs from `train.weight_decay`.", {0, 1});
-  visitor.field("betas", betas, "AdamW's averaging factors of gradient and squared gradient, both below 1.", {0, 1});
+  visitor.field("betas", betas, "AdamW's averaging factors of gradient and squared gradient.", {0, 0.999999});
   visitor.field("eps", eps, "AdamW's term in the denominator.", {1e-20, 1});
   visitor.field("warmup_ratio", warmup_ratio, "Share of the steps during which the learning rate rises from 0.",
                 {0, 1});
@@ -99,29 +107,28 @@ void OptimizationConfig::visit_fields(FieldVisitor& visitor) {
   visitor.field(
       "max_grad_norm", max_grad_norm,
       "Longer gradients are scaled down to this norm, taken over all trainable parameters; 0 leaves them alone.",
-      kNonNegative);
+      {0, 1e6});
   visitor.field("recompute", recompute,
                 "Parts, of `vision` and `llm`, whose blocks compute their activations again in the backward pass: much "
                 "less memory for about a third more work in that part.");
   visitor.field("max_skipped_steps", max_skipped_steps,
                 "Steps in a row that may be skipped because loss or gradient was not finite; one more stops the run.",
-                kNonNegative);
+                kStepsOrNone);
 }
 
 void CheckpointConfig::visit_fields(FieldVisitor& visitor) {
   visitor.field("every_steps", every_steps, "Optimizer steps between checkpoints; 0 does not count steps.",
-                kNonNegative);
+                kStepsOrNone);
   visitor.field("every_minutes", every_minutes,
-                "Minutes between checkpoints; 0 does not watch the clock. There is always one at the end.",
-                kNonNegative);
-  visitor.field("keep_last", keep_last, "Checkpoints to keep; older ones are deleted.", kPositive);
+                "Minutes between checkpoints; 0 does not watch the clock. There is always one at the end.", {0, 1e6});
+  visitor.field("keep_last", keep_last, "Checkpoints to keep; older ones are deleted.", kCount);
 }
 
 void ReportConfig::visit_fields(FieldVisitor& visitor) {
-  visitor.field("log_every", log_every, "Optimizer steps between entries of `metrics.jsonl`.", kPositive);
+  visitor.field("log_every", log_every, "Optimizer steps between entries of `metrics.jsonl`.", kSteps);
   visitor.field("validate_every", validate_every,
                 "Optimizer steps between validations; 0 validates before the first step and after the last only.",
-                kNonNegative);
+                kStepsOrNone);
   visitor.field("samples", samples, "Validation pictures that the model answers in `report.html`.", {0, 1000});
   visitor.field("tensorboard", tensorboard, "Whether to write TensorBoard event files as well.");
 }
@@ -153,50 +160,6 @@ std::string resolve_data_path(const DataConfig& data, const std::string& path) {
   const fs::path given(path);
   if (data.root.empty() || given.is_absolute()) return path;
   return path.empty() ? data.root : (fs::path(data.root) / given).string();
-}
-
-namespace {
-
-enum class PathKind { kFile, kFolder, kEither };
-
-void require_path(const std::string& where, const std::string& field, const std::string& path, PathKind kind,
-                  std::string_view expected) {
-  if (path.empty()) return;
-  std::error_code ignored;
-  const bool folder = fs::is_directory(path, ignored);
-  if (!fs::exists(path, ignored))
-    throw ConfigError(error_message(where + ": " + field, "does not exist", path, expected));
-  if (kind == PathKind::kFile && folder) {
-    throw ConfigError(error_message(where + ": " + field, "is a folder", path, expected));
-  }
-  if (kind == PathKind::kFolder && !folder) {
-    throw ConfigError(error_message(where + ": " + field, "is not a folder", path, expected));
-  }
-}
-
-void require_sources(const std::string& where, const std::string& field, const DataConfig& data,
-                     const std::vector<DataSource>& sources) {
-  for (size_t i = 0; i < sources.size(); ++i) {
-    const std::string element = field + "." + std::to_string(i);
-    require_path(where, element + ".annotations", resolve_data_path(data, sources[i].annotations), PathKind::kFile,
-                 "a file of LLaVA annotations");
-    require_path(where, element + ".images", resolve_data_path(data, sources[i].images), PathKind::kFolder,
-                 "the folder of the pictures");
-  }
-}
-
-}  // namespace
-
-void check_paths(const TrainConfig& config, const std::string& where) {
-  const ModelSource& model = config.model;
-  require_path(where, "model.from", model.from, PathKind::kFolder,
-               "the run folder or checkpoint of the previous stage");
-  require_path(where, "model.vision_from", model.vision_from, PathKind::kFolder, "a Hugging Face ConvNeXt directory");
-  require_path(where, "model.llm_from", model.llm_from, PathKind::kFolder, "a Hugging Face LLaMA directory");
-  require_path(where, "model.tokenizer", model.tokenizer, PathKind::kEither, "a tokenizer.model file");
-  require_path(where, "data.root", config.data.root, PathKind::kFolder, "the folder of the data sets");
-  require_sources(where, "data.train", config.data, config.data.train);
-  require_sources(where, "data.validation", config.data, config.data.validation);
 }
 
 }  // namespace convllava::config

@@ -103,10 +103,12 @@ struct TrainConfig {
   void visit_fields(FieldVisitor& visitor);
 };
 
-/// Rules that span fields; `where` is the file. Throws ConfigError. Does not look at the disk.
+/// Rules that span fields; `where` is the file. Throws ConfigError. Of the disk it sees only the links that may make
+/// one folder of `model.from` and `output_dir`.
 void validate(const TrainConfig& config, const std::string& where);
 
 /// Every file and folder the config names must exist: throws ConfigError naming the field and the path.
+/// `load_train_config` with `Paths::kMustExist` (yaml.h) names the line as well.
 void check_paths(const TrainConfig& config, const std::string& where);
 
 /// `path` as it is when absolute or when `data.root` is empty, else below `data.root`.

@@ -12,6 +12,8 @@
 namespace convllava::config {
 namespace {
 
+namespace fs = std::filesystem;
+
 const std::vector<std::string>& module_names() {
   static const std::vector<std::string> names = {"vision", "projector", "llm"};
   return names;
@@ -28,6 +30,14 @@ std::string one_of(const std::vector<std::string>& names, const std::string& giv
 }
 
 std::string source_field(size_t index, const char* list) { return fmt::format("data.{}.{}", list, index); }
+
+/// Absolute, and without links as far as the path exists.
+fs::path real_folder(const std::string& path) {
+  std::error_code error;
+  const fs::path folder = fs::absolute(path, error) / "";
+  const fs::path real = fs::weakly_canonical(folder, error);
+  return error ? folder.lexically_normal() : real;
+}
 
 class Checker {
  public:
@@ -47,17 +57,7 @@ class Checker {
  private:
   [[noreturn]] void fail(const std::string& field, std::string_view what, std::string_view got,
                          std::string_view expected) const {
-    throw ConfigError(error_message(origin(field) + ": " + field, what, got, expected));
-  }
-
-  /// Where the field was written, or the section around it, or the file.
-  std::string origin(std::string field) const {
-    while (true) {
-      if (const auto found = origins_.find(field); found != origins_.end()) return found->second;
-      const size_t dot = field.rfind('.');
-      if (dot == std::string::npos) return where_;
-      field.resize(dot);
-    }
+    throw ConfigError(error_message(origin_of(field, where_, origins_) + ": " + field, what, got, expected));
   }
 
   void check_model() const {
@@ -89,8 +89,7 @@ class Checker {
     if (!model.tokenizer.empty()) fail("model.tokenizer", kWhat, model.tokenizer, kExpected);
     if (!model.vision_depths.empty()) fail("model.vision_depths", kWhat, "", kExpected);
     if (!model.vision_hidden_sizes.empty()) fail("model.vision_hidden_sizes", kWhat, "", kExpected);
-    const auto normal = [](const std::string& path) { return (std::filesystem::path(path) / "").lexically_normal(); };
-    if (normal(model.from) == normal(config_.output_dir)) {
+    if (real_folder(model.from) == real_folder(config_.output_dir)) {
       fail("output_dir", "is the checkpoint that the run starts from", config_.output_dir, "another folder");
     }
   }
@@ -104,6 +103,12 @@ class Checker {
       const ModelConfig named = named_model_config(model.size);
       if (depths == 0) depths = named.vision.depths.size();
       if (widths == 0) widths = named.vision.hidden_sizes.size();
+    }
+    // The strides of more stages would not fit into a number: nothing below may ask for them.
+    const auto most = static_cast<size_t>(VisionConfig::kMostStages);
+    if (depths > most || widths > most) {
+      fail(depths > most ? "model.vision_depths" : "model.vision_hidden_sizes", "too many stages",
+           std::to_string(std::max(depths, widths)), fmt::format("at most {}", most));
     }
     if (depths != widths) {
       fail(model.vision_depths.empty() ? "model.vision_hidden_sizes" : "model.vision_depths",
@@ -240,6 +245,15 @@ class Checker {
 };
 
 }  // namespace
+
+std::string origin_of(std::string field, const std::string& where, const Origins& origins) {
+  while (true) {
+    if (const auto found = origins.find(field); found != origins.end()) return found->second;
+    const size_t dot = field.rfind('.');
+    if (dot == std::string::npos) return where;
+    field.resize(dot);
+  }
+}
 
 void validate_with_origins(const TrainConfig& config, const std::string& where, const Origins& origins) {
   Checker(config, where, origins).check_all();

@@ -28,7 +28,14 @@ std::string write_yaml(const VisitFields& visit);
 /// (docs/configuration.md).
 std::string reference_markdown(const VisitFields& visit);
 
-/// File -> checked TrainConfig (`validate` included, `check_paths` not).
-TrainConfig load_train_config(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
+/// Whether the files and folders that a configuration names must be there.
+enum class Paths { kMayBeAbsent, kMustExist };
+
+/// File -> checked TrainConfig: `validate`, and `check_paths` for `kMustExist`, in whose messages each field has its
+/// line.
+///
+///     const TrainConfig config = load_train_config("configs/stage1.yaml", {"train.lr=1e-5"}, Paths::kMustExist);
+TrainConfig load_train_config(const std::filesystem::path& path, const std::vector<std::string>& overrides = {},
+                              Paths paths = Paths::kMayBeAbsent);
 
 }  // namespace convllava::config

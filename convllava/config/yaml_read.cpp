@@ -201,12 +201,13 @@ class Reader : public FieldVisitor {
     }
   }
 
-  /// Names the nearest key of this section, else the field of that name in another section.
+  /// Names the nearest key of this section, else the field of that name in another section or in none.
   [[noreturn]] void fail_unknown(const YamlValue& value, const std::string& key) const {
     std::string suggestion = core::nearest_name(key, known_);
     if (suggestion.empty()) {
       for (const FieldRow& row : field_rows(document_.visit)) {
         if (row.path.ends_with("." + key)) suggestion = row.path;
+        if (row.path == key) suggestion = key + " at the top level";
       }
     }
     const std::string what =
@@ -239,7 +240,7 @@ void read_yaml(std::string_view text, const std::string& where, const VisitField
   read_yaml_with_origins(text, where, visit, overrides);
 }
 
-TrainConfig load_train_config(const fs::path& path, const std::vector<std::string>& overrides) {
+TrainConfig load_train_config(const fs::path& path, const std::vector<std::string>& overrides, Paths paths) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
     throw ConfigError(error_message(path.string(), "is a folder", "", "a YAML file"));
@@ -248,13 +249,14 @@ TrainConfig load_train_config(const fs::path& path, const std::vector<std::strin
   try {
     text = core::read_file(path);
   } catch (const DataError&) {
-    throw ConfigError(
-        error_message(path.string(), fs::exists(path, ignored) ? "cannot be read" : "no such file", "", "a YAML file"));
+    const bool absent = fs::status(path, ignored).type() == fs::file_type::not_found;
+    throw ConfigError(error_message(path.string(), absent ? "no such file" : "cannot be read", "", "a YAML file"));
   }
   TrainConfig config;
   const Origins origins = read_yaml_with_origins(
       text, path.string(), [&](FieldVisitor& visitor) { config.visit_fields(visitor); }, overrides);
   validate_with_origins(config, path.string(), origins);
+  if (paths == Paths::kMustExist) check_paths_with_origins(config, path.string(), origins);
   return config;
 }
 

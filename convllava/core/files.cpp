@@ -8,9 +8,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <utility>
 
 #include "convllava/core/error.h"
+#include "convllava/core/log.h"
 
 namespace convllava::core {
 namespace fs = std::filesystem;
@@ -49,6 +51,17 @@ fs::path beside(const fs::path& target, std::string_view suffix) {
   return target.parent_path() / fmt::format(".{}{}", target.filename().string(), suffix);
 }
 
+// What flock answers on Lustre without its mount option and on some NFS servers.
+bool has_no_locks(int error) { return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP; }
+
+void warn_unlocked(const fs::path& folder, std::string_view reason) {
+  static std::once_flag warned;
+  std::call_once(warned, [&] {
+    log_warning(error_message(folder.string(), "this file system has no locks, so nothing keeps a second run out",
+                              reason, "a folder that no other run writes into"));
+  });
+}
+
 }  // namespace
 
 std::string read_file(const fs::path& path) {
@@ -75,7 +88,11 @@ std::string read_file(const fs::path& path) {
 void flush_to_disk(const fs::path& path) {
   const Descriptor file(path, O_RDONLY);
   if (file.get() < 0) fail(path, "cannot open to flush");
-  if (::fsync(file.get()) != 0) fail(path, "cannot flush to the disk");
+  std::error_code ignored;
+  const bool directory = fs::is_directory(path, ignored);
+  if (::fsync(file.get()) == 0) return;
+  if (directory && (errno == EINVAL || errno == ENOTSUP)) return;  // FUSE and CIFS cannot flush a directory
+  fail(path, "cannot flush to the disk");
 }
 
 void write_file_atomic(const fs::path& path, std::string_view bytes) {
@@ -133,13 +150,15 @@ FolderLock::FolderLock(const fs::path& folder) {
   Descriptor file(path, O_RDWR | O_CREAT);
   const bool locked = file.get() >= 0 && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0;
   if (!locked && errno == EWOULDBLOCK) {
+    const std::string holder = read_file(path);  // empty while the other process has not written its number yet
     throw ConfigError(error_message(folder.string(), "another run is writing into this folder",
-                                    fmt::format("a lock held by process {}", read_file(path)),
-                                    "a folder of its own for each run (output_dir)"));
+                                    "a lock held by " + (holder.empty() ? "another process" : "process " + holder),
+                                    "a folder of its own for each run (output_dir of train, --output of eval)"));
   }
-  if (!locked) {
-    throw ConfigError(error_message(folder.string(), "cannot lock the run folder", std::strerror(errno)));
+  if (!locked && (file.get() < 0 || !has_no_locks(errno))) {
+    throw ConfigError(error_message(folder.string(), "cannot lock the folder", std::strerror(errno)));
   }
+  if (!locked) warn_unlocked(folder, std::strerror(errno));
   if (::ftruncate(file.get(), 0) != 0) fail(path, "cannot truncate");
   write_all(file.get(), path, std::to_string(::getpid()));
   descriptor_ = file.release();

@@ -39,11 +39,13 @@ class PendingDirectory {
   bool committed_ = false;
 };
 
-/// Flushes a file or directory to the disk. Throws CheckpointError.
+/// Flushes a file or directory to the disk; a directory on a file system that cannot flush one (FUSE, CIFS) is left.
+/// Throws CheckpointError.
 void flush_to_disk(const std::filesystem::path& path);
 
 /// An exclusive lock on a run folder, held until destruction, so that two runs cannot write into one folder.
-/// Throws ConfigError naming the folder and the process that holds it.
+/// Throws ConfigError naming the folder and the process that holds it. On a file system without locks (some mounts of
+/// NFS and Lustre) nothing is locked, and the first such folder of the process is named in a warning.
 class FolderLock {
  public:
   explicit FolderLock(const std::filesystem::path& folder);

@@ -8,8 +8,11 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <limits>
+#include <string>
 
 #include "convllava/core/error.h"
 
@@ -19,7 +22,26 @@ namespace {
 std::atomic<int> requested_signal = 0;
 static_assert(std::atomic<int>::is_always_lock_free);
 
-void on_signal(int signal) { requested_signal = signal; }
+std::atomic<int64_t> requested_at = 0;
+static_assert(std::atomic<int64_t>::is_always_lock_free);
+
+int64_t seconds_now() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec;
+}
+
+// Only calls that are allowed in a signal handler.
+void on_signal(int signal) {
+  constexpr int64_t kSameRequest = 3;  // seconds; a terminal and a launcher send the same Ctrl-C one after the other
+  if (requested_signal != 0 && seconds_now() - requested_at > kSameRequest) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+  }
+  if (requested_signal != 0) return;
+  requested_at = seconds_now();
+  requested_signal = signal;
+}
 
 }  // namespace
 
@@ -36,7 +58,6 @@ void install_stop_handler() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigaction(SIGTERM, &action, nullptr);
-  action.sa_flags |= SA_RESETHAND;
   sigaction(SIGINT, &action, nullptr);
 }
 
@@ -44,10 +65,10 @@ int stop_signal() { return requested_signal; }
 
 int run_main(const char* program, const std::function<int()>& body) {
   try {
-    const int code = body();
-    return code == 0 && stop_signal() != 0 ? 128 + stop_signal() : code;
+    return body();
   } catch (const std::exception& error) {
-    fmt::print(stderr, "{}: {}\n", program, error.what());
+    const std::string message = fmt::format("{}: {}\n", program, error.what());
+    std::fwrite(message.data(), 1, message.size(), stderr);  // where this fails there is nobody to tell
     return exit_code(error);
   }
 }

@@ -10,13 +10,13 @@ namespace convllava::core {
 /// allocations of a C++ program map and unmap pages all the time. Has no effect on other C libraries.
 void tune_allocator();
 
-/// From now on SIGTERM and SIGINT set a flag instead of ending the process; a second SIGINT ends it.
+/// From now on SIGTERM and SIGINT set a flag instead of ending the process. Another one ends it, unless it comes within
+/// three seconds: a terminal and a launcher send the same Ctrl-C one after the other.
 void install_stop_handler();
-/// The signal that asked for a stop, or 0.
+/// The first signal that asked for a stop, or 0.
 int stop_signal();
 
-/// Runs `body` and turns what it throws into a message on stderr and an exit code (core/error.h). After a caught
-/// stop signal the code is 128 + signal.
+/// Runs `body` and turns what it throws into a message on stderr and an exit code (core/error.h).
 int run_main(const char* program, const std::function<int()>& body);
 
 }  // namespace convllava::core

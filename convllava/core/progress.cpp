@@ -9,6 +9,15 @@
 #include <fstream>
 
 namespace convllava::core {
+namespace {
+
+// A run outlives its terminal: what cannot be written is lost, where fmt::print would throw.
+void to_stderr(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
+
+}  // namespace
 
 std::string format_duration(double seconds) {
   constexpr double kMost = 1e15;  // an estimate divided by zero is not an integer
@@ -64,13 +73,12 @@ void Progress::update(int64_t done, std::string_view detail) {
   const std::string bar = std::string(filled, '#') + std::string(20 - filled, '-');
   const std::string line = fmt::format("{} [{}] {}/{} {}% eta {} {}", label_, bar, done, total_, done * 100 / total_,
                                        done > first_ ? format_duration(eta) : "?", detail);
-  fmt::print(stderr, "{}{}{}", terminal_ ? "\r\033[K" : "", line, terminal_ ? "" : "\n");
-  std::fflush(stderr);
+  to_stderr(fmt::format("{}{}{}", terminal_ ? "\r\033[K" : "", line, terminal_ ? "" : "\n"));
   open_ = true;
 }
 
 void Progress::finish() {
-  if (enabled_ && terminal_ && open_) fmt::print(stderr, "\n");
+  if (enabled_ && terminal_ && open_) to_stderr("\n");
   open_ = false;
 }
 

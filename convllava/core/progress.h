@@ -31,7 +31,8 @@ int64_t peak_resident_bytes();
 int64_t resident_bytes();
 
 /// Shows "label [#####-----] 120/400 30% eta 1:20 detail". On a terminal the line is rewritten in place, elsewhere a
-/// line is printed every tenth of the way and at least every 30 seconds.
+/// line is printed every tenth of the way and at least every 30 seconds. What cannot be written (a terminal that was
+/// closed) is lost without an error.
 class Progress {
  public:
   Progress(std::string label, int64_t total, int64_t done = 0, bool enabled = true);

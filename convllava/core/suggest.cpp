@@ -21,7 +21,8 @@ int edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
-  int best = std::max<int>(2, static_cast<int>(name.size()) / 3) + 1;
+  const auto size = static_cast<int>(name.size());
+  int best = std::min(std::max(2, size / 3), size - 1) + 1;
   std::string nearest;
   for (const auto& candidate : candidates) {
     const int distance = edit_distance(name, candidate);

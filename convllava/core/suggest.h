@@ -11,7 +11,8 @@ namespace convllava::core {
 /// Levenshtein distance in bytes.
 int edit_distance(std::string_view a, std::string_view b);
 
-/// The nearest candidate, or "" when none is within a third of the name's length (at least 2 edits).
+/// The nearest candidate, or "" when none is near: within 2 edits, or a third of a longer name's bytes, and by fewer
+/// edits than the name has bytes.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
 /// "a, b, c".

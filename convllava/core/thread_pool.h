@@ -1,6 +1,10 @@
 #pragma once
 
 // A fixed set of worker threads that run submitted functions in order of submission.
+//
+//     ThreadPool pool(4);
+//     std::future<std::string> bytes = pool.submit([] { return read_file("a.json"); });
+//     parse(bytes.get());
 
 #include <condition_variable>
 #include <deque>

@@ -6,12 +6,32 @@
 #include <cmath>
 
 #include "convllava/core/error.h"
+#include "convllava/core/fingerprint.h"
 #include "convllava/core/random.h"
 
 namespace convllava::data {
 namespace {
 
-constexpr uint64_t kSplitStream = 0x53504C4954;  // "SPLIT"; the sampler's streams are the epochs
+constexpr uint64_t kSplitStream = 0x53504C4954;  // "SPLIT": other numbers than the sampler's of the same seed
+
+uint64_t hash(std::string_view bytes) {
+  core::Fingerprint fingerprint;
+  fingerprint.add(bytes);
+  return fingerprint.value();
+}
+
+/// The innermost folder around the image folders of all sets.
+std::filesystem::path common_folder(const std::vector<SourceFiles>& sources) {
+  std::filesystem::path common = sources.front().images.lexically_normal();
+  for (const SourceFiles& source : sources) {
+    const std::filesystem::path folder = source.images.lexically_normal();
+    const auto end = std::mismatch(common.begin(), common.end(), folder.begin(), folder.end()).first;
+    std::filesystem::path shared;
+    for (auto part = common.begin(); part != end; ++part) shared /= *part;
+    common = shared;
+  }
+  return common;
+}
 
 void check(const std::vector<SourceFiles>& sources, const SampleOptions& options) {
   for (const SourceFiles& source : sources) {
@@ -116,13 +136,46 @@ Sample Dataset::sample(int64_t index) const {
 }
 
 std::pair<std::vector<int64_t>, std::vector<int64_t>> Dataset::split(double share, uint64_t seed) const {
-  core::Random random(seed, kSplitStream);
-  std::vector<int64_t> order = core::random_permutation(size(), random);
-  const int64_t rounded = std::llround(share * static_cast<double>(size()));
-  const auto middle = order.begin() + std::clamp<int64_t>(rounded, share > 0 ? 1 : 0, size());
-  std::sort(order.begin(), middle);
-  std::sort(middle, order.end());
-  return {{middle, order.end()}, {order.begin(), middle}};
+  std::vector<int64_t> used;
+  for (int64_t index = 0; index < size(); ++index) {
+    if (weight(index) > 0) used.push_back(index);
+  }
+  if (share <= 0 || used.empty()) return {used, {}};
+  // Sorted by random numbers, of which each picture has one: its records are neighbours.
+  std::vector<std::pair<uint64_t, int64_t>> order;
+  const std::filesystem::path folder = common_folder(sources_);
+  std::map<uint64_t, uint64_t> copies;
+  for (const int64_t index : used) {
+    order.emplace_back(core::Random(seed ^ kSplitStream, identity(index, folder, copies)).next(), index);
+  }
+  std::sort(order.begin(), order.end());
+  const auto records = static_cast<int64_t>(order.size());
+  auto kept = std::clamp<int64_t>(std::llround(share * static_cast<double>(records)), 1, records);
+  while (kept < records && order[kept].first == order[kept - 1].first) ++kept;
+
+  std::vector<int64_t> training;
+  std::vector<int64_t> validation;
+  for (int64_t i = 0; i < records; ++i) (i < kept ? validation : training).push_back(order[i].second);
+  std::sort(training.begin(), training.end());
+  std::sort(validation.begin(), validation.end());
+  return {training, validation};
+}
+
+/// A number for the record's picture, by its path from `folder` so that the data can be moved; for a record without
+/// one, or whose picture cannot be told, a number of its own. `copies` counts records that are alike.
+uint64_t Dataset::identity(int64_t index, const std::filesystem::path& folder,
+                           std::map<uint64_t, uint64_t>& copies) const {
+  if (summary(index).has_image) {
+    try {
+      const std::filesystem::path path = image_path(index).lexically_normal();
+      const std::filesystem::path inside = path.lexically_relative(folder);
+      return hash((inside.empty() ? path : inside).string());
+    } catch (const DataError&) {  // a bad record
+    }
+  }
+  const Entry& entry = entries_[index];
+  const uint64_t content = hash(files_[entry.source].bytes(entry.record));
+  return core::Random(content, ++copies[content]).next();
 }
 
 }  // namespace convllava::data

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,8 +59,11 @@ class Dataset {
   /// nothing fits into max_length.
   Sample sample(int64_t index) const;
 
-  /// Keeps `share` of the records, at least one unless it is 0, chosen by `seed`, for validation: (training,
-  /// validation) indices, both ascending.
+  /// Keeps about `share` of the records for validation, at least one unless it is 0: (training, validation) indices,
+  /// both ascending. Records of one picture (the same path) stay together, so that no training picture is validated on:
+  /// validation grows beyond `share` until it holds all records of its pictures. Which pictures, and which records
+  /// without one, depends on `seed` and on what they are, not on their order or on where the data lie. Records of sets
+  /// with weight 0 are in neither part. With a share > 0 every record with a picture is parsed once.
   std::pair<std::vector<int64_t>, std::vector<int64_t>> split(double share, uint64_t seed) const;
 
   const text::Tokenizer& tokenizer() const { return tokenizer_; }
@@ -70,6 +74,8 @@ class Dataset {
     int32_t source;
     int64_t record;
   };
+  uint64_t identity(int64_t index, const std::filesystem::path& folder, std::map<uint64_t, uint64_t>& copies) const;
+
   std::vector<SourceFiles> sources_;
   std::vector<AnnotationFile> files_;
   std::vector<Entry> entries_;

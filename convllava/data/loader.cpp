@@ -51,8 +51,8 @@ struct Loader::Impl {
   LoaderOptions options;
   std::vector<SamplerItem> items;
   int64_t steps_per_epoch = 0;
-  int64_t next_step;  ///< to be submitted, over all epochs
-  int64_t order_epoch = 0;
+  int64_t next_step;         ///< to be submitted, over all epochs
+  int64_t order_epoch = -1;  ///< the epoch that `order` is of; none yet
   std::vector<int64_t> order;
   std::deque<PendingStep> pending;
   core::ThreadPool pool;  // last: its threads end before what they use
@@ -64,9 +64,8 @@ Loader::Impl::Impl(const Dataset& dataset, const std::vector<int64_t>& members, 
       options(options),
       items(sampler_items(dataset, members)),
       next_step(first_step),
-      order(epoch_order(items, options.sampler, 0)),
       pool(options.workers) {
-  const auto drawn = static_cast<int64_t>(order.size());
+  const int64_t drawn = epoch_size(items);
   if (drawn == 0) {
     throw ConfigError(error_message("loader", "an epoch holds no sample",
                                     fmt::format("{} records after weighting", items.size()), "larger weights or sets"));

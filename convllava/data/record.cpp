@@ -27,7 +27,8 @@ class MappedFile {
  public:
   explicit MappedFile(const std::filesystem::path& path) {
     const std::string where = path.string();
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    // O_NONBLOCK: opening a pipe would otherwise wait for somebody to write into it.
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) fail(where, errno);
     struct stat status {};
     if (::fstat(descriptor, &status) == 0 && !S_ISREG(status.st_mode)) {
@@ -144,6 +145,16 @@ Record record_of(json value) {
   return record;
 }
 
+/// True where brackets or quotes of a line are left open.
+bool is_cut_off(std::string_view line) {
+  try {
+    JsonScanner(line, "").value("");
+    return false;
+  } catch (const DataError&) {
+    return true;
+  }
+}
+
 bool is_ascii_space(unsigned char c) { return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20); }
 
 /// Bytes of the white space outside ASCII at the start of `text`, valid UTF-8; 0 if there is none.
@@ -234,7 +245,7 @@ void AnnotationFile::Impl::index_lines(JsonScanner& scanner) {
   while (scanner.peek(), !scanner.at_end()) {
     const size_t offset = scanner.position();
     const std::string_view bytes = line_at(offset);
-    if (entries.size() == 1 && bad.size() == 1 && text[offset] != '{') {
+    if (entries.size() == 1 && bad.size() == 1 && text[offset] != '{' && is_cut_off(line_at(entries[0].offset))) {
       throw DataError(error_message(scanner.where(), "the file holds an object spread over several lines",
                                     printable(bytes), kExpectedFile));
     }
@@ -280,6 +291,8 @@ Record AnnotationFile::record(int64_t index) const {
     throw DataError(error_message(where(index), error.what()));
   }
 }
+
+std::string_view AnnotationFile::bytes(int64_t index) const { return impl_->bytes(impl_->entries.at(index)); }
 
 std::string AnnotationFile::where(int64_t index) const { return impl_->where(index, impl_->entries.at(index).line); }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "convllava/text/conversation.h"
@@ -44,6 +45,8 @@ class AnnotationFile {
   const RecordSummary& summary(int64_t index) const;
   /// Throws DataError for a record that is in `bad`.
   Record record(int64_t index) const;
+  /// The record as it stands in the file, also a bad one; valid as long as the file is open.
+  std::string_view bytes(int64_t index) const;
   /// "file:line: record 12", for messages about a record.
   std::string where(int64_t index) const;
   const std::vector<BadRecord>& bad() const;

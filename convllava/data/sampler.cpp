@@ -22,6 +22,11 @@ Order shuffled(const Order& order, core::Random& random) {
   return result;
 }
 
+/// How many of `count` items of one weight are drawn once more than floor(weight) times.
+int64_t drawn_once_more(double weight, size_t count) {
+  return std::llround((weight - std::floor(weight)) * static_cast<double>(count));
+}
+
 /// Each item floor(weight) times, and of all items of one weight the share `weight - floor(weight)` once more. How many
 /// that are does not depend on the epoch, which keeps the steps of an epoch constant.
 Order draw(const std::vector<SamplerItem>& items, core::Random& random) {
@@ -32,7 +37,7 @@ Order draw(const std::vector<SamplerItem>& items, core::Random& random) {
   for (const auto& [weight, members] : by_weight) {
     const double whole = std::floor(weight);
     for (double copy = 0; copy < whole; ++copy) append(drawn, members);
-    const auto more = std::llround((weight - whole) * static_cast<double>(members.size()));
+    const int64_t more = drawn_once_more(weight, members.size());
     if (more == 0) continue;
     const Order order = shuffled(members, random);
     drawn.insert(drawn.end(), order.begin(), order.begin() + more);
@@ -90,6 +95,16 @@ std::vector<int64_t> epoch_order(const std::vector<SamplerItem>& items, const Sa
       options.grouping == Grouping::kNone ? shuffled(drawn, random) : group_by_modality(items, options, drawn, random);
   for (int64_t& i : order) i = items[i].index;
   return order;
+}
+
+int64_t epoch_size(const std::vector<SamplerItem>& items) {
+  std::map<double, size_t> counts;
+  for (const SamplerItem& item : items) ++counts[item.weight];
+  int64_t size = 0;
+  for (const auto& [weight, count] : counts) {
+    size += static_cast<int64_t>(weight) * static_cast<int64_t>(count) + drawn_once_more(weight, count);
+  }
+  return size;
 }
 
 std::vector<int64_t> micro_batch_members(int64_t batch_size, int64_t micro_batch_size, int rank, int world_size,

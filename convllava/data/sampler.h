@@ -33,6 +33,9 @@ struct SamplerOptions {
 /// [s * global_batch_size, (s + 1) * global_batch_size), the last step what is left.
 std::vector<int64_t> epoch_order(const std::vector<SamplerItem>& items, const SamplerOptions& options, int64_t epoch);
 
+/// How many indices `epoch_order` gives, in every epoch.
+int64_t epoch_size(const std::vector<SamplerItem>& items);
+
 /// Which samples of a global batch belong to micro-batch `micro` of `rank`. The batch is sorted by length within a
 /// group, so ranks take turns inside each micro-batch: all of them get work of nearly the same size. Returns positions
 /// into the global batch; together the micro-batches of all ranks cover it exactly once.

@@ -27,7 +27,8 @@ constexpr Launcher kTorchrun = {"torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", 
 constexpr Launcher kOpenMpi = {"Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
                                "OMPI_COMM_WORLD_LOCAL_SIZE"};
 constexpr Launcher kPmi = {"MPICH or Intel MPI", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"};
-constexpr Launcher kSlurm = {"Slurm", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_TASKS_PER_NODE"};
+// SLURM_NTASKS would not do: a batch script has it too, although only srun starts tasks.
+constexpr Launcher kSlurm = {"Slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_TASKS_PER_NODE"};
 
 /// Unset and empty are the same: a shell cannot always unset.
 std::optional<std::string> variable(const char* name) {
@@ -104,10 +105,10 @@ std::optional<int> slurm_local_world_size() {
 /// srun with the PMI plug-in sets both families; Slurm's is the complete one.
 bool srun_speaks_pmi() {
   return variable("SLURM_PROCID") && variable("SLURM_PROCID") == variable("PMI_RANK") &&
-         variable("SLURM_NTASKS") == variable("PMI_SIZE");
+         variable(kSlurm.world_size) == variable("PMI_SIZE");
 }
 
-/// The launcher that set variables, or null. A Slurm allocation without srun has only one of the two.
+/// The launcher that set variables, or null. Slurm sets both of its two only in what srun started.
 const Launcher* find_launcher() {
   if (variable("RANK") || variable("WORLD_SIZE") || variable("LOCAL_RANK")) return &kTorchrun;
   if (variable(kOpenMpi.rank) || variable(kOpenMpi.world_size)) return &kOpenMpi;

@@ -21,8 +21,9 @@ struct LaunchEnvironment {
 
   /// How long a rank waits for the others to appear.
   std::chrono::milliseconds join_timeout = std::chrono::minutes(5);
-  /// How long a collective waits for a rank that is there but does not take part.
-  std::chrono::milliseconds collective_timeout = std::chrono::minutes(30);
+  /// How long a collective waits for a rank that is there but does not take part: rank 0 may be writing a checkpoint of
+  /// a hundred gigabytes.
+  std::chrono::milliseconds collective_timeout = std::chrono::hours(2);
 
   /// All ranks run on this machine.
   bool on_one_machine() const;
@@ -33,8 +34,8 @@ struct LaunchEnvironment {
 ///   torchrun            RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT, TORCHELASTIC_*
 ///   Open MPI            OMPI_COMM_WORLD_{RANK,SIZE,LOCAL_RANK,LOCAL_SIZE}
 ///   MPICH, Intel MPI    PMI_{RANK,SIZE}, MPI_{LOCALRANKID,LOCALNRANKS}
-///   Slurm (srun)        SLURM_{PROCID,NTASKS,LOCALID}; rank 0's address from the node list, its port from the job
-///   number
+///   Slurm (srun)        SLURM_{PROCID,STEP_NUM_TASKS,LOCALID}; rank 0's address from the node list, its port from the
+///   job number
 ///
 /// and one process where there are none. MASTER_ADDR and MASTER_PORT hold under every launcher; mpirun over several
 /// machines needs them (`-x MASTER_ADDR=host`). Throws DistributedError for half an environment, naming what is

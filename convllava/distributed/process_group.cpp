@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <future>
 #include <thread>
@@ -200,7 +201,10 @@ void ProcessGroup::broadcast(torch::Tensor tensor, int root) {
 }
 
 std::vector<double> ProcessGroup::all_reduce(std::vector<double> values) {
-  all_reduce(torch::from_blob(values.data(), {static_cast<int64_t>(values.size())}, torch::kDouble));
+  // A tensor of its own: after a failure Gloo's thread may still write to it when this call has ended.
+  const auto tensor = torch::tensor(values, torch::kDouble);
+  all_reduce(tensor);
+  std::copy_n(tensor.const_data_ptr<double>(), values.size(), values.begin());
   return values;
 }
 

@@ -26,16 +26,21 @@ struct Prediction {
 
 struct Score {
   std::string name;  ///< "accuracy", "accuracy/color", ...
-  double value = 0;  ///< per cent
+  double value = 0;  ///< per cent; "unanswered" is a number of questions
 };
 
 class Benchmark {
  public:
   virtual ~Benchmark() = default;
   virtual std::string name() const = 0;
-  /// Questions in the order of the official file. `data` is the folder that holds it under its official name, or the
-  /// file itself. Throws DataError with file and place.
+  /// The official file. `data` is the folder that holds it under its official name, or the file itself. Throws
+  /// DataError with the reason when neither can be found.
+  virtual std::filesystem::path file(const std::filesystem::path& data) const = 0;
+  /// Questions in the order of the official file. Throws DataError with file and place.
   virtual std::vector<Question> questions(const std::filesystem::path& data) const = 0;
+  /// Whether the file has the reference answers that `score` needs; of a test split they are kept back. Throws
+  /// DataError when only some of the questions have them.
+  virtual bool has_answers(const std::filesystem::path& data) const = 0;
   /// The headline figure first. Throws DataError when predictions are missing, double or unknown.
   virtual std::vector<Score> score(const std::filesystem::path& data,
                                    const std::vector<Prediction>& predictions) const = 0;

@@ -18,21 +18,27 @@ class DocVqa final : public Benchmark {
   std::string name() const override { return "docvqa"; }
   int64_t max_new_tokens() const override { return 32; }
 
+  fs::path file(const fs::path& data) const override { return find_vqa_file(data, kFile); }
+
   std::vector<Question> questions(const fs::path& data) const override {
-    const fs::path file = find_vqa_file(data, kFile);
+    const fs::path path = file(data);
     std::vector<Question> questions;
-    for (const auto& entry : read_vqa_file(file, "questionId")) {
+    for (const auto& entry : read_vqa_file(path, "questionId")) {
       if (entry.image.empty()) {
         throw DataError(error_message(entry.where, "names no picture", "", "an \"image\" path"));
       }
-      questions.push_back({entry.id, file.parent_path() / entry.image,
+      questions.push_back({entry.id, path.parent_path() / entry.image,
                            entry.question + "\nAnswer the question using a single word or phrase."});
     }
     return questions;
   }
 
+  bool has_answers(const fs::path& data) const override {
+    return have_answers(read_vqa_file(file(data), "questionId"));
+  }
+
   std::vector<Score> score(const fs::path& data, const std::vector<Prediction>& predictions) const override {
-    const auto entries = read_vqa_file(find_vqa_file(data, kFile), "questionId");
+    const auto entries = read_vqa_file(file(data), "questionId");
     const auto texts = predictions_in_order(entries, predictions);
     double sum = 0;
     for (size_t i = 0; i < entries.size(); ++i) sum += 100 * anls(texts[i], entries[i].answers);

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "convllava/core/error.h"
+#include "convllava/core/fingerprint.h"
 #include "convllava/core/log.h"
 #include "convllava/core/progress.h"
 #include "convllava/core/thread_pool.h"
@@ -25,42 +26,34 @@ namespace {
 /// prepared pictures are in memory: 0.9 GB for batches of 16 at 1536 pixels.
 constexpr int64_t kWindowBatches = 4;
 
-/// FNV-1a: tells contents apart, nothing more.
-class Fingerprint {
- public:
-  void add(std::string_view bytes) {
-    for (const char c : bytes) value_ = (value_ ^ static_cast<uint8_t>(c)) * 0x100000001B3;
-  }
-  std::string text() const { return fmt::format("{:016x}", value_); }
-
- private:
-  uint64_t value_ = 0xCBF29CE484222325;
-};
+std::string text_of(const core::Fingerprint& fingerprint) { return fmt::format("{:016x}", fingerprint.value()); }
 
 /// A training step moves all of a parameter, so the beginning of each is enough.
 std::string weights_fingerprint(const model::ConvLlavaImpl& model) {
   constexpr int64_t kValues = 256;
-  Fingerprint fingerprint;
+  core::Fingerprint fingerprint;
   for (const auto& item : model.named_parameters()) {
     const auto values = item.value().detach().reshape(-1).slice(0, 0, kValues).to(torch::kCPU, torch::kFloat);
     fingerprint.add(item.key());
     fingerprint.add({static_cast<const char*>(values.contiguous().data_ptr()), values.nbytes()});
   }
-  return fingerprint.text();
+  return text_of(fingerprint);
 }
 
 PredictionIdentity identity_of(const checkpoint::Pretrained& pretrained, const Benchmark& benchmark,
                                const std::vector<Question>& questions, int64_t max_new_tokens) {
-  Fingerprint texts;
+  core::Fingerprint texts;
   for (const auto& question : questions) {
     for (const auto& part : {question.id, question.text, question.image.filename().string()}) texts.add(part + '\n');
   }
   const auto& record = pretrained.record;
   constexpr const char* kAspects[] = {"pad", "native", "crop"};
+  const auto weight = pretrained.model->llm->head_weight();
   return {
       {"benchmark", benchmark.name()},
-      {"questions", fmt::format("{} ({})", questions.size(), texts.text())},
+      {"questions", fmt::format("{} ({})", questions.size(), text_of(texts))},
       {"model", fmt::format("{} step {}", record.config.output_dir, record.step)},
+      {"precision", fmt::format("{} on {}", torch::toString(weight.scalar_type()), weight.is_cuda() ? "cuda" : "cpu")},
       {"weights", weights_fingerprint(*pretrained.model)},
       {"template", std::string(text::template_name(record.prompt_template))},
       {"pictures", fmt::format("{} {}", record.image.size, kAspects[static_cast<int>(record.image.aspect)])},
@@ -189,8 +182,13 @@ void check(const checkpoint::Pretrained& pretrained, const PredictOptions& optio
     throw ConfigError(error_message("model", "has no vision tower to see pictures with", "a language model",
                                     "a checkpoint of this project"));
   }
-  if (options.batch_size < 1) {
-    throw ConfigError(error_message("batch size", "out of range", fmt::to_string(options.batch_size), "at least 1"));
+  if (options.batch_size < 1 || options.batch_size > kMaxBatchSize) {
+    throw ConfigError(error_message("batch size", "out of range", fmt::to_string(options.batch_size),
+                                    fmt::format("1 to {}", kMaxBatchSize)));
+  }
+  if (options.max_new_tokens < 0 || options.max_new_tokens > model::kMaxNewTokens) {
+    throw ConfigError(error_message("new tokens", "out of range", fmt::to_string(options.max_new_tokens),
+                                    fmt::format("0 (the benchmark's) to {}", model::kMaxNewTokens)));
   }
 }
 

@@ -12,10 +12,13 @@
 
 namespace convllava::eval {
 
+/// Larger batches are refused: no memory holds their pictures.
+inline constexpr int64_t kMaxBatchSize = 65536;
+
 struct PredictOptions {
   std::filesystem::path output;  ///< folder for predictions.jsonl
   int64_t batch_size = 16;
-  int64_t max_new_tokens = 0;  ///< 0: the benchmark's
+  int64_t max_new_tokens = 0;  ///< 0: the benchmark's; at most model::kMaxNewTokens
 };
 
 /// Rank r answers questions r, r + world, ... and appends to predictions.rank<r>.jsonl batch by batch; what is there
@@ -24,7 +27,8 @@ struct PredictOptions {
 ///
 /// A picture that cannot be read, or a question that does not fit into the model, gives an empty answer with its
 /// `error` and a warning; the next run tries it again. DataError when no picture at all can be read. ConfigError when
-/// the folder holds answers of another model or benchmark, or the model has no vision tower.
+/// the folder holds answers of another model, precision or benchmark or cannot be written into, when an option is out
+/// of range, and when the model has no vision tower.
 std::vector<Prediction> predict(checkpoint::Pretrained& pretrained, const Benchmark& benchmark,
                                 const std::filesystem::path& data, const PredictOptions& options,
                                 distributed::ProcessGroup group);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "convllava/core/error.h"
+#include "convllava/eval/output.h"
 
 namespace convllava::eval {
 namespace {
@@ -22,12 +23,19 @@ fs::path part_path(const fs::path& folder, int rank) { return folder / fmt::form
 
 std::vector<fs::path> part_paths(const fs::path& folder) {
   std::vector<fs::path> parts;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("predictions.rank") && name.ends_with(".jsonl")) parts.push_back(entry.path());
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with("predictions.rank") && name.ends_with(".jsonl")) parts.push_back(entry->path());
   }
+  if (error) throw DataError(error_message(folder.string(), "cannot list the folder", error.message()));
   std::sort(parts.begin(), parts.end());
   return parts;
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
 }
 
 /// What of a file ends in a line break: its last line may be half written.
@@ -39,7 +47,7 @@ std::string finished_lines(const fs::path& path) {
 
 void check_identity(const fs::path& folder, const PredictionIdentity& identity) {
   const fs::path path = folder / kIdentityFile;
-  if (!fs::exists(path)) return;
+  if (!is_there(path)) return;
   const auto found = ordered_json::parse(core::read_file(path), nullptr, false);
   for (const auto& [name, value] : identity) {
     const std::string other = found.is_object() && found.contains(name) && found[name].is_string()
@@ -56,9 +64,7 @@ void check_identity(const fs::path& folder, const PredictionIdentity& identity) 
 
 PredictionStore::PredictionStore(fs::path folder, PredictionIdentity identity, int rank)
     : folder_(std::move(folder)), identity_(std::move(identity)), rank_(rank) {
-  std::error_code error;
-  fs::create_directories(folder_, error);
-  if (error) throw ConfigError(error_message(folder_.string(), "cannot create the folder", error.message()));
+  make_output_folder(folder_);
   if (rank_ == 0) lock_ = std::make_unique<core::FolderLock>(folder_);
   check_identity(folder_, identity_);
   read_answers();
@@ -66,7 +72,7 @@ PredictionStore::PredictionStore(fs::path folder, PredictionIdentity identity, i
 
 void PredictionStore::read_answers() {
   std::vector<fs::path> files = part_paths(folder_);
-  if (fs::exists(folder_ / kJoinedFile)) files.insert(files.begin(), folder_ / kJoinedFile);
+  if (is_there(folder_ / kJoinedFile)) files.insert(files.begin(), folder_ / kJoinedFile);
   for (const auto& file : files) {
     const std::string bytes = finished_lines(file);
     int64_t line = 0;
@@ -88,7 +94,11 @@ void PredictionStore::start() {
     core::write_file_atomic(folder_ / kIdentityFile, value.dump(2) + "\n");
   }
   const fs::path path = part_path(folder_, rank_);
-  if (fs::exists(path)) fs::resize_file(path, finished_lines(path).size());
+  if (is_there(path)) {
+    std::error_code error;
+    fs::resize_file(path, finished_lines(path).size(), error);
+    if (error) throw DataError(error_message(path.string(), "cannot be written", error.message()));
+  }
   part_.open(path, std::ios::binary | std::ios::app);
   if (!part_) {
     throw DataError(error_message(path.string(), "cannot be opened for writing", std::strerror(errno)));
@@ -118,7 +128,11 @@ std::vector<Prediction> PredictionStore::join(const std::vector<Question>& quest
     lines += prediction_line(found->second) + "\n";
   }
   core::write_file_atomic(folder_ / kJoinedFile, lines);
-  for (const auto& part : part_paths(folder_)) fs::remove(part);
+  for (const auto& part : part_paths(folder_)) {
+    std::error_code error;
+    fs::remove(part, error);
+    if (error) throw DataError(error_message(part.string(), "cannot be removed", error.message()));
+  }
   return predictions;
 }
 

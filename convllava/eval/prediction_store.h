@@ -25,7 +25,8 @@ using PredictionIdentity = std::vector<std::pair<std::string, std::string>>;
 class PredictionStore {
  public:
   /// Opens or makes the folder, locks it (rank 0) and reads the answers in it; of a line that a killed process did not
-  /// finish nothing is kept. Throws ConfigError when they belong to something else or another process writes here.
+  /// finish nothing is kept. Throws ConfigError when they belong to something else, another process writes here
+  /// or nobody can; DataError when they cannot be read.
   PredictionStore(std::filesystem::path folder, PredictionIdentity identity, int rank);
 
   /// Answers that need not be asked for again. Those with an error do: the picture may be there now.

@@ -25,19 +25,25 @@ class TextVqa final : public Benchmark {
   std::string name() const override { return "textvqa"; }
   int64_t max_new_tokens() const override { return 128; }
 
+  fs::path file(const fs::path& data) const override { return find_vqa_file(data, kFile); }
+
   std::vector<Question> questions(const fs::path& data) const override {
-    const fs::path file = find_vqa_file(data, kFile);
+    const fs::path path = file(data);
     std::vector<Question> questions;
-    for (const auto& entry : read_vqa_file(file, "question_id")) {
+    for (const auto& entry : read_vqa_file(path, "question_id")) {
       const std::string text = to_utf8(capitalize(code_points(entry.question)));
-      questions.push_back({entry.id, file.parent_path() / image_path(entry),
+      questions.push_back({entry.id, path.parent_path() / image_path(entry),
                            text + "\nAnswer the question using a single word or phrase."});
     }
     return questions;
   }
 
+  bool has_answers(const fs::path& data) const override {
+    return have_answers(read_vqa_file(file(data), "question_id"));
+  }
+
   std::vector<Score> score(const fs::path& data, const std::vector<Prediction>& predictions) const override {
-    const auto entries = read_vqa_file(find_vqa_file(data, kFile), "question_id");
+    const auto entries = read_vqa_file(file(data), "question_id");
     const auto texts = predictions_in_order(entries, predictions);
     struct Mean {
       double sum = 0;

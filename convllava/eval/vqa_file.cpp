@@ -27,15 +27,25 @@ json parse_file(const fs::path& file) {
     throw DataError(error_message(fmt::format("{}:{}", file.string(), line),
                                   error.byte > bytes.size() ? "the file ends in the middle" : "not JSON", error.what(),
                                   "JSON in the benchmark's official layout"));
+  } catch (const json::exception& error) {
+    throw DataError(error_message(file.string(), "a number that cannot be represented", error.what(),
+                                  "JSON in the benchmark's official layout"));
   }
 }
 
 [[noreturn]] void fail(const std::string& where, const std::string& field, const json& entry,
                        const std::string& expected) {
   const auto found = entry.find(field);
-  const bool absent = found == entry.end();
-  throw DataError(error_message(where, fmt::format("\"{}\" {}", field, absent ? "is absent" : "has the wrong type"),
-                                absent ? "" : found->dump(-1, ' ', false, json::error_handler_t::replace), expected));
+  const char* what = "has the wrong type";
+  std::string got;
+  if (found == entry.end()) {
+    what = "is absent";
+  } else if (*found == "") {
+    what = "is empty";
+  } else {
+    got = found->dump(-1, ' ', false, json::error_handler_t::replace);
+  }
+  throw DataError(error_message(where, fmt::format("\"{}\" {}", field, what), got, expected));
 }
 
 /// Text, or a whole number as text; "" when the field is absent.
@@ -79,11 +89,18 @@ VqaEntry read_entry(const json& entry, const std::string& id_field, std::string 
 }  // namespace
 
 fs::path find_vqa_file(const fs::path& data, const std::string& name) {
-  if (fs::is_regular_file(data)) return data;
-  if (fs::is_regular_file(data / name)) return data / name;
-  throw DataError(error_message(data.string(), "the benchmark's file is not there",
-                                fs::is_directory(data) ? "a folder without it" : "no such file or folder",
-                                fmt::format("a folder with {}, or the path of a file in that format", name)));
+  std::error_code error;
+  if (fs::is_regular_file(data, error)) return data;
+  const bool is_folder = fs::is_directory(data, error);
+  if (fs::is_regular_file(data / name, error)) return data / name;
+  std::string got = is_folder ? "a folder without it" : "no such file or folder";
+  // Anything else is a name that is too long or a folder that may not be entered.
+  if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory) {
+    got = error.message();
+  }
+  throw DataError(error_message(
+      data.string(), "the benchmark's file is not there", got,
+      fmt::format("a folder with {}, or the path of a file in that format, as for every other split", name)));
 }
 
 std::vector<VqaEntry> read_vqa_file(const fs::path& file, const std::string& id_field) {
@@ -103,6 +120,15 @@ std::vector<VqaEntry> read_vqa_file(const fs::path& file, const std::string& id_
     }
   }
   return entries;
+}
+
+bool have_answers(const std::vector<VqaEntry>& entries) {
+  const auto lacks = [](const VqaEntry& entry) { return entry.answers.empty(); };
+  const auto first = std::find_if(entries.begin(), entries.end(), lacks);
+  if (first == entries.end()) return true;
+  if (std::all_of(entries.begin(), entries.end(), lacks)) return false;
+  throw DataError(error_message(first->where, "has no reference answers, which other questions have", "",
+                                "answers for each of them, or --predict-only"));
 }
 
 std::vector<std::string> predictions_in_order(const std::vector<VqaEntry>& entries,

@@ -23,12 +23,16 @@ struct VqaEntry {
   std::vector<std::string> answers;  ///< none in a split whose answers are kept back
 };
 
-/// `data` itself when it is a file, else `name` in that folder. Throws DataError when there is neither.
+/// `data` itself when it is a file, else `name` in that folder. Throws DataError with the reason when there is neither.
 std::filesystem::path find_vqa_file(const std::filesystem::path& data, const std::string& name);
 
 /// The entries in the order of the file; `id_field` names the field with the unique id, a number or text. Throws
-/// DataError naming file and line or entry: broken JSON, a field that is absent or of the wrong type, an id seen twice.
+/// DataError naming file and line or entry: broken JSON, a field that is absent, empty or of the wrong type, an id
+/// seen twice.
 std::vector<VqaEntry> read_vqa_file(const std::filesystem::path& file, const std::string& id_field);
+
+/// Whether the entries have reference answers. Throws DataError when only some have.
+bool have_answers(const std::vector<VqaEntry>& entries);
 
 /// The predicted text of each entry. Throws DataError when one is missing, double or for none of the entries, and
 /// when the entries have no answers to compare with.

@@ -10,6 +10,7 @@ Image decode(std::string_view bytes, std::string_view where) {
   const FileFormat format = identify(bytes, where);
   if (format == FileFormat::kPpm) return read_ppm(bytes, where);
   check_complete(format, bytes, where);
+  check_still(format, bytes, where);
   return decode_compressed(format, bytes, where);
 }
 

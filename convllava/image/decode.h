@@ -1,5 +1,9 @@
 #pragma once
 
+// The codecs behind decode_image and load_image (image.h), which check the bytes first:
+//
+//     const Image image = decode_compressed(identify(bytes, path), bytes, path);
+
 #include <string_view>
 
 #include "convllava/image/file_format.h"

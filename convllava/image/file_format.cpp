@@ -128,6 +128,16 @@ void check_complete(FileFormat format, std::string_view bytes, std::string_view 
                                 fmt::format("{} bytes", bytes.size()), "the file to its end"));
 }
 
+void check_still(FileFormat format, std::string_view bytes, std::string_view where) {
+  // The flags of an extended file follow the frames of RIFF (12 bytes) and of its first chunk (8).
+  constexpr size_t kFlags = 20;
+  constexpr uint32_t kAnimation = 0x02;
+  if (format != FileFormat::kWebp || bytes.size() <= kFlags || bytes.substr(12, 4) != "VP8X") return;
+  if (little_endian(bytes, kFlags, 1) & kAnimation) {
+    throw DataError(error_message(where, "an animated WebP picture", "", "a still one"));
+  }
+}
+
 std::string critical_png_chunks(std::string_view bytes) {
   std::string kept(bytes.substr(0, kPngSignature));
   for (size_t at = kPngSignature; at + kPngChunkFrame <= bytes.size();) {

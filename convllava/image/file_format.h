@@ -20,6 +20,9 @@ FileFormat identify(std::string_view bytes, std::string_view where);
 /// Bytes after the end are allowed. A JPEG without an end-of-image marker counts as truncated.
 void check_complete(FileFormat format, std::string_view bytes, std::string_view where);
 
+/// Throws DataError for an animated WebP picture, which decoders call damaged. `bytes` are complete.
+void check_still(FileFormat format, std::string_view bytes, std::string_view where);
+
 /// The PNG file without the chunks that do not hold pixels. libpng would print a warning for each of the many odd
 /// colour profiles in the wild; nothing that is left out changes what Pillow's convert("RGB") gives. `bytes` are
 /// complete.

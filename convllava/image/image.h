@@ -27,8 +27,8 @@ inline constexpr Color kClipPadColor = {122, 116, 104};
 /// JPEG, PNG, WebP, BMP or PPM bytes -> RGB with Pillow's `convert("RGB")` semantics: alpha dropped, palette and grey
 /// expanded, CMYK converted naively (within one level of Pillow), EXIF orientation ignored. 16-bit samples are cut to
 /// their high byte, also grey ones, which Pillow would clip to white. Throws DataError saying what is wrong (empty, not
-/// a picture, truncated, damaged); a build without OpenCV reads PPM only. Of a damaged file the codec libraries may
-/// print a line of their own on stderr.
+/// a picture, truncated, damaged, an animated WebP); a build without OpenCV reads PPM only. Of a damaged file the codec
+/// libraries may print a line of their own on stderr.
 Image decode_image(std::string_view bytes);
 
 /// Reads and decodes; the path is part of every message.
@@ -44,8 +44,5 @@ Image pad_to_square_and_resize(const Image& source, const Color& color, int64_t 
 
 /// The picture centred on a square of side max(width, height); an odd remainder goes to the bottom or right.
 Image pad_to_square(const Image& source, const Color& color);
-
-/// The middle width x height; black where the source is smaller (CLIPImageProcessor's centre crop).
-Image center_crop(const Image& source, int64_t width, int64_t height);
 
 }  // namespace convllava::image

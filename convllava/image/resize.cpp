@@ -58,19 +58,4 @@ Image pad_to_square(const Image& source, const Color& color) {
   return result;
 }
 
-Image center_crop(const Image& source, int64_t width, int64_t height) {
-  check(source, "center_crop", width, height);
-  // Halves round down, also where the source is smaller and the offset is negative.
-  const int64_t left = (source.width - width) >> 1;
-  const int64_t top = (source.height - height) >> 1;
-  const int64_t first = std::max<int64_t>(0, -left);
-  const int64_t last = std::min(width, source.width - left);
-  Image result{width, height, std::vector<uint8_t>(width * height * 3)};
-  for (int64_t y = std::max<int64_t>(0, -top); y < std::min(height, source.height - top); ++y) {
-    std::copy_n(&source.pixels[((top + y) * source.width + left + first) * 3], (last - first) * 3,
-                &result.pixels[(y * width + first) * 3]);
-  }
-  return result;
-}
-
 }  // namespace convllava::image

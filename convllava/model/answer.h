@@ -27,7 +27,7 @@ struct AnswerOptions {
 };
 
 /// Answers in the order of the questions, all in one batch. Throws DataError for a question that does not fit into the
-/// model's max_position_embeddings or whose picture is too small.
+/// model's max_position_embeddings, whose picture is too small, or that has a picture where the model has no tower.
 std::vector<std::string> answer(ConvLlavaImpl& model, const text::Tokenizer& tokenizer,
                                 const std::vector<Question>& questions, const AnswerOptions& options,
                                 const OnToken& on_token = {});

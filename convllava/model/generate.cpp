@@ -78,8 +78,8 @@ void decode_with_cache(ConvLlavaImpl& model, const Batch& prompts, const Generat
   const auto& config = model.config().llm;
   const auto lengths = lengths_of(prompts.cu_seqlens);
   const int64_t longest = *std::max_element(lengths.begin(), lengths.end());
-  const int64_t capacity =
-      std::min(longest + options.max_new_tokens, std::max(longest, config.max_position_embeddings));
+  const int64_t left = std::max<int64_t>(0, config.max_position_embeddings - longest);
+  const int64_t capacity = longest + std::min(options.max_new_tokens, left);
   KvCache cache(config, static_cast<int64_t>(lengths.size()), capacity, model.llm->head_weight().options());
   cache.begin(lengths);
   auto states = last_states(model, prompts, &cache);

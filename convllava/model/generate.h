@@ -9,6 +9,9 @@
 
 namespace convllava::model {
 
+/// The most new tokens that a program lets its user ask for; more than any model's context.
+inline constexpr int64_t kMaxNewTokens = 1 << 20;
+
 struct GenerateOptions {
   int64_t max_new_tokens = 128;
   bool use_cache = true;  ///< false recomputes the whole prefix for each token: the reference for tests

@@ -12,12 +12,21 @@ void fill(torch::Tensor tensor, double value) {
   tensor.fill_(value);
 }
 
-/// U(-1/sqrt(fan_in), 1/sqrt(fan_in)): what kaiming_uniform with a = sqrt(5) comes to.
-void fill_default(torch::Tensor weight, torch::Tensor bias) {
+/// Draws in fp32, in the tensor's own memory order, and rounds.
+template <class Draw>
+void fill_drawn(torch::Tensor tensor, Draw draw) {
   torch::NoGradGuard no_grad;
+  auto wide = tensor.to(torch::kFloat);  // the tensor itself where it is fp32
+  draw(wide);
+  tensor.copy_(wide);
+}
+
+/// U(-1/sqrt(fan_in), 1/sqrt(fan_in)): what kaiming_uniform with a = sqrt(5) comes to.
+void fill_default(const torch::Tensor& weight, const torch::Tensor& bias) {
   const double bound = 1.0 / std::sqrt(static_cast<double>(weight.numel() / weight.size(0)));
-  weight.uniform_(-bound, bound);
-  bias.uniform_(-bound, bound);
+  const auto draw = [&](torch::Tensor& wide) { wide.uniform_(-bound, bound); };
+  fill_drawn(weight, draw);
+  fill_drawn(bias, draw);
 }
 
 void fill_norm(nn::ChannelLayerNormImpl& norm) {
@@ -44,12 +53,12 @@ void fill_stage(ConvNextStageImpl& stage, double layer_scale) {
 }  // namespace
 
 void initialize_llama(LlamaImpl& llama) {
-  torch::NoGradGuard no_grad;
-  for (auto& item : llama.named_parameters()) {
-    if (item.value().dim() == 1) {
-      item.value().fill_(1);
+  const double deviation = llama.config().initializer_range;
+  for (const auto& parameter : llama.parameters()) {
+    if (parameter.dim() == 1) {
+      fill(parameter, 1);
     } else {
-      item.value().normal_(0, llama.config().initializer_range);
+      fill_drawn(parameter, [&](torch::Tensor& wide) { wide.normal_(0, deviation); });
     }
   }
 }

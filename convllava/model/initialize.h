@@ -2,7 +2,10 @@
 
 #include "convllava/model/convllava.h"
 
-// Fresh weights for the parts that no checkpoint provides. Drawn from torch's default generator: seed it first.
+// Fresh weights for the parts that no checkpoint provides. Drawn from torch's default generator: seed it first. They
+// are drawn in fp32 and rounded to the model's type, as the reference does: a bf16 model starts with the rounded
+// weights of the fp32 model of the same seed. (torch's own uniform bf16 draws have 256 values, and their mean is off by
+// half a step.)
 
 namespace convllava::model {
 

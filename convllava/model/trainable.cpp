@@ -77,6 +77,28 @@ bool matches(const Pattern& pattern, const std::string& name) {
   return layer && pattern.inner->contains(layer->first);
 }
 
+/// Throws for a range that ends behind the model's last stage or layer: a slip like a misspelling.
+void check_reach(const Pattern& pattern, const std::string& text, const std::vector<std::string>& parameters) {
+  if (!pattern.outer) return;
+  const bool of_llm = pattern.part == "llm.layers";
+  int64_t last_outer = 0;
+  int64_t last_inner = 0;
+  for (const auto& name : parameters) {
+    const auto outer = number_after(name, of_llm ? "llm.model.layers." : "vision_tower.encoder.stages.");
+    if (!outer) continue;
+    const int64_t number = outer->first + (of_llm ? 0 : 1);
+    last_outer = std::max(last_outer, number);
+    const auto inner = number_after(outer->second, ".layers.");
+    if (inner && pattern.outer->contains(number)) last_inner = std::max(last_inner, inner->first);
+  }
+  const auto fail = [&](const char* kind, int64_t last) {
+    throw ConfigError(error_message("trainable", "the pattern reaches beyond this model", "\"" + text + "\"",
+                                    std::string(kind) + " up to " + std::to_string(last)));
+  };
+  if (pattern.outer->high > last_outer) fail(of_llm ? "layers" : "stages", last_outer);
+  if (pattern.inner && pattern.inner->high > last_inner) fail("layers of these stages", last_inner);
+}
+
 }  // namespace
 
 std::string module_of(const std::string& parameter) {
@@ -102,6 +124,7 @@ std::vector<std::string> select_trainable(const std::vector<std::string>& patter
       throw ConfigError(error_message("trainable", "the pattern covers no parameter of this model", "\"" + text + "\"",
                                       std::string("a part that the model has: ") + kForms));
     }
+    check_reach(pattern, text, parameters);
   }
   std::vector<std::string> ordered;
   std::copy_if(parameters.begin(), parameters.end(), std::back_inserter(ordered),

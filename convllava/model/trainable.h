@@ -18,8 +18,8 @@ std::string module_of(const std::string& parameter);
 /// Stages count from 1 as in the paper, layers from 0 as in the checkpoint's names; ranges include both ends.
 bool matches(const std::string& pattern, const std::string& parameter);
 
-/// The trainable parameters among `parameters`, in their order. Throws ConfigError for a pattern that is malformed or
-/// matches nothing, with what there is.
+/// The trainable parameters among `parameters`, in their order. Throws ConfigError for a pattern that is malformed,
+/// matches nothing, or names stages or layers beyond the last one, with what there is.
 std::vector<std::string> select_trainable(const std::vector<std::string>& patterns,
                                           const std::vector<std::string>& parameters);
 

@@ -39,6 +39,11 @@ torch::Tensor flash_attention(const torch::Tensor& q, const torch::Tensor& k, co
 
 }  // namespace
 
+bool fits_flash_kernel(const torch::Device& device, torch::ScalarType dtype, int64_t head_dim, int64_t sequences) {
+  const bool half = dtype == torch::kBFloat16 || dtype == torch::kHalf;
+  return device.is_cuda() && half && head_dim % 8 == 0 && head_dim <= 256 && sequences > 0;
+}
+
 SequenceLayout SequenceLayout::make(std::vector<int64_t> cu_seqlens, const torch::Device& device) {
   SequenceLayout layout;
   layout.cu_seqlens = std::move(cu_seqlens);
@@ -58,8 +63,8 @@ SequenceLayout SequenceLayout::make(std::vector<int64_t> cu_seqlens, const torch
 
 torch::Tensor causal_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                                const SequenceLayout& layout) {
-  const bool half = q.scalar_type() == torch::kBFloat16 || q.scalar_type() == torch::kHalf;
-  return q.is_cuda() && half ? flash_attention(q, k, v, layout) : padded_attention(q, k, v, layout);
+  const bool flash = fits_flash_kernel(q.device(), q.scalar_type(), q.size(2), layout.sequences());
+  return flash ? flash_attention(q, k, v, layout) : padded_attention(q, k, v, layout);
 }
 
 }  // namespace convllava::nn

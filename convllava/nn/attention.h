@@ -21,9 +21,13 @@ struct SequenceLayout {
 
 /// Each token attends to itself and to what precedes it in its own sequence; scale 1/sqrt(D).
 /// q: [T, heads, D], k and v: [T, kv_heads, D] with heads a multiple of kv_heads -> [T, heads, D].
-/// bf16 on CUDA runs the variable-length flash kernel; elsewhere the sequences are padded on the right, where causality
-/// hides the padding, and one `scaled_dot_product_attention` does the same maths.
+/// Where `fits_flash_kernel`, the variable-length flash kernel runs; elsewhere the sequences are padded on the right,
+/// where causality hides the padding, and one `scaled_dot_product_attention` does the same maths.
 torch::Tensor causal_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                                const SequenceLayout& layout);
+
+/// What the flash kernel is made for: bf16 or fp16 on CUDA, heads of a multiple of 8 and at most 256 wide, at least one
+/// sequence.
+bool fits_flash_kernel(const torch::Device& device, torch::ScalarType dtype, int64_t head_dim, int64_t sequences);
 
 }  // namespace convllava::nn

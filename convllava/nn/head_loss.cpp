@@ -10,6 +10,15 @@ namespace {
 /// One chunk of fp32 logits stays below this.
 constexpr int64_t kChunkBytes = int64_t{128} << 20;
 
+/// sum += a @ b, with `sum` in fp32 whatever the type of the others.
+void add_product(torch::Tensor& sum, const torch::Tensor& a, const torch::Tensor& b) {
+  if (a.scalar_type() == torch::kFloat) {
+    sum.addmm_(a, b);
+  } else {
+    sum.add_(a.matmul(b));
+  }
+}
+
 struct HeadLossFunction : torch::autograd::Function<HeadLossFunction> {
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& hidden,
                                const torch::Tensor& weight, const torch::Tensor& targets, double scale,
@@ -18,7 +27,8 @@ struct HeadLossFunction : torch::autograd::Function<HeadLossFunction> {
     const bool wants_weight = with_gradients && weight.requires_grad();
     auto loss = torch::zeros({}, hidden.options().dtype(torch::kFloat));
     auto hidden_gradient = wants_hidden ? torch::empty_like(hidden) : torch::Tensor();
-    auto weight_gradient = wants_weight ? torch::zeros_like(weight) : torch::Tensor();
+    auto weight_gradient =
+        wants_weight ? torch::zeros_like(weight, weight.options().dtype(torch::kFloat)) : torch::Tensor();
     const int64_t step = std::max<int64_t>(1, kChunkBytes / (4 * weight.size(0)));
     for (int64_t begin = 0; begin < hidden.size(0); begin += step) {
       const int64_t rows = std::min(step, hidden.size(0) - begin);
@@ -31,7 +41,7 @@ struct HeadLossFunction : torch::autograd::Function<HeadLossFunction> {
       logit_gradient.scatter_add_(1, labels, torch::full_like(labels, -1, logit_gradient.options()));
       const auto narrow = logit_gradient.mul_(scale).to(weight.scalar_type());
       if (wants_hidden) hidden_gradient.narrow(0, begin, rows).copy_(narrow.matmul(weight));
-      if (wants_weight) weight_gradient.addmm_(narrow.t(), states);
+      if (wants_weight) add_product(weight_gradient, narrow.t(), states);
     }
     context->saved_data["hidden"] = hidden_gradient;
     context->saved_data["weight"] = weight_gradient;
@@ -41,11 +51,15 @@ struct HeadLossFunction : torch::autograd::Function<HeadLossFunction> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& gradients) {
     // The gradients were made for this one use: scaling them in place saves a copy of the vocabulary's table.
+    auto& saved = context->saved_data;
+    TORCH_CHECK(!saved.empty(), "head_cross_entropy keeps its gradients for one backward pass; this is a second one");
     const auto scaled = [&](const char* name) {
-      auto gradient = context->saved_data[name].toTensor();
-      return gradient.defined() ? gradient.mul_(gradients[0].to(gradient.scalar_type())) : gradient;
+      auto gradient = saved[name].toTensor();
+      return gradient.defined() ? gradient.mul_(gradients[0]) : gradient;
     };
-    return {scaled("hidden"), scaled("weight"), torch::Tensor(), torch::Tensor(), torch::Tensor()};
+    const torch::autograd::variable_list result = {scaled("hidden"), scaled("weight"), {}, {}, {}};
+    saved.clear();
+    return result;
   }
 };
 

@@ -78,7 +78,7 @@ TokenizerBehaviour read_behaviour(const fs::path& file, TokenizerBehaviour fallb
     throw DataError(error_message(file.string(), "cannot read the tokenizer's settings", "", "a JSON object"));
   }
   const auto legacy = config.find("legacy");
-  if (legacy == config.end() || legacy->is_null()) return fallback;
+  if (legacy == config.end() || legacy->is_null()) return TokenizerBehaviour::kLegacy;
   if (!legacy->is_boolean()) {
     throw DataError(error_message(file.string(), "\"legacy\" has the wrong type", legacy->dump(), "true or false"));
   }
@@ -145,14 +145,13 @@ void Tokenizer::Impl::append_text(const Source& source, size_t begin, size_t end
 
 Tokenizer Tokenizer::load(const fs::path& path, TokenizerBehaviour fallback) {
   std::error_code ignored;
-  const bool directory = fs::is_directory(path, ignored);
-  const fs::path file = directory ? path / "tokenizer.model" : path;
+  const fs::path file = fs::is_directory(path, ignored) ? path / "tokenizer.model" : path;
   if (!fs::exists(file, ignored)) {
     throw DataError(error_message(file.string(), "there is no tokenizer", "",
                                   "a SentencePiece model (tokenizer.model), or a directory that holds one"));
   }
   auto impl = std::make_shared<Impl>();
-  impl->behaviour = directory ? read_behaviour(path / "tokenizer_config.json", fallback) : fallback;
+  impl->behaviour = read_behaviour(file.parent_path() / "tokenizer_config.json", fallback);
   impl->load(file);
   return Tokenizer(std::move(impl));
 }
@@ -194,10 +193,8 @@ std::string Tokenizer::decode(const std::vector<int64_t>& ids) const {
     bytes.clear();
   };
   for (const int64_t id : ids) {
-    if (id < 0 || id >= vocab_size()) {
-      throw DataError(error_message("decode", "token id outside the vocabulary", std::to_string(id),
-                                    fmt::format("0 to {}", vocab_size() - 1)));
-    }
+    if (id < 0) throw DataError(error_message("decode", "not a token id", std::to_string(id), "0 or more"));
+    if (id >= vocab_size()) continue;  // embeddings beyond the tokenizer are padding
     const int token = static_cast<int>(id);
     if (processor.IsByte(token)) {
       bytes.push_back(token);

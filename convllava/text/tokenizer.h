@@ -28,8 +28,9 @@ struct TokenPiece {
 /// A value: copies share the loaded model. Thread-safe.
 class Tokenizer {
  public:
-  /// Reads a SentencePiece `.model` file, or `tokenizer.model` inside a directory; there `tokenizer_config.json`, where
-  /// present, gives the behaviour ("legacy": true means kLegacy; absent means `fallback`).
+  /// Reads a SentencePiece `.model` file, or `tokenizer.model` inside a directory. A `tokenizer_config.json` beside the
+  /// file gives the behaviour: "legacy": false means kNonLegacy; true, null or no "legacy" at all mean kLegacy, as in
+  /// transformers 4.39.3, which the reference runs on. Without such a file it is `fallback`.
   /// Throws DataError naming the path when there is none or it is not a SentencePiece model.
   static Tokenizer load(const std::filesystem::path& path,
                         TokenizerBehaviour fallback = TokenizerBehaviour::kNonLegacy);
@@ -41,7 +42,7 @@ class Tokenizer {
   std::vector<TokenPiece> encode_pieces(std::string_view text) const;
 
   /// Text of `ids`; special tokens are left out, and so is one leading space that the dummy prefix put there. Always
-  /// UTF-8. Throws DataError for an id outside the vocabulary.
+  /// UTF-8. Ids beyond the vocabulary are passed over: models pad their embeddings. Throws DataError for negative ones.
   std::string decode(const std::vector<int64_t>& ids) const;
 
   /// One token as a person reads it: "▁" is a space.

@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "convllava/core/error.h"
+#include "convllava/core/fingerprint.h"
 #include "convllava/core/log.h"
 
 namespace convllava::train {
@@ -24,6 +28,22 @@ std::shared_ptr<const data::Dataset> open_sets(const config::TrainConfig& config
                                     .total_stride = total_stride,
                                     .max_length = config.data.max_length};
   return std::make_shared<data::Dataset>(std::move(files), options, tokenizer);
+}
+
+/// Tells apart what would give other batches: the files by size, so that they may move.
+uint64_t digest_of(const config::TrainConfig& config) {
+  std::string text = fmt::format("{} {} {} {}", static_cast<int>(config.data.prompt_template), config.data.max_length,
+                                 config.image.size, static_cast<int>(config.image.aspect));
+  for (const auto* sets : {&config.data.train, &config.data.validation}) {
+    for (const auto& set : *sets) {
+      std::error_code ignored;
+      const auto bytes = std::filesystem::file_size(config::resolve_data_path(config.data, set.annotations), ignored);
+      text += fmt::format("; {} {}", bytes, set.weight);
+    }
+  }
+  core::Fingerprint fingerprint;
+  fingerprint.add(text);
+  return fingerprint.value();
 }
 
 std::vector<int64_t> all_of(const data::Dataset& dataset) { return dataset.split(0.0, 0).first; }
@@ -45,25 +65,36 @@ RunData open_data(const config::TrainConfig& config, int64_t total_stride, const
   if (data.train.members.empty()) {
     throw DataError(error_message("data.train", "there is nothing to train on", "0 records", "at least 1"));
   }
-  data.fingerprint = fmt::format("seed {}, global batch {}, {} of {} records, grouping {}", config.seed,
-                                 config.train.global_batch_size, data.train.members.size(), data.train.dataset->size(),
-                                 static_cast<int>(config.data.group_by));
+  data.fingerprint = fmt::format("seed {}, global batch {}, {} of {} records, grouping {}, sets and pictures {:016x}",
+                                 config.seed, config.train.global_batch_size, data.train.members.size(),
+                                 data.train.dataset->size(), static_cast<int>(config.data.group_by), digest_of(config));
   core::log_info(fmt::format("data: {} training and {} validation samples", data.train.members.size(),
                              data.validation.members.size()));
   return data;
 }
 
-Quarantine::Quarantine(const std::filesystem::path& run, int rank)
-    : file_(run / (rank == 0 ? "quarantine.jsonl" : fmt::format("quarantine.rank{}.jsonl", rank))) {}
+Quarantine::Quarantine(const std::filesystem::path& run, int rank, bool fresh)
+    : file_(run / (rank == 0 ? "quarantine.jsonl" : fmt::format("quarantine.rank{}.jsonl", rank))) {
+  std::error_code ignored;
+  if (fresh) std::filesystem::remove(file_, ignored);
+  std::ifstream stream(file_);
+  for (std::string line; std::getline(stream, line);) listed_.insert(line);
+}
 
 void Quarantine::add(const std::vector<data::BadSample>& samples) {
   if (samples.empty()) return;
   std::ofstream stream(file_, std::ios::app);
   for (const auto& sample : samples) {
-    core::log_warning("left out: " + sample.message);
-    stream << nlohmann::json{{"index", sample.index}, {"message", sample.message}}.dump() << "\n";
     last_message_ = sample.message;
+    // A path need not be UTF-8.
+    const std::string line = nlohmann::json{{"index", sample.index}, {"message", sample.message}}.dump(
+        -1, ' ', false, nlohmann::json::error_handler_t::replace);
+    if (!listed_.insert(line).second) continue;
+    core::log_warning("left out: " + sample.message);
+    stream << line << "\n";
   }
+  stream.flush();
+  if (!stream) throw CheckpointError(error_message(file_.string(), "cannot write", std::strerror(errno)));
 }
 
 }  // namespace convllava::train

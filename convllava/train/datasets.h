@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,16 +30,19 @@ struct RunData {
 /// `max_bad_share` of the records are unusable.
 RunData open_data(const config::TrainConfig& config, int64_t total_stride, const text::Tokenizer& tokenizer);
 
-/// quarantine.jsonl (quarantine.rank<r>.jsonl on other ranks): one line for each record or picture that was left out.
+/// quarantine.jsonl (quarantine.rank<r>.jsonl on other ranks): one line for each record or picture that was left out,
+/// however often it is met. A fresh run starts an empty file.
 class Quarantine {
  public:
-  Quarantine(const std::filesystem::path& run, int rank);
+  Quarantine(const std::filesystem::path& run, int rank, bool fresh);
+  /// Throws CheckpointError when the file cannot be written.
   void add(const std::vector<data::BadSample>& samples);
   const std::filesystem::path& file() const { return file_; }
   const std::string& last_message() const { return last_message_; }
 
  private:
   std::filesystem::path file_;
+  std::set<std::string> listed_;
   std::string last_message_;
 };
 

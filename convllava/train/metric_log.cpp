@@ -74,7 +74,11 @@ struct MetricLog::Impl {
 
 MetricLog::MetricLog(const fs::path& run, int64_t last_step, bool tensorboard) : impl_(std::make_unique<Impl>()) {
   impl_->path = run / kFile;
-  if (fs::exists(impl_->path)) fs::resize_file(impl_->path, bytes_to_keep(core::read_file(impl_->path), last_step));
+  std::error_code error;
+  if (fs::exists(impl_->path, error)) {
+    fs::resize_file(impl_->path, bytes_to_keep(core::read_file(impl_->path), last_step), error);
+  }
+  if (error) throw CheckpointError(error_message(impl_->path.string(), "cannot be cut", error.message()));
   impl_->file.open(impl_->path, std::ios::binary | std::ios::app);
   if (!impl_->file) {
     throw CheckpointError(error_message(impl_->path.string(), "cannot be opened for writing", std::strerror(errno)));

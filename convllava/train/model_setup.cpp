@@ -109,10 +109,12 @@ model::ConvLlava build_model(const config::ModelSource& source, const config::Mo
   } else {
     checkpoint::load_llama(checkpoint::find_checkpoint(source.llm_from), *model->llm);
   }
-  core::log_info(fmt::format("weights: vision stages 1-{} from {}, {} fresh; projector fresh; language model from {}",
-                             stages, source.vision_from.empty() ? "nowhere" : source.vision_from,
-                             shape.vision.num_stages() - stages,
-                             source.llm_from.empty() ? "random numbers" : source.llm_from));
+  const int64_t fresh = shape.vision.num_stages() - stages;
+  const std::string vision = stages == 0 ? "fresh"
+                                         : fmt::format("stages 1-{} from {}{}", stages, source.vision_from,
+                                                       fresh > 0 ? fmt::format(", {} fresh", fresh) : "");
+  core::log_info(fmt::format("weights: vision {}; projector fresh; language model {}", vision,
+                             source.llm_from.empty() ? "fresh" : "from " + source.llm_from));
   return model;
 }
 

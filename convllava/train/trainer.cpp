@@ -12,11 +12,16 @@
 #include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/core/fingerprint.h"
 #include "convllava/core/log.h"
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
+#include "convllava/distributed/agreement.h"
+#include "convllava/distributed/gpu_of_rank.h"
+#include "convllava/model/training_flops.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/train/datasets.h"
+#include "convllava/train/hardware.h"
 #include "convllava/train/metric_log.h"
 #include "convllava/train/model_setup.h"
 #include "convllava/train/report.h"
@@ -35,17 +40,23 @@ struct Trainer::Impl {
   void open_folder();
   void open_model();
   void resume();
+  void check_agreement();
+  void open_logs();
   data::LoaderOptions loader_options() const;
   Rates rates(const parallel::FlatRange& range) const;
-  void train_until(int64_t end);
+  void train_steps();
   void after_step(const data::StepBatch& batch, const GlobalCounts& counts, const StepOutcome& outcome);
   void log_step(const GlobalCounts& counts, const StepOutcome& outcome);
   void check_bad_share(const data::StepBatch& batch, const GlobalCounts& counts);
-  void check_skipped(const StepOutcome& outcome);
+  void count_skipped(const StepOutcome& outcome);
+  void collect_skipped();
+  void check_skipped();
   double validate();
   bool checkpoint_is_due() const;
   void save();
   void write_run_report();
+  bool report_is_missing();
+  void finish();
   bool is_main() const { return group.rank() == 0; }
 
   config::TrainConfig config;
@@ -63,17 +74,23 @@ struct Trainer::Impl {
   std::unique_ptr<MetricLog> metrics;
   std::unique_ptr<Quarantine> quarantine;
   std::unique_ptr<core::Progress> progress;
+  std::optional<model::TrainingFlops> flops;
+  std::optional<double> peak_flops;  ///< of this rank's device, where its datasheet is known
 
   int64_t total_steps = 0;
   int64_t warmup = 0;
   checkpoint::TrainingState state;
-  double bad_samples = 0;
-  int64_t skipped_in_row = 0;
+  torch::Tensor skipped_in_row;       ///< [] fp32 on the device
+  torch::Tensor most_skipped_in_row;  ///< [] fp32 on the device
+  torch::Tensor skipped;              ///< [] fp32 on the device, since they were collected into `state`
+  int64_t skipped_before_log = 0;
   int64_t last_saved = -1;
   core::Stopwatch since_save;
   core::Stopwatch since_log;
+  double seconds_aside = 0;  ///< of these, spent on checkpoints and validation
   double tokens_since_log = 0;
   double samples_since_log = 0;
+  double flops_since_log = 0;  ///< this rank's
   int64_t steps_since_log = 0;
   TrainSummary summary;
 };
@@ -88,6 +105,7 @@ void Trainer::Impl::check_model() {
   }
   model::ConvLlava outline(shape, torch::TensorOptions(torch::kMeta));
   set_trainable(*outline, config.trainable);
+  if (!config.model.from.empty()) checkpoint::check_model(checkpoint::find_checkpoint(config.model.from), *outline);
   core::log_info("model\n" + parameter_table(*outline, config.train));
 }
 
@@ -107,6 +125,8 @@ void Trainer::Impl::open_model() {
     if (part == "vision") model->vision_tower->set_recompute(true);
     if (part == "llm") model->llm->set_recompute(true);
   }
+  flops.emplace(*model);
+  if (dtype == torch::kBFloat16) peak_flops = peak_bf16_flops(device);
 }
 
 void Trainer::Impl::resume() {
@@ -120,7 +140,30 @@ void Trainer::Impl::resume() {
   }
   checkpoint::load_model(latest->path, *model);
   last_saved = saved.step;
+  skipped_before_log = saved.skipped_steps;
   state = std::move(saved);
+}
+
+/// Ranks that see other files would wait for each other in different collectives, or train apart without a word.
+void Trainer::Impl::check_agreement() {
+  constexpr uint64_t kExactInDouble = uint64_t{1} << 53;
+  core::Fingerprint fingerprint;
+  fingerprint.add(config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); }) + data.fingerprint);
+  distributed::require_agreement(
+      group,
+      {{"step", static_cast<double>(state.step)},
+       {"number of steps", static_cast<double>(total_steps)},
+       {"fingerprint of configuration and data", static_cast<double>(fingerprint.value() % kExactInDouble)}},
+      "output_dir and the data on disks that all ranks see, and one configuration");
+}
+
+/// Only of a run that goes on, so that one which is refused or complete keeps what it wrote.
+void Trainer::Impl::open_logs() {
+  quarantine = std::make_unique<Quarantine>(run, group.rank(), state.step == 0);
+  if (!is_main()) return;
+  const auto yaml = config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); });
+  core::write_file_atomic(run / "config.yaml", yaml);
+  metrics = std::make_unique<MetricLog>(run, state.step, config.report.tensorboard);
 }
 
 data::LoaderOptions Trainer::Impl::loader_options() const {
@@ -143,10 +186,6 @@ Trainer::Trainer(config::TrainConfig config, distributed::ProcessGroup group, to
   self.open_folder();
   self.open_model();
   self.resume();
-  if (self.is_main()) {
-    const auto yaml = config::write_yaml([&](auto& visitor) { self.config.visit_fields(visitor); });
-    core::write_file_atomic(self.run / "config.yaml", yaml);
-  }
   self.units = std::make_unique<parallel::ReplicatedUnits>(*self.model, self.group);
   self.optimizer = std::make_unique<AdamW>(
       self.units->units(), AdamWOptions{self.config.train.betas[0], self.config.train.betas[1], self.config.train.eps});
@@ -159,10 +198,7 @@ Trainer::Trainer(config::TrainConfig config, distributed::ProcessGroup group, to
   self.total_steps = std::max<int64_t>(1, static_cast<int64_t>(std::ceil(self.config.train.epochs * per_epoch)));
   if (self.config.train.max_steps > 0) self.total_steps = std::min(self.total_steps, self.config.train.max_steps);
   self.warmup = warmup_steps(self.config.train.warmup_ratio, self.total_steps);
-  self.quarantine = std::make_unique<Quarantine>(self.run, self.group.rank());
-  if (self.is_main()) {
-    self.metrics = std::make_unique<MetricLog>(self.run, self.state.step, self.config.report.tensorboard);
-  }
+  self.check_agreement();
 }
 
 Trainer::~Trainer() = default;
@@ -172,36 +208,60 @@ Rates Trainer::Impl::rates(const parallel::FlatRange& range) const {
   return {peak_lr(config.train, range.module) * factor, range.decay ? weight_decay(config.train, range.module) : 0.0};
 }
 
+/// A bad record is met again in every epoch: its share is that of the samples drawn so far, or of the first epoch.
 void Trainer::Impl::check_bad_share(const data::StepBatch& batch, const GlobalCounts& counts) {
   quarantine->add(batch.bad);
-  bad_samples += counts.bad_samples;
-  const double allowed = config.data.max_bad_share * static_cast<double>(data.train.members.size());
-  if (bad_samples <= allowed) return;
+  state.bad_samples += static_cast<int64_t>(counts.bad_samples);
+  const int64_t drawn = std::max(static_cast<int64_t>(data.train.members.size()), state.samples + state.bad_samples);
+  if (static_cast<double>(state.bad_samples) <= config.data.max_bad_share * static_cast<double>(drawn)) return;
   const std::string example = quarantine->last_message().empty() ? "" : ", the last: " + quarantine->last_message();
   throw DataError(error_message(quarantine->file().string(), "too many records or pictures cannot be used",
-                                fmt::format("{} of {}{}", bad_samples, data.train.members.size(), example),
+                                fmt::format("{} of {}{}", state.bad_samples, drawn, example),
                                 fmt::format("at most a share of {} (data.max_bad_share)", config.data.max_bad_share)));
 }
 
-void Trainer::Impl::check_skipped(const StepOutcome& outcome) {
-  if (outcome.skipped.item<float>() == 0) {
-    skipped_in_row = 0;
-    return;
+/// Counts on the device; the host looks where it logs or saves.
+void Trainer::Impl::count_skipped(const StepOutcome& outcome) {
+  if (!skipped.defined()) {
+    skipped = torch::zeros_like(outcome.skipped);
+    skipped_in_row = torch::zeros_like(outcome.skipped);
+    most_skipped_in_row = torch::zeros_like(outcome.skipped);
   }
-  state.skipped_steps += 1;
-  skipped_in_row += 1;
-  core::log_warning(fmt::format("step {}: the gradient is not finite; the step was left out", state.step));
-  if (skipped_in_row < config.train.max_skipped_steps) return;
+  skipped.add_(outcome.skipped);
+  skipped_in_row.add_(outcome.skipped).mul_(outcome.skipped);
+  most_skipped_in_row = torch::maximum(most_skipped_in_row, skipped_in_row);
+}
+
+void Trainer::Impl::collect_skipped() {
+  if (!skipped.defined()) return;
+  state.skipped_steps += static_cast<int64_t>(skipped.item<float>());
+  skipped.zero_();
+}
+
+void Trainer::Impl::check_skipped() {
+  collect_skipped();
+  const int64_t count = state.skipped_steps - skipped_before_log;
+  skipped_before_log = state.skipped_steps;
+  if (count == 0) return;
+  if (is_main()) {
+    core::log_warning(fmt::format("step {}: {} of the last {} steps left out, because the gradient was not finite",
+                                  state.step, count, steps_since_log));
+  }
+  const auto in_row = most_skipped_in_row.item<float>();
+  if (in_row <= static_cast<float>(config.train.max_skipped_steps)) return;
   const auto last = checkpoint::latest_checkpoint(run);
-  throw Error(error_message(
-      "train", fmt::format("{} steps in a row had gradients that are not finite", skipped_in_row), "",
-      last ? "to go on from " + last->path.string() + " with a lower learning rate" : "a lower learning rate"));
+  throw Error(error_message("train", fmt::format("{} steps in a row had gradients that are not finite", in_row), "",
+                            fmt::format("at most {} (train.max_skipped_steps); to go on{} with a lower learning rate",
+                                        config.train.max_skipped_steps, last ? " from " + last->path.string() : "")));
 }
 
 void Trainer::Impl::log_step(const GlobalCounts& counts, const StepOutcome& outcome) {
-  const auto loss = group.all_reduce(std::vector<double>{outcome.loss.item<double>()})[0];
+  const auto sums = group.all_reduce(std::vector<double>{outcome.loss.item<double>(), flops_since_log});
+  flops_since_log = 0;
   if (!is_main()) return;
-  const double seconds = since_log.seconds();
+  const double loss = sums[0];
+  const double seconds = since_log.seconds() - std::exchange(seconds_aside, 0.0);
+  const double flops_per_second = sums[1] / seconds;
   since_log.restart();
   Scalars scalars = {{"train/loss", loss},
                      {"train/grad_norm", outcome.gradient_norm.item<double>()},
@@ -210,27 +270,42 @@ void Trainer::Impl::log_step(const GlobalCounts& counts, const StepOutcome& outc
                      {"speed/tokens_per_second", tokens_since_log / seconds},
                      {"speed/samples_per_second", samples_since_log / seconds},
                      {"speed/seconds_per_step", seconds / static_cast<double>(steps_since_log)},
-                     {"memory/resident_bytes", static_cast<double>(core::resident_bytes())}};
+                     {"speed/tflops", flops_per_second / 1e12},
+                     {"memory/resident_bytes", static_cast<double>(core::resident_bytes())},
+                     {"memory/peak_bytes", static_cast<double>(peak_memory_bytes(device))}};
+  std::string utilisation;
+  if (peak_flops) {
+    const double mfu = flops_per_second / (*peak_flops * group.world_size());
+    scalars.emplace_back("speed/mfu", mfu);
+    utilisation = fmt::format(" MFU {:.1f} %", 100 * mfu);
+  }
   const double factor = learning_rate_factor(config.train.schedule, state.step - 1, warmup, total_steps);
+  double highest_lr = 0;
   for (const auto& [module, norm] : outcome.module_norms) {
+    const double lr = peak_lr(config.train, module) * factor;
+    highest_lr = std::max(highest_lr, lr);
     scalars.emplace_back("train/grad_norm/" + module, norm.item<double>());
-    scalars.emplace_back("train/lr/" + module, peak_lr(config.train, module) * factor);
+    scalars.emplace_back("train/lr/" + module, lr);
   }
   if (counts.cut_samples > 0) scalars.emplace_back("data/cut_samples", counts.cut_samples);
-  if (bad_samples > 0) scalars.emplace_back("data/bad_samples", bad_samples);
+  if (state.bad_samples > 0) scalars.emplace_back("data/bad_samples", static_cast<double>(state.bad_samples));
   metrics->write(state.step, scalars);
-  progress->update(state.step, fmt::format("loss {:.4f} lr {:.2e} norm {:.2f} {:.0f} tok/s {:.1f} img/s {}", loss,
-                                           config.train.lr * factor, outcome.gradient_norm.item<double>(),
-                                           tokens_since_log / seconds, samples_since_log / seconds,
-                                           core::format_bytes(static_cast<double>(core::resident_bytes()))));
+  progress->update(state.step,
+                   fmt::format("loss {:.4f} lr {:.2e} norm {:.2f} {:.0f} tok/s {:.1f} img/s {:.3g} TFLOP/s{} {}", loss,
+                               highest_lr, outcome.gradient_norm.item<double>(), tokens_since_log / seconds,
+                               samples_since_log / seconds, flops_per_second / 1e12, utilisation,
+                               core::format_bytes(static_cast<double>(peak_memory_bytes(device)))));
   tokens_since_log = samples_since_log = 0;
   steps_since_log = 0;
 }
 
+/// NaN without validation data, and after a stop signal.
 double Trainer::Impl::validate() {
   if (!data.validation.dataset) return std::numeric_limits<double>::quiet_NaN();
+  const core::Stopwatch watch;
   const double loss = validation_loss(*model, data.validation, config.train.micro_batch_size, group);
-  if (is_main()) {
+  seconds_aside += watch.seconds();
+  if (is_main() && !std::isnan(loss)) {
     metrics->write(state.step, {{"validation/loss", loss}});
     core::log_info(fmt::format("step {}: validation loss {:.4f}", state.step, loss));
   }
@@ -246,6 +321,8 @@ bool Trainer::Impl::checkpoint_is_due() const {
 
 void Trainer::Impl::save() {
   if (last_saved == state.step) return;
+  const core::Stopwatch watch;
+  collect_skipped();
   if (is_main()) {
     core::PendingDirectory pending(checkpoint::step_directory(run, state.step));
     config::CheckpointRecord record;
@@ -266,6 +343,7 @@ void Trainer::Impl::save() {
   group.barrier();
   last_saved = state.step;
   since_save.restart();
+  seconds_aside += watch.seconds();
 }
 
 void Trainer::Impl::write_run_report() {
@@ -284,9 +362,10 @@ void Trainer::Impl::write_run_report() {
                     {"tokens seen", std::to_string(state.tokens)},
                     {"training time", core::format_duration(state.seconds)},
                     {"ranks", std::to_string(group.world_size())},
-                    {"peak memory of rank 0", core::format_bytes(static_cast<double>(core::peak_resident_bytes()))}};
+                    {"peak memory of rank 0", core::format_bytes(static_cast<double>(peak_memory_bytes(device)))}};
   contents.metrics = read_metrics(run / "metrics.jsonl");
-  if (data.validation.dataset) contents.samples = sample_answers(*model, data.validation, config.report.samples);
+  if (data.validation.dataset && !summary.stopped)
+    contents.samples = sample_answers(*model, data.validation, config.report.samples);
   contents.config_yaml = config::write_yaml([&](auto& v) { config.visit_fields(v); });
   write_report(run / "report.html", contents);
 }
@@ -295,24 +374,26 @@ void Trainer::Impl::after_step(const data::StepBatch& batch, const GlobalCounts&
   state.step += 1;
   state.samples += static_cast<int64_t>(counts.samples);
   state.tokens += static_cast<int64_t>(counts.tokens);
+  for (const auto& micro : batch.micro_batches) flops_since_log += (*flops)(micro);
   tokens_since_log += counts.tokens;
   samples_since_log += counts.samples;
   steps_since_log += 1;
   check_bad_share(batch, counts);
+  count_skipped(outcome);
   if (state.step % config.report.log_every == 0 || state.step == total_steps) {
-    check_skipped(outcome);
+    check_skipped();
     log_step(counts, outcome);
   }
   const int64_t every = config.report.validate_every;
   if (every > 0 && state.step % every == 0 && state.step < total_steps) validate();
 }
 
-void Trainer::Impl::train_until(int64_t end) {
+void Trainer::Impl::train_steps() {
   progress = std::make_unique<core::Progress>(run.filename().string(), total_steps, state.step, is_main());
-  const double seconds_before = state.seconds;
-  core::Stopwatch watch;
   since_log.restart();
-  while (state.step < end) {
+  seconds_aside = 0;
+  while (state.step < total_steps) {
+    const core::Stopwatch watch;
     const auto batch = loader->next();
     const auto counts = global_counts(batch, core::stop_signal() != 0, checkpoint_is_due(), group);
     if (counts.stop_requests > 0) {
@@ -321,28 +402,48 @@ void Trainer::Impl::train_until(int64_t end) {
     }
     const auto outcome = train_step(*model, batch, counts, *units, *optimizer, config.train.max_grad_norm,
                                     [&](const parallel::FlatRange& range) { return rates(range); });
+    state.seconds += watch.seconds();
     after_step(batch, counts, outcome);
-    state.seconds = seconds_before + watch.seconds();
-    if (counts.save_requests > 0) save();
+    // The last one comes with the report, in `finish`.
+    if (counts.save_requests > 0 && state.step < total_steps) save();
   }
   progress->finish();
+}
+
+/// Rank 0 looks, all ranks know.
+bool Trainer::Impl::report_is_missing() {
+  double missing = 0;
+  if (is_main()) {
+    std::error_code error;
+    const auto reported = fs::last_write_time(run / "report.html", error);
+    const auto saved = fs::last_write_time(checkpoint::step_directory(run, state.step) / "config.json");
+    missing = error || reported < saved;
+  }
+  return group.all_reduce(std::vector<double>{missing})[0] > 0;
+}
+
+/// What belongs to the end of a run; a run that was killed here is finished by the next start.
+void Trainer::Impl::finish() {
+  summary.steps = state.step;
+  save();
+  if (!summary.stopped) summary.validation_after = validate();
+  write_run_report();
 }
 
 TrainSummary Trainer::run() {
   auto& self = *impl_;
   self.summary.total_steps = self.total_steps;
-  if (self.state.step >= self.total_steps) {
+  const bool done = self.state.step >= self.total_steps;
+  if (done && !self.report_is_missing()) {
     core::log_info(fmt::format("{}: all {} steps are done; nothing to do", self.run.string(), self.total_steps));
     self.summary.steps = self.state.step;
     return self.summary;
   }
+  self.open_logs();
   if (self.state.step > 0) core::log_info(fmt::format("going on from step {}", self.state.step));
   if (self.state.step == 0) self.summary.validation_before = self.validate();
-  self.train_until(self.total_steps);
-  self.summary.steps = self.state.step;
-  if (!self.summary.stopped) self.summary.validation_after = self.validate();
-  self.save();
-  self.write_run_report();
+  self.train_steps();
+  self.finish();
   return self.summary;
 }
 
@@ -352,7 +453,7 @@ torch::Device pick_device(config::Device device, int local_rank) {
     throw ConfigError(error_message("device", "no CUDA device can be used", "cuda", "cpu or auto on this machine"));
   }
   if (device == config::Device::kCpu || !available) return torch::kCPU;
-  return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(local_rank));
+  return distributed::use_gpu_of_rank(local_rank);
 }
 
 }  // namespace convllava::train

@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <limits>
 #include <memory>
 
 #include "convllava/config/train_config.h"
@@ -14,9 +15,9 @@ namespace convllava::train {
 struct TrainSummary {
   int64_t steps = 0;  ///< done in all, earlier sessions included
   int64_t total_steps = 0;
-  double validation_before = 0;  ///< loss before the first step; NaN without validation data
-  double validation_after = 0;
-  bool stopped = false;  ///< ended early by a signal
+  double validation_before = std::numeric_limits<double>::quiet_NaN();  ///< loss before the first step of the run
+  double validation_after = std::numeric_limits<double>::quiet_NaN();   ///< loss after the last step
+  bool stopped = false;  ///< ended early by a signal; there is a checkpoint to go on from
 };
 
 /// Runs stages as `train` does:
@@ -27,11 +28,11 @@ struct TrainSummary {
 ///
 /// The run folder gets config.yaml, metrics.jsonl, report.html, quarantine.jsonl, TensorBoard events and
 /// checkpoint-<step>/. A folder that holds checkpoints of the same run is continued; one that is complete is left as it
-/// is.
+/// is. With several ranks the folder and the data must be on disks that all of them see.
 class Trainer {
  public:
   /// Checks paths, opens the data, builds and loads the model, prints what will be trained. Throws ConfigError before
-  /// anything is allocated, DataError, CheckpointError.
+  /// anything is allocated, DataError, CheckpointError; DistributedError when the ranks do not start from the same.
   Trainer(config::TrainConfig config, distributed::ProcessGroup group, torch::Device device);
   ~Trainer();
   Trainer(const Trainer&) = delete;
@@ -45,8 +46,8 @@ class Trainer {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The device that a configuration asks for; kAuto takes CUDA where the build and the machine have it. Throws
-/// ConfigError for CUDA where there is none.
+/// The device that a configuration asks for; kAuto takes the rank's GPU where the build and the machine have one.
+/// Throws ConfigError for CUDA where there is none.
 torch::Device pick_device(config::Device device, int local_rank);
 
 }  // namespace convllava::train

@@ -1,9 +1,11 @@
 #include "convllava/train/validation.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
+#include "convllava/core/process.h"
 #include "convllava/model/answer.h"
 #include "convllava/model/batch.h"
 #include "convllava/nn/libtorch.h"
@@ -12,15 +14,39 @@ namespace convllava::train {
 namespace {
 
 constexpr int64_t kAnswerTokens = 64;
+/// Micro-batches whose pictures are decoded together; they are in memory at the same time.
+constexpr int64_t kWindowBatches = 4;
 
-/// The conversation up to the first answer, and that answer.
-std::pair<std::vector<text::Turn>, std::string> first_question(const std::vector<text::Turn>& turns) {
-  std::vector<text::Turn> asked;
+/// The conversation up to the first answer that follows the picture, or up to the first one of a text; its last turn is
+/// that answer. Empty where there is no such answer.
+std::vector<text::Turn> up_to_first_answer(const std::vector<text::Turn>& turns, bool has_image) {
+  bool sees = !has_image;
+  std::vector<text::Turn> kept;
   for (const auto& turn : turns) {
-    if (turn.speaker == text::Speaker::kAssistant && !asked.empty()) return {asked, turn.text};
-    if (turn.speaker == text::Speaker::kHuman) asked = {turn};
+    const bool answers = turn.speaker == text::Speaker::kAssistant;
+    if (answers && kept.empty()) continue;  // templates begin with a question
+    kept.push_back(turn);
+    sees = sees || turn.text.find(text::kImagePlaceholder) != std::string::npos;
+    if (answers && sees) return kept;
   }
-  return {asked, ""};
+  return {};
+}
+
+/// Asks one sample of a selection. Throws DataError when it cannot be asked.
+SampleAnswer ask(model::ConvLlavaImpl& model, const data::Dataset& dataset, int64_t index) {
+  const auto path = dataset.image_path(index);
+  auto turns = up_to_first_answer(dataset.record(index).turns, !path.empty());
+  if (turns.empty()) throw DataError(error_message(dataset.where(index), "no question with an answer"));
+  SampleAnswer sample{path, turns[turns.size() - 2].text, "", turns.back().text};
+  turns.pop_back();
+  model::Question question{std::move(turns), {}};
+  if (!path.empty()) question.picture = image::load_image(path);
+  model::AnswerOptions options;
+  options.prompt_template = dataset.options().prompt_template;
+  options.image = dataset.options().image;
+  options.generate.max_new_tokens = kAnswerTokens;
+  sample.answer = model::answer(model, dataset.tokenizer(), {question}, options).front();
+  return sample;
 }
 
 }  // namespace
@@ -34,10 +60,16 @@ double validation_loss(model::ConvLlavaImpl& model, const DataSelection& selecti
   for (size_t i = group.rank(); i < selection.members.size(); i += group.world_size()) {
     own.push_back(selection.members[i]);
   }
-  for (size_t begin = 0; begin < own.size(); begin += micro_batch_size) {
-    const size_t end = std::min(own.size(), begin + static_cast<size_t>(micro_batch_size));
+  // The same number of rounds on every rank: each ends in a collective.
+  const auto window = static_cast<size_t>(kWindowBatches * micro_batch_size);
+  const size_t share = (selection.members.size() + group.world_size() - 1) / group.world_size();
+  for (size_t begin = 0; begin < share; begin += window) {
+    if (group.all_reduce(std::vector<double>{core::stop_signal() != 0 ? 1.0 : 0.0})[0] > 0) {
+      return std::numeric_limits<double>::quiet_NaN();
+    }
     std::vector<data::BadSample> bad;
-    const std::vector<int64_t> members(own.begin() + begin, own.begin() + end);
+    const std::vector<int64_t> members(own.begin() + std::min(own.size(), begin),
+                                       own.begin() + std::min(own.size(), begin + window));
     for (const auto& packed : data::load_in_order(*selection.dataset, members, micro_batch_size, bad)) {
       if (packed.supervised_tokens() == 0) continue;
       sums[0] += model.loss(model::to_tensors(packed, device), 1.0).item<double>();
@@ -54,29 +86,14 @@ double validation_loss(model::ConvLlavaImpl& model, const DataSelection& selecti
 
 std::vector<SampleAnswer> sample_answers(model::ConvLlavaImpl& model, const DataSelection& selection, int64_t count) {
   std::vector<SampleAnswer> samples;
-  std::vector<model::Question> questions;
   const auto available = static_cast<int64_t>(selection.members.size());
-  const auto& dataset = *selection.dataset;
   for (int64_t i = 0; i < std::min(count, available); ++i) {
-    const int64_t index = selection.members[i * available / std::min(count, available)];
     try {
-      auto [turns, reference] = first_question(dataset.record(index).turns);
-      const auto path = dataset.image_path(index);
-      model::Question question{turns, {}};
-      if (!path.empty()) question.picture = image::load_image(path);
-      samples.push_back({path, turns.front().text, "", reference});
-      questions.push_back(std::move(question));
+      samples.push_back(ask(model, *selection.dataset, selection.members[i * available / std::min(count, available)]));
     } catch (const DataError& error) {
       core::log_warning(std::string("left out of the report: ") + error.what());
     }
   }
-  if (samples.empty()) return samples;
-  model::AnswerOptions options;
-  options.prompt_template = dataset.options().prompt_template;
-  options.image = dataset.options().image;
-  options.generate.max_new_tokens = kAnswerTokens;
-  const auto answers = model::answer(model, dataset.tokenizer(), questions, options);
-  for (size_t i = 0; i < samples.size(); ++i) samples[i].answer = answers[i];
   return samples;
 }
 

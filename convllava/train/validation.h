@@ -12,11 +12,13 @@
 
 namespace convllava::train {
 
-/// Mean cross-entropy over the supervised tokens of the selection, shared out over the ranks. Collective.
+/// Mean cross-entropy over the supervised tokens of the selection, shared out over the ranks; NaN when a stop signal
+/// came in the middle. Throws DataError when no sample can be used. Collective.
 double validation_loss(model::ConvLlavaImpl& model, const DataSelection& selection, int64_t micro_batch_size,
                        distributed::ProcessGroup& group);
 
-/// The model's greedy answers to the first question of `count` samples spread over the selection.
+/// The model's greedy answers to the first question of `count` samples spread over the selection. Samples that cannot
+/// be asked are left out with a warning.
 std::vector<SampleAnswer> sample_answers(model::ConvLlavaImpl& model, const DataSelection& selection, int64_t count);
 
 }  // namespace convllava::train

@@ -1,6 +1,8 @@
 #include "data/demo/dataset.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -27,7 +29,7 @@ void write(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();
-  if (!file) throw DataError(error_message(path.string(), "cannot be written"));
+  if (!file) throw DataError(error_message(path.string(), "cannot be written", std::strerror(errno)));
 }
 
 void check(const DatasetOptions& options) {

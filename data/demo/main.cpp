@@ -1,10 +1,10 @@
 // make_demo_data: draws the pictures, writes the texts and trains the tokenizer of the demo. See dataset.h.
 
 #include <CLI/CLI.hpp>
-#include <exception>
 
-#include "convllava/core/error.h"
+#include "convllava/apps/command_line.h"
 #include "convllava/core/log.h"
+#include "convllava/core/process.h"
 #include "data/demo/dataset.h"
 
 int main(int argc, char** argv) {
@@ -18,13 +18,10 @@ int main(int argc, char** argv) {
   app.add_option("--val", options.held_out, "held-out pictures")->capture_default_str();
   app.add_option("--size", options.size, "pixels a side")->capture_default_str();
   app.add_option("--threads", options.threads, "threads that draw")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-  try {
+  if (const auto code = convllava::apps::parse_command_line(app, argc, argv)) return *code;
+  return convllava::core::run_main("make_demo_data", [&] {
     convllava::demo::write_dataset(options);
     convllava::core::log_info("demo data set: " + options.folder.string());
     return 0;
-  } catch (const std::exception& error) {
-    convllava::core::log_error(error.what());
-    return convllava::exit_code(error);
-  }
+  });
 }

@@ -84,7 +84,7 @@ function(convllava_executable name)
 endfunction()
 
 # convllava_test(NAME [TORCH] SOURCES files... [LINK targets...] [LABELS labels...])
-# A Catch2 program that ctest runs as one test.
+# A Catch2 program that ctest runs as one test, with the label `unit` unless others are given.
 function(convllava_test name)
   cmake_parse_arguments(arg "TORCH" "" "SOURCES;LINK;LABELS" ${ARGN})
   set(torch "")
@@ -95,6 +95,10 @@ function(convllava_test name)
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_definitions(test_${name} PRIVATE CONVLLAVA_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                                   CONVLLAVA_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
   add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 600)
+  # 4 is what Catch2 3.3 and newer return when every test was skipped.
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 600 SKIP_RETURN_CODE 4)
 endfunction()

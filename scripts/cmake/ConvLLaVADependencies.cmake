@@ -18,6 +18,9 @@ endif()
 
 find_package(LibTorch 2.11 REQUIRED)
 if(CONVLLAVA_WITH_CUDA AND NOT LibTorch_HAS_CUDA)
+  if(CONVLLAVA_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "CONVLLAVA_CUDA=ON, but the LibTorch of ${LibTorch_LIBRARY_DIR} was built for CPUs only")
+  endif()
   set(CONVLLAVA_WITH_CUDA FALSE)
 endif()
 

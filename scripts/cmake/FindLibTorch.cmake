@@ -1,12 +1,18 @@
 # LibTorch as imported targets, from the `torch` wheel of .venv or from any LibTorch in CMAKE_PREFIX_PATH.
 #
-#   LibTorch::LibTorch        c10 and torch_cpu, and torch_cuda when CONVLLAVA_CUDA is ON
+#   LibTorch::LibTorch        c10 and torch_cpu, and torch_cuda where the wheel has it and CONVLLAVA_WITH_CUDA is set
 #   LibTorch_LIBRARY_DIR      folder of the shared libraries
 #   LibTorch_HAS_CUDA         whether the wheel holds CUDA libraries
 #   LibTorch_VERSION
 #
 # `find_package(Torch)` is not used: for a CUDA wheel it demands nvcc, a GPU to detect and unversioned links that the wheel
 # does not have, also where only the CPU part is wanted.
+
+# What an earlier configuration found may be gone by now.
+if(LibTorch_INCLUDE_DIR AND NOT EXISTS "${LibTorch_INCLUDE_DIR}/torch/csrc/api/include/torch/torch.h")
+  unset(LibTorch_INCLUDE_DIR CACHE)
+  unset(LibTorch_CPU_LIBRARY CACHE)
+endif()
 
 file(GLOB _wheels ${CMAKE_CURRENT_LIST_DIR}/../../.venv/lib/python*/site-packages/torch)
 set(_roots "")
@@ -19,13 +25,24 @@ find_path(LibTorch_INCLUDE_DIR torch/csrc/api/include/torch/torch.h)
 if(LibTorch_INCLUDE_DIR)
   get_filename_component(LibTorch_ROOT ${LibTorch_INCLUDE_DIR} DIRECTORY)
   set(LibTorch_LIBRARY_DIR ${LibTorch_ROOT}/lib)
-  file(READ ${LibTorch_INCLUDE_DIR}/torch/headeronly/version.h _version)
+  set(_version "")
+  # Older releases have the numbers in the second one.
+  foreach(_header IN ITEMS torch/headeronly/version.h torch/csrc/api/include/torch/version.h)
+    if(EXISTS "${LibTorch_INCLUDE_DIR}/${_header}")
+      file(READ "${LibTorch_INCLUDE_DIR}/${_header}" _lines)
+      string(APPEND _version "${_lines}")
+    endif()
+  endforeach()
   set(LibTorch_VERSION "")
   foreach(_part IN ITEMS MAJOR MINOR PATCH)
-    string(REGEX MATCH "define TORCH_VERSION_${_part} ([0-9]+)" _ "${_version}")
-    list(APPEND LibTorch_VERSION ${CMAKE_MATCH_1})
+    if(_version MATCHES "define TORCH_VERSION_${_part} ([0-9]+)")
+      list(APPEND LibTorch_VERSION ${CMAKE_MATCH_1})
+    endif()
   endforeach()
   list(JOIN LibTorch_VERSION . LibTorch_VERSION)
+  if(NOT LibTorch_VERSION)
+    set(LibTorch_VERSION unknown)  # compares as older than any
+  endif()
   if(EXISTS ${LibTorch_LIBRARY_DIR}/libtorch_cuda.so)
     set(LibTorch_HAS_CUDA TRUE)
   endif()
@@ -45,12 +62,14 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
                                                                  ${LibTorch_INCLUDE_DIR}/torch/csrc/api/include)
   target_compile_definitions(LibTorch::LibTorch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
   find_package(Threads REQUIRED)
+  set(_cuda_libraries "")
+  if(CONVLLAVA_WITH_CUDA AND LibTorch_HAS_CUDA)
+    set(_cuda_libraries ${LibTorch_LIBRARY_DIR}/libtorch_cuda.so ${LibTorch_LIBRARY_DIR}/libc10_cuda.so)
+  endif()
   # torch_cuda registers its kernels when it is loaded; nothing refers to it by name.
   target_link_libraries(
     LibTorch::LibTorch
     INTERFACE Threads::Threads -Wl,--no-as-needed ${LibTorch_CPU_LIBRARY} ${LibTorch_LIBRARY_DIR}/libc10.so
-              "$<$<BOOL:${CONVLLAVA_WITH_CUDA}>:${LibTorch_LIBRARY_DIR}/libtorch_cuda.so>"
-              "$<$<BOOL:${CONVLLAVA_WITH_CUDA}>:${LibTorch_LIBRARY_DIR}/libc10_cuda.so>" -Wl,--as-needed
-              -Wl,--allow-shlib-undefined)
+              ${_cuda_libraries} -Wl,--as-needed -Wl,--allow-shlib-undefined)
 endif()
 mark_as_advanced(LibTorch_INCLUDE_DIR LibTorch_CPU_LIBRARY)

@@ -1,5 +1,5 @@
-"""Writes tests/golden/model/*.safetensors: outputs, losses and gradients of transformers' ConvNextModel and LlamaForCausalLM, of the two
-joined as LLaVA joins them, and of torch's AdamW and learning-rate schedules. Seeded; run with the packages of
+"""Writes tests/golden/model/*.safetensors: outputs, losses and gradients of transformers' ConvNextModel and LlamaForCausalLM, in fp32
+and in bf16, of the two joined as LLaVA joins them, and of torch's AdamW and learning-rate schedules. Seeded; run with the packages of
 scripts/golden/requirements.txt:
 
     .venv/bin/python scripts/golden/model.py
@@ -10,7 +10,7 @@ import pathlib
 
 import torch
 import transformers
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import ConvNextConfig, ConvNextModel, LlamaConfig, LlamaForCausalLM
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "model"
@@ -127,6 +127,35 @@ def convllava(name):
                 "loss": loss.reshape(1)})
 
 
+def in_bf16(module, tensors):
+    """The module with the weights of an fp32 golden, rounded."""
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if f"parameter.{name}" in tensors:
+                parameter.copy_(tensors[f"parameter.{name}"])
+    return module.to(torch.bfloat16)
+
+
+def gradients_only(module):
+    return {key: value for key, value in with_gradients(module).items() if key.startswith("gradient.")}
+
+
+def convnext_bf16(name, source, depths, widths):
+    given = load_file(OUT / source)
+    tower = in_bf16(make_tower(depths, widths), given)
+    features = tower_features(tower, given["pixels"].bfloat16())
+    features.backward(given["output_gradient"].bfloat16())
+    save(name, {**gradients_only(tower), "output": features})
+
+
+def llama_bf16(name, source, kv_heads):
+    given = load_file(OUT / source)
+    model = in_bf16(make_llama(kv_heads), given)
+    out = model(input_ids=given["input_ids"][None], labels=given["labels"][None])
+    out.loss.backward()
+    save(name, {**gradients_only(model), "output": out.logits[0], "loss": out.loss.reshape(1)})
+
+
 def adamw(name):
     """100 steps on a decayed and an undecayed vector; the gradient of step t is sin(parameter * 3 + t)."""
     start = torch.randn(2, 37)
@@ -168,6 +197,8 @@ def main():
     convllava("convllava.safetensors")
     adamw("adamw.safetensors")
     schedules("schedules.safetensors")
+    convnext_bf16("convnext_5_stages_bf16.safetensors", "convnext_5_stages.safetensors", [1, 1, 2, 1, 1], [8, 12, 16, 20, 24])
+    llama_bf16("llama_gqa_bf16.safetensors", "llama_gqa.safetensors", 2)
 
 
 if __name__ == "__main__":

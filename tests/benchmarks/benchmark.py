@@ -1,6 +1,7 @@
 """Timing for the Python side of the benchmarks; measures as benchmark.h does and prints the same lines of JSON."""
 
 import json
+import resource
 import statistics
 import time
 
@@ -14,6 +15,11 @@ def median_seconds(body) -> float:
         body()
         seconds.append(time.perf_counter() - start)
     return statistics.median_high(seconds)
+
+
+def peak_bytes() -> int:
+    """The largest resident memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def print_result(name: str, seconds: float, **numbers: float) -> None:

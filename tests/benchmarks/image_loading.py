@@ -43,8 +43,8 @@ def photo(random: np.random.Generator, width: int, height: int) -> Image.Image:
     return Image.fromarray(np.clip(canvas, 0, 255).astype(np.uint8))
 
 
-def prepare(folder: pathlib.Path) -> list[str]:
-    """Draws 1.4 and 0.3 megapixel photographs; returns the arguments for both programs."""
+def prepare(folder: pathlib.Path) -> list[list[str]]:
+    """Draws 1.4 and 0.3 megapixel photographs."""
     random = np.random.default_rng(0)
     groups = {
         "photos_1.4mp": [(1365, 1000), (1000, 1365)],
@@ -54,7 +54,7 @@ def prepare(folder: pathlib.Path) -> list[str]:
         (folder / group).mkdir(parents=True, exist_ok=True)
         for i, (width, height) in enumerate(sizes):
             photo(random, width, height).save(folder / group / f"{i}.jpg", quality=90)
-    return [str(folder / group) for group in groups]
+    return [[str(folder / group)] for group in groups]
 
 
 def main() -> None:

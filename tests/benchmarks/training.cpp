@@ -1,7 +1,12 @@
 // Forward, backward and optimizer step of the tower, the language model and the whole model, fp32 on a CPU.
 // training.py does the same work with transformers on the same shapes.
+//
+//   benchmark_training convnext|llama|convllava
+
+#include <map>
 
 #include "benchmark.h"
+#include "convllava/core/error.h"
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
 #include "convllava/model/initialize.h"
@@ -92,12 +97,16 @@ void whole_model() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   core::tune_allocator();
-  return core::run_main("benchmark_training", [] {
-    tower();
-    language_model();
-    whole_model();
+  return core::run_main("benchmark_training", [&] {
+    const std::map<std::string, void (*)()> measurements = {
+        {"convnext", tower}, {"llama", language_model}, {"convllava", whole_model}};
+    const auto chosen = measurements.find(argc == 2 ? argv[1] : "");
+    if (chosen == measurements.end()) {
+      throw ConfigError("no measurement; usage: benchmark_training convnext|llama|convllava");
+    }
+    chosen->second();
     return 0;
   });
 }

@@ -1,10 +1,10 @@
 """The work of training.cpp with transformers: ConvNextModel, LlamaForCausalLM, and both joined as LLaVA joins them, with torch's fused
-AdamW and gradient clipping."""
+AdamW and gradient clipping: python training.py convnext|llama|convllava"""
 
-import resource
+import sys
 
 import torch
-from benchmark import median_seconds, print_result
+from benchmark import median_seconds, peak_bytes, print_result
 from transformers import ConvNextConfig, ConvNextModel, LlamaConfig, LlamaForCausalLM
 
 BATCH, PIXELS, LENGTH = 4, 256, 128
@@ -22,9 +22,12 @@ def make_llama():
                                         num_attention_heads=6, num_key_value_heads=6))
 
 
+def prepare(folder):
+    return [[name] for name in MEASUREMENTS]
+
+
 def report(name, body):
-    seconds = median_seconds(body)
-    print_result(name, seconds, peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    print_result(name, median_seconds(body), peak_bytes=peak_bytes())
 
 
 def tower():
@@ -72,8 +75,8 @@ def whole_model():
     report("training/convllava_step", step)
 
 
+MEASUREMENTS = {"convnext": tower, "llama": language_model, "convllava": whole_model}
+
 if __name__ == "__main__":
     torch.manual_seed(0)
-    tower()
-    language_model()
-    whole_model()
+    MEASUREMENTS[sys.argv[1]]()

@@ -9,8 +9,10 @@ endfunction()
 file(REMOVE_RECURSE ${WORK})
 set(arguments -DWAY=${WAY} -DCONVLLAVA_SOURCE=${SOURCE})
 if(WAY STREQUAL "find_package")
-  run(${CMAKE_COMMAND} --install ${BINARY} --prefix ${WORK}/prefix)
-  list(APPEND arguments -DCMAKE_PREFIX_PATH=${WORK}/prefix)
+  # The prefix names torch and holds none: LibTorch is that of the build nevertheless.
+  set(prefix ${WORK}/prefix-beside-torch)
+  run(${CMAKE_COMMAND} --install ${BINARY} --prefix ${prefix})
+  list(APPEND arguments -DCMAKE_PREFIX_PATH=${prefix})
 else()
   # The whole library is compiled again; without optimisation that takes half the time.
   list(APPEND arguments -DCMAKE_BUILD_TYPE=Debug)

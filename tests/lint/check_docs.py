@@ -1,5 +1,5 @@
-"""Documentation and code agree: links lead somewhere, commands name programs, scripts, options and files that exist, and the
-configuration reference is the generated one."""
+"""Documentation, headers of configurations and code agree: links lead somewhere, commands name programs, scripts, options and
+files that exist, and the configuration reference is the generated one."""
 
 import pathlib
 import re
@@ -8,32 +8,42 @@ import sys
 
 ROOT, BUILD = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 errors = []
-pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-help_of = {}
+pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "data" / "README.md",
+         *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "configs").rglob("*.yaml"))]
+NEEDS_OPENCV = {"make_demo_data"}
+known_options = {}
 
 
-def options_of(program):
-    if program not in help_of:
-        shown = subprocess.run([BUILD / "bin" / program, "--help"], capture_output=True, text=True)
-        help_of[program] = shown.stdout
-    return help_of[program]
+def options_in(text):
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z_-]*", text))
+
+
+def check_options(page, program, file, command):
+    """`file` is the program; nothing can be said of one that is not there."""
+    wanted = options_in(command)
+    if not wanted or not file.exists():
+        return
+    if program not in known_options:
+        known_options[program] = options_in(subprocess.run([file, "--help"], capture_output=True, text=True).stdout)
+    for option in sorted(wanted - known_options[program]):
+        errors.append(f"{page.relative_to(ROOT)}: {program} has no {option}")
 
 
 for page in pages:
     text = page.read_text()
+    if page.suffix == ".yaml":
+        text = "\n".join(re.findall(r"^# ?(.*)", text, re.MULTILINE))
     for target in re.findall(r"\]\(([^)#\s]+)", text):
         if not target.startswith("http") and not (page.parent / target).exists():
             errors.append(f"{page.relative_to(ROOT)}: link to {target}, which does not exist")
-    for command in re.findall(r"build/bin/[^\n`]+", text):
-        words = command.replace("\\", " ").split()
-        program = words[0].split("/")[-1]
-        if not (BUILD / "bin" / program).exists():
-            errors.append(f"{page.relative_to(ROOT)}: {words[0]} is not built")
-            continue
-        for option in re.findall(r"(--[a-z][a-z-]+)", command):
-            if option not in options_of(program):
-                errors.append(f"{page.relative_to(ROOT)}: {program} has no {option}")
-    for path in re.findall(r"(?:configs|scripts|tests/benchmarks)/[A-Za-z0-9_./-]*\.(?:yaml|sh|py|txt)", text):
+    for launcher, program, command in re.findall(r"(?:\btorchrun ([^\n`]*?))?build/bin/(\w+)([^\n`]*)", text):
+        if not (BUILD / "bin" / program).exists() and program not in NEEDS_OPENCV:
+            errors.append(f"{page.relative_to(ROOT)}: build/bin/{program} is not built")
+        check_options(page, program, BUILD / "bin" / program, command)
+        check_options(page, "torchrun", ROOT / ".venv" / "bin" / "torchrun", launcher)
+    # The headers of configurations cite scripts of the reference implementation.
+    folders = "configs" if page.suffix == ".yaml" else "configs|scripts|tests/benchmarks"
+    for path in re.findall(rf"(?:{folders})/[A-Za-z0-9_./-]*\.(?:yaml|sh|py|txt)", text):
         if not (ROOT / path).exists():
             errors.append(f"{page.relative_to(ROOT)}: {path} does not exist")
 

@@ -16,6 +16,37 @@ void check(const RankOutcome& outcome, int exit_code, const std::string& message
 
 }  // namespace
 
+TEST_CASE("a mistake on the command line ends the programs with 2", "[programs]") {
+  check(run({program("train")}), 2, "train: --config is required");
+  check(run({program("train"), "--help"}), 0, "--print-config");
+  // The misspelt option is the mistake, although the one that is meant is then missing.
+  check(run({program("train"), "--confg", "a.yaml"}), 2,
+        "train: there is no such option; got --confg; expected --config (");
+  check(run({program("train"), "--confg=a.yaml"}), 2, "got --confg; expected --config (");
+  check(run({program("inspect"), "--labls", "a.yaml"}), 2, "got --labls; expected --labels (");
+  check(run({program("train"), "--config", "a.yaml", "--wholly-different"}), 2,
+        "got --wholly-different; expected --config, --help, --print-config, --set");
+  check(run({program("train"), "a.yaml"}), 2, "train: an argument that belongs to no option; got \"a.yaml\"");
+  check(run({program("inspect"), "--sample", "1"}), 2, "--sample requires --labels");
+  check(run({program("inspect"), "--params", ""}), 2, "expected a YAML file");
+  check(run({program("inspect"), "--params", "a.yaml", "--labels", "a.yaml"}), 2, "Exactly 1 option");
+  check(run({program("chat"), "--model", ".", "--max-new-tokens", "0"}), 2, "not in range");
+}
+
+TEST_CASE("options of eval that make no sense end it with 2", "[programs]") {
+  const auto refused = [](std::vector<std::string> options, const std::string& message) {
+    options.insert(options.begin(), {program("eval"), "--bench", "textvqa", "--data", "."});
+    check(run(options), 2, message);
+  };
+  refused({"--model", ".", "--max-new-tokens", "-5"}, "not in range");
+  refused({"--model", ".", "--max-new-tokens", "9223372036854775807"}, "not in range");
+  refused({"--model", ".", "--batch-size", "0"}, "not in range");
+  refused({"--model", ".", "--batch-size", "65537"}, "not in range");
+  refused({"--predictions", "a.jsonl", "--model", "."}, "excludes");
+  refused({"--predictions", "a.jsonl", "--predict-only"}, "excludes");
+  refused({}, "--model: missing");
+}
+
 TEST_CASE("a wrong configuration ends train with 2", "[programs]") {
   const TemporaryFolder folder;
   write_records(folder.path(), 16);
@@ -46,6 +77,17 @@ TEST_CASE("a checkpoint that cannot be read ends the programs with 4", "[program
   check(run({program("inspect"), "--tensors", folder.path().string()}), 4, folder.path().string());
 }
 
+TEST_CASE("a name that no file can have is told with the reason", "[programs]") {
+  const TemporaryFolder folder;
+  const std::string endless(300, 'n');
+  check(run({program("inspect"), "--tensors", endless}), 4, "no checkpoint here; got File name too long");
+  std::ofstream(folder.path() / "p.jsonl") << R"({"question_id": 1, "text": "a"})"
+                                           << "\n";
+  check(run({program("eval"), "--bench", "docvqa", "--data", endless, "--predictions",
+             (folder.path() / "p.jsonl").string()}),
+        3, "the benchmark's file is not there; got File name too long");
+}
+
 TEST_CASE("half a launch environment ends train with 5", "[programs]") {
   const TemporaryFolder folder;
   write_records(folder.path(), 16);
@@ -63,7 +105,24 @@ TEST_CASE("inspect tells the parameters, the labels and the tensors of a run", "
   const auto config = write_config(folder.path(), [](auto& c) { c.train.max_steps = 1; });
   check(run({program("inspect"), "--params", config}), 0, "vision stage 2");
   check(run({program("inspect"), "--labels", config, "--sample", "1"}), 0, "learnt from");
+  check(run({program("inspect"), "--labels", config}), 0, "0 of 16 samples have nothing to learn from");
   check(run({program("inspect"), "--labels", config, "--sample", "99"}), 2, "0 to 15");
   check(run({program("train"), "--config", config}), 0, "checkpoint-1");
   check(run({program("inspect"), "--tensors", (folder.path() / "run").string()}), 0, "model.mm_projector.0.weight");
+}
+
+TEST_CASE("inspect counts the samples of which nothing is learnt, also before one that it cannot show", "[programs]") {
+  const TemporaryFolder folder;
+  write_records(folder.path(), 1);
+  const auto config = write_config(folder.path(), [](auto&) {});
+  const std::string question(200, '?');
+  std::ofstream(folder.path() / "train.json")
+      << R"([{"id": "a", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "b"}]},)"
+      << R"({"id": "c", "image": "images/0.ppm", "conversations": [{"from": "human", "value": "<image>)" << question
+      << R"("}, {"from": "gpt", "value": "d"}]}])";
+  const std::string audit = "1 of 2 samples have nothing to learn from; for example ";
+  check(run({program("inspect"), "--labels", config}), 0, audit);
+  const auto shown = run({program("inspect"), "--labels", config, "--sample", "1"});
+  check(shown, 3, audit);
+  check(shown, 3, "train.json:1: record 1: no part of an answer fits into max_length 160");
 }

@@ -9,50 +9,84 @@ using namespace convllava::testing;
 
 namespace {
 
-/// Waits in the shell until the run has logged a step.
-std::string when_training(const std::filesystem::path& run) {
-  return "for i in $(seq 600); do grep -qs train/loss " + (run / "metrics.jsonl").string() +
-         " && break; sleep 0.1; done; ";
-}
+namespace fs = std::filesystem;
 
-std::string endless(const std::filesystem::path& folder) {
+std::string endless(const fs::path& folder) {
   return write_config(folder, [](auto& config) {
     config.train.max_steps = 0;
     config.train.epochs = 100000;
   });
 }
 
-}  // namespace
-
-TEST_CASE("SIGTERM writes a checkpoint, ends with 143, and the run goes on from there", "[programs]") {
-  const TemporaryFolder folder;
-  write_records(folder.path(), 16);
-  const auto config = endless(folder.path());
-  const auto run_folder = folder.path() / "run";
-  const auto stopped = run(
-      {"bash", "-c",
-       program("train") + " --config " + config + " & p=$!; " + when_training(run_folder) + "kill -TERM $p; wait $p"});
-  INFO(stopped.output);
-  CHECK(stopped.exit_code == 143);
-  CHECK_THAT(stopped.output, contains("checkpoint-"));
-  const auto resumed =
-      run({"bash", "-c", program("train") + " --config " + config + " & p=$!; sleep 4; kill -INT $p; wait $p"});
-  INFO(resumed.output);
-  CHECK_THAT(resumed.output, contains("going on from step"));
-  CHECK(resumed.exit_code == 130);
+/// A shell script that waits until `condition` holds, for a minute at most.
+std::string until(const std::string& condition) {
+  return "for i in $(seq 600); do " + condition + " && break; sleep 0.1; done; ";
 }
 
-TEST_CASE("when a rank is killed the others leave with its number", "[programs]") {
+/// The run has logged a step beyond those of `metrics_before` lines.
+std::string has_trained(const fs::path& run, int64_t metrics_before = 0) {
+  const std::string file = (run / "metrics.jsonl").string();
+  return "[ $(cat " + file + " 2>/dev/null | wc -l) -gt " + std::to_string(metrics_before + 1) + " ]";
+}
+
+int64_t lines_of(const fs::path& file) {
+  const auto bytes = core::read_file(file);
+  return std::count(bytes.begin(), bytes.end(), '\n');
+}
+
+/// Rank `rank` of two, started in the background; its process is `$name`.
+std::string rank_of_two(int rank, const std::string& config, int port, const std::string& name) {
+  return "RANK=" + std::to_string(rank) + " LOCAL_RANK=" + std::to_string(rank) + " WORLD_SIZE=2 " +
+         "MASTER_ADDR=127.0.0.1 MASTER_PORT=" + std::to_string(port) + " OMP_NUM_THREADS=1 " + program("train") +
+         " --config " + config + " & " + name + "=$!; ";
+}
+
+}  // namespace
+
+TEST_CASE("SIGTERM and Ctrl-C write a checkpoint, and the run goes on from there", "[programs]") {
+  const TemporaryFolder folder;
+  write_records(folder.path(), 16);
+  const auto start = program("train") + " --config " + endless(folder.path()) + " & p=$!; ";
+  const auto run_folder = folder.path() / "run";
+  const auto terminated = run({"bash", "-c", start + until(has_trained(run_folder)) + "kill -TERM $p; wait $p"});
+  INFO(terminated.output);
+  CHECK(terminated.exit_code == 143);
+  CHECK_THAT(terminated.output, contains("checkpoint-"));
+
+  const auto metrics = lines_of(run_folder / "metrics.jsonl");
+  // A terminal and a launcher may both send it.
+  const auto interrupted =
+      run({"bash", "-c", start + until(has_trained(run_folder, metrics)) + "kill -INT $p; kill -INT $p; wait $p"});
+  INFO(interrupted.output);
+  CHECK_THAT(interrupted.output, contains("going on from step") && contains("checkpoint-"));
+  CHECK(interrupted.exit_code == 130);
+}
+
+TEST_CASE("a signal to one rank stops all of them with one checkpoint", "[programs]") {
   const TemporaryFolder folder;
   write_records(folder.path(), 16);
   const auto config = endless(folder.path());
-  const std::string port = std::to_string(free_port());
-  const std::string common = "WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=" + port + " OMP_NUM_THREADS=1 ";
-  const auto outcome = run({"bash", "-c",
-                            common + "RANK=1 LOCAL_RANK=1 " + program("train") + " --config " + config + " & q=$!; " +
-                                common + "RANK=0 LOCAL_RANK=0 " + program("train") + " --config " + config +
-                                " & p=$!; " + when_training(folder.path() / "run") + "kill -9 $q; wait $p"});
+  const int port = free_port();
+  const auto outcome =
+      run({"bash", "-c",
+           rank_of_two(1, config, port, "q") + rank_of_two(0, config, port, "p") +
+               until(has_trained(folder.path() / "run")) + "kill -TERM $q; wait $q; echo rank 1: $?; wait $p"});
   INFO(outcome.output);
-  CHECK(outcome.exit_code == 5);
-  CHECK_THAT(outcome.output, contains("rank 1"));
+  CHECK(outcome.exit_code == 143);
+  CHECK_THAT(outcome.output, contains("rank 1: 143") && contains("checkpoint-"));
+}
+
+TEST_CASE("when a rank is killed the other leaves with its number", "[programs]") {
+  for (const int victim : {0, 1}) {
+    const TemporaryFolder folder;
+    write_records(folder.path(), 16);
+    const auto config = endless(folder.path());
+    const int port = free_port();
+    const auto outcome = run({"bash", "-c",
+                              rank_of_two(victim, config, port, "q") + rank_of_two(1 - victim, config, port, "p") +
+                                  until(has_trained(folder.path() / "run")) + "kill -9 $q; wait $p"});
+    INFO(outcome.output);
+    CHECK(outcome.exit_code == 5);
+    CHECK_THAT(outcome.output, contains("rank " + std::to_string(victim)));
+  }
 }

@@ -50,6 +50,28 @@ std::string vision_error(const std::string& field, const Json& value) {
   return message_of<CheckpointError>([&] { read_vision(json); });
 }
 
+/// The picture options of a directory with these files; null for no preprocessor_config.json.
+image::PreprocessOptions read_options(const Json& model, const Json& processor) {
+  const TemporaryFolder folder("pictures");
+  write_text(folder / "config.json", model.dump());
+  if (!processor.is_null()) write_text(folder / "preprocessor_config.json", processor.dump());
+  return read_image_options(folder.path());
+}
+
+int64_t picture_size(const std::string& processor) { return read_options(Json::object(), Json::parse(processor)).size; }
+
+std::string picture_error(const std::string& processor) {
+  return message_of<CheckpointError>([&] { picture_size(processor); });
+}
+
+/// The tensors that tell the shape of a tower of one block a stage; `scale` stands behind the number of the stage.
+std::map<std::string, TensorInfo> tower_tensors(const std::vector<int64_t>& widths, const std::string& stem,
+                                                const std::string& stages, const std::string& scale) {
+  std::map<std::string, TensorInfo> tensors = {{stem, {"F32", {widths.front(), 3, 4, 4}, 0}}};
+  for (size_t i = 0; i < widths.size(); ++i) tensors[stages + std::to_string(i) + scale] = {"F32", {widths[i]}, 0};
+  return tensors;
+}
+
 }  // namespace
 
 TEST_CASE("fields that a LLaMA file leaves out have transformers' defaults", "[checkpoint]") {
@@ -133,6 +155,65 @@ TEST_CASE("a LLaMA file with missing, mistyped or impossible fields is refused",
   CHECK_THAT(llama_error("num_attention_heads", 0), contains("num_attention_heads"));
 }
 
+TEST_CASE("sizes that no model has are refused where they are read", "[checkpoint]") {
+  CHECK_THAT(llama_error("num_hidden_layers", 1'000'000'000'000),
+             contains("config.json: num_hidden_layers: not supported; got 1000000000000; expected at most 1000"));
+  CHECK_THAT(llama_error("hidden_size", int64_t{1} << 40), contains("hidden_size: not supported; got 1099511627776"));
+  CHECK_THAT(llama_error("intermediate_size", int64_t{1} << 40), contains("intermediate_size: not supported"));
+  CHECK_THAT(llama_error("vocab_size", int64_t{1} << 40), contains("vocab_size: not supported"));
+  CHECK_THAT(vision_error("depths", {3, 3, 27, 3, 1'000'000}),
+             contains("config.json: depths: not supported; got [3,3,27,3,1000000]; expected at most 1000 each"));
+  CHECK_THAT(vision_error("hidden_sizes", {192, 384, 768, 1536, int64_t{1} << 40}),
+             contains("hidden_sizes: not supported"));
+  CHECK_THAT(vision_error("patch_size", int64_t{1} << 40),
+             contains("patch_size: not supported; got 1099511627776; expected at most 1024"));
+}
+
+TEST_CASE("the size of the pictures is read as any version of the processor writes it", "[checkpoint]") {
+  CHECK(picture_size(R"({"crop_size": {"height": 320, "width": 320}, "size": {"shortest_edge": 336}})") == 320);
+  CHECK(picture_size(R"({"crop_size": 512, "size": 512})") == 512);
+  CHECK(picture_size(R"({"size": 384})") == 384);
+  CHECK(picture_size(R"({"crop_size": null, "size": {"shortest_edge": 640}})") == 640);
+  CHECK(picture_size(R"({"size": {"height": 256, "width": 256}})") == 256);
+}
+
+TEST_CASE("picture sizes that cannot be used are refused", "[checkpoint]") {
+  CHECK_THAT(picture_error(R"({"crop_size": {"height": 320, "width": 640}})"),
+             contains("preprocessor_config.json: crop_size: not supported; got {\"height\":320,\"width\":640}; "
+                      "expected a square"));
+  CHECK_THAT(picture_error(R"({"crop_size": 63})"),
+             contains("crop_size: not supported; got 63; expected 64 to 16384 pixels on a side"));
+  CHECK_THAT(picture_error(R"({"size": {"shortest_edge": 1099511627776}})"), contains("size: not supported; got {"));
+  CHECK_THAT(picture_error("{}"), contains("preprocessor_config.json: size: the field is absent"));
+}
+
+TEST_CASE("without a preprocessor_config.json the tower's name tells the size, or a warning what is assumed",
+          "[checkpoint]") {
+  const TemporaryFolder folder("assumed");
+  CapturedStderr captured(folder / "stderr");
+  const auto named = [](const std::string& tower) { return read_options({{"mm_vision_tower", tower}}, nullptr).size; };
+  CHECK(named("ConvLLaVA/ConvLLaVA-ConvNeXt-1536") == 1536);
+  CHECK(named("./LAION-CLIP-ConvNeXt-Large-512") == 512);
+  CHECK(captured.text().empty());
+  for (const char* name : {"vision_tower", "768", "convnext-v2", "convnext-16", "convnext-99999999999999999999", ""}) {
+    INFO(name);
+    CapturedStderr again(folder / "stderr");
+    CHECK(named(name) == 768);
+    CHECK_THAT(again.text(),
+               contains("preprocessor_config.json: absent; pictures are assumed to have 768 pixels on a side"));
+  }
+}
+
+TEST_CASE("pictures in several crops are refused, whatever their number", "[checkpoint]") {
+  for (const char* aspect : {"anyres", "anyres_max_9"}) {
+    CHECK_THAT(message_of<CheckpointError>([&] {
+                 read_options({{"image_aspect_ratio", aspect}}, nullptr);
+               }),
+               contains("config.json: image_aspect_ratio: not supported; got \"" + std::string(aspect) +
+                        "\"; expected \"pad\""));
+  }
+}
+
 TEST_CASE("a config.json that is absent or no JSON object is refused", "[checkpoint]") {
   const TemporaryFolder folder("config");
   const auto error = [&] { return message_of<CheckpointError>([&] { read_llama_config(folder.path()); }); };
@@ -168,6 +249,30 @@ TEST_CASE("a tower without config.json is measured from its tensors", "[checkpoi
     CHECK(vision.hidden_sizes == std::vector<int64_t>{4, 4, 8, 8});
     CHECK(vision.patch_size == 4);
   }
+}
+
+TEST_CASE("only timm's ConvNeXt-XXL has another epsilon in its norms", "[checkpoint]") {
+  const std::vector<int64_t> xxl = {384, 768, 1536, 3072};
+  const auto epsilon = [](const auto& tensors) { return vision_config_of(tensors, "x").layer_norm_eps; };
+  const auto timm = [](const auto& widths, const std::string& prefix) {
+    return tower_tensors(widths, prefix + "stem.0.weight", prefix + "stages.", ".blocks.0.gamma");
+  };
+  CHECK(epsilon(timm(xxl, "visual.trunk.")) == 1e-5);
+  CHECK(epsilon(timm(xxl, "")) == 1e-5);
+  CHECK(epsilon(timm(std::vector<int64_t>{192, 384, 768, 1536}, "")) == 1e-6);
+  CHECK(epsilon(tower_tensors(xxl, "embeddings.patch_embeddings.weight", "encoder.stages.",
+                              ".layers.0.layer_scale_parameter")) == 1e-6);
+}
+
+TEST_CASE("tensors of an impossible tower are refused before one is built", "[checkpoint]") {
+  auto tensors = tower_tensors({4}, "stem.0.weight", "stages.", ".blocks.0.gamma");
+  const auto error = [&] { return message_of<CheckpointError>([&] { vision_config_of(tensors, "tower"); }); };
+  CHECK(error().empty());
+  tensors["stem.0.weight"].shape = {4, 0, int64_t{1} << 60, int64_t{1} << 60};
+  CHECK(error() == "tower: the stem's patches are too large; got 1152921504606846976 pixels; expected at most 1024");
+  tensors["stem.0.weight"].shape = {4, 3, 4, 4};
+  tensors["stages.0.blocks.0.gamma"].shape = {int64_t{1} << 60, 0};
+  CHECK_THAT(error(), contains("tower: vision.hidden_sizes: out of range; got 0"));
 }
 
 TEST_CASE("a directory without a tower is refused", "[checkpoint]") {

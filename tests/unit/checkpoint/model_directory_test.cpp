@@ -328,4 +328,25 @@ TEST_CASE("a trained LLaMA with grouped queries is read", "[checkpoint]") {
   CHECK(llama->logits(states).argmax(-1).item<int64_t>() == once);
 }
 
+TEST_CASE("a checkpoint is compared with an outline that has no memory", "[checkpoint]") {
+  const TemporaryFolder folder("outline");
+  save(folder.path(), random_model(small_config()));
+  check_model(folder.path(), *model::ConvLlava(small_config(), torch::kMeta));
+  auto wider = small_config();
+  wider.vision.hidden_sizes.back() = 16;
+  CHECK_THAT(message_of<CheckpointError>([&] { check_model(folder.path(), *model::ConvLlava(wider, torch::kMeta)); }),
+             contains("vision_tower.encoder.stages.4.layers.0.layer_scale_parameter [12] for [16]"));
+}
+
+TEST_CASE("a record or a folder that is something else is an error of the checkpoint", "[checkpoint]") {
+  const TemporaryFolder folder("else");
+  std::filesystem::create_directory(folder / "convllava.yaml");
+  CHECK_THAT(message_of<CheckpointError>([&] { read_record(folder.path()); }),
+             contains("convllava.yaml: cannot read the file; got Is a directory"));
+  std::filesystem::remove(folder / "convllava.yaml");
+  write_text(folder / "vision_tower", "");
+  CHECK_THAT(message_of<CheckpointError>([&] { save(folder.path(), random_model(small_config())); }),
+             contains("vision_tower: cannot create the directory; got Not a directory"));
+}
+
 }  // namespace convllava::checkpoint

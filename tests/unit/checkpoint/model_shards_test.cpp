@@ -96,4 +96,21 @@ TEST_CASE("an index that does not describe its files is refused", "[checkpoint]"
   CHECK(error_with(R"({"weight_map":{"a":"one.safetensors"}})").empty());
 }
 
+TEST_CASE("where a single file and an index are, the single file counts, as in transformers", "[checkpoint]") {
+  const TemporaryFolder folder("both");
+  write_safetensors(folder / "shard.safetensors", {{"a", torch::zeros({1})}});
+  write_text(folder / "model.safetensors.index.json", R"({"weight_map":{"a":"shard.safetensors"}})");
+  CHECK(ModelShards(folder.path()).tensor("a").item<double>() == 0);
+  write_safetensors(folder / "model.safetensors", {{"a", torch::ones({1})}});
+  CHECK(ModelShards(folder.path()).tensor("a").item<double>() == 1);
+}
+
+TEST_CASE("an index or a directory that cannot be read is an error of the checkpoint", "[checkpoint]") {
+  const TemporaryFolder folder("unreadable");
+  std::filesystem::create_directory(folder / "model.safetensors.index.json");
+  CHECK_THAT(error_of(folder.path()), contains("index.json: cannot read the file; got Is a directory"));
+  std::filesystem::create_symlink("circle", folder / "circle");
+  CHECK_THAT(error_of(folder / "circle"), contains("circle: cannot be looked up; got Too many levels of symbolic"));
+}
+
 }  // namespace convllava::checkpoint

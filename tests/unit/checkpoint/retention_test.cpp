@@ -116,10 +116,14 @@ TEST_CASE("a path means a checkpoint or the newest of a run", "[checkpoint]") {
   CHECK(find_checkpoint(folder.path()) == folder / "checkpoint-10");
   CHECK_THAT(
       message_of<CheckpointError>([&] { find_checkpoint(folder / "checkpoint-2/vision_tower"); }),
-      contains("vision_tower: no checkpoint here; got a path without config.json and checkpoint-<step>; expected a "
-               "checkpoint directory or a run folder"));
+      contains("vision_tower: no checkpoint here; got a path without config.json, *.safetensors and checkpoint-<step>; "
+               "expected a checkpoint directory or a run folder"));
   CHECK_THAT(message_of<CheckpointError>([&] { find_checkpoint(folder / "absent"); }),
              contains("absent: no checkpoint here; got a path that does not exist"));
+}
+
+TEST_CASE("a directory of weights without config.json, as OpenCLIP writes it, is a checkpoint", "[checkpoint]") {
+  CHECK(find_checkpoint(golden("openclip")) == golden("openclip"));
 }
 
 }  // namespace convllava::checkpoint

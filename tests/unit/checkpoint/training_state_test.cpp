@@ -15,6 +15,7 @@ TrainingState sample_state() {
   state.step = 1234;
   state.skipped_steps = 2;
   state.samples = 315904;
+  state.bad_samples = 12;
   state.tokens = 5'000'000'000;
   state.seconds = 1234.56789012345;
   state.data_fingerprint = "seed 42, batch 256, \"lcs\": 558128";
@@ -44,6 +45,7 @@ TEST_CASE("a training state comes back bit for bit", "[checkpoint]") {
   CHECK(loaded.step == saved.step);
   CHECK(loaded.skipped_steps == saved.skipped_steps);
   CHECK(loaded.samples == saved.samples);
+  CHECK(loaded.bad_samples == saved.bad_samples);
   CHECK(loaded.tokens == saved.tokens);
   CHECK(loaded.seconds == saved.seconds);
   CHECK(loaded.data_fingerprint == saved.data_fingerprint);

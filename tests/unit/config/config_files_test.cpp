@@ -46,6 +46,16 @@ std::vector<std::string> top_level_keys(const std::vector<std::string>& lines) {
   return keys;
 }
 
+/// The comment before the first empty line.
+std::vector<std::string> header_of(std::vector<std::string> lines) {
+  lines.erase(std::find(lines.begin(), lines.end(), ""), lines.end());
+  return lines;
+}
+
+bool has_line(const std::vector<std::string>& lines, const std::string& start) {
+  return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.starts_with(start); });
+}
+
 std::vector<std::string> lines_of_text(const std::string& text) {
   std::istringstream stream(text);
   std::vector<std::string> lines;
@@ -89,6 +99,18 @@ TEST_CASE("every shipped configuration opens with its command and keeps the orde
     }
     CHECK(keys == expected);
     for (const auto& line : lines) CHECK(line.size() <= 120);
+  }
+}
+
+TEST_CASE("every shipped configuration says what it needs and where its values come from", "[config]") {
+  for (const auto& file : yaml_files()) {
+    INFO(file.string());
+    const auto header = header_of(lines_of(kConfigs / file));
+    REQUIRE_FALSE(header.empty());
+    CHECK(has_line(header, "# Needs "));
+    CHECK((has_line(header, "# Takes ") || has_line(header, "#   Time ")));
+    CHECK(has_line(header, "# Source: "));
+    CHECK(header.back() != "#");
   }
 }
 

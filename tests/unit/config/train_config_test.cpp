@@ -91,6 +91,9 @@ TEST_CASE("a file that is not there or not a file is refused", "[config]") {
   const TemporaryFolder folder;
   CHECK(message_of<ConfigError>([&] { load_train_config(folder.path()); }) ==
         folder.path().string() + ": is a folder; expected a YAML file");
+  fs::create_symlink("loop.yaml", folder.path() / "loop.yaml");
+  CHECK(message_of<ConfigError>([&] { load_train_config(folder.path() / "loop.yaml"); }) ==
+        folder.path().string() + "/loop.yaml: cannot be read; expected a YAML file");
   const fs::path locked = folder.write("locked.yaml", kValidYaml);
   fs::permissions(locked, fs::perms::none);
   if (::access(locked.c_str(), R_OK) == 0) SKIP("this user may read any file");
@@ -171,6 +174,41 @@ TEST_CASE("a source of the model is required and must be unambiguous", "[config]
           c.model = {};
           c.model.from = "runs/../runs/a/";
         }) == "a.yaml: output_dir: is the checkpoint that the run starts from; got runs/a; expected another folder");
+}
+
+TEST_CASE("the folder that a run starts from is known by any of its names", "[config]") {
+  const TemporaryFolder folder;
+  const std::string real = (folder.path() / "real").string();
+  const std::string link = (folder.path() / "link").string();
+  fs::create_directory(real);
+  fs::create_directory_symlink("real", link);
+  const auto refusal_of = [](const std::string& from, const std::string& output_dir) {
+    return refusal([&](auto& c) {
+      c.model = {};
+      c.model.from = from;
+      c.output_dir = output_dir;
+    });
+  };
+  const std::string what = "a.yaml: output_dir: is the checkpoint that the run starts from; got ";
+  CHECK(refusal_of(link, real) == what + real + "; expected another folder");
+  CHECK(refusal_of(real + "/", link) == what + link + "; expected another folder");
+  CHECK(refusal_of(link, link + "/../link/.") == what + link + "/../link/.; expected another folder");
+  CHECK_THAT(refusal_of("runs/a", fs::absolute("runs/a").string()), contains(what));
+  CHECK(refusal_of(link, real + "/next").empty());
+}
+
+TEST_CASE("a tower of more stages than strides can be counted for is refused", "[config]") {
+  const auto refusal_of = [](size_t depths, size_t widths) {
+    return refusal([&](auto& c) {
+      c.model.vision_depths.assign(depths, 1);
+      c.model.vision_hidden_sizes.assign(widths, 8);
+      c.image.size = 8192;
+    });
+  };
+  CHECK(refusal_of(64, 64) == "a.yaml: model.vision_depths: too many stages; got 64; expected at most 12");
+  CHECK(refusal_of(13, 0) == "a.yaml: model.vision_depths: too many stages; got 13; expected at most 12");
+  CHECK(refusal_of(0, 13) == "a.yaml: model.vision_hidden_sizes: too many stages; got 13; expected at most 12");
+  CHECK(refusal_of(12, 12).empty());
 }
 
 TEST_CASE("depths and widths of the tower belong together", "[config]") {
@@ -296,6 +334,26 @@ TEST_CASE("ranges of the training configuration are kept by the reader", "[confi
     INFO(assignment);
     CHECK_THAT(load_refusal(kValidYaml, {assignment}), contains("out of range"));
   }
+  CHECK_THAT(load_refusal(kValidYaml, {"train.epochs=0"}), contains("expected a number, 1e-06 to 1000000"));
+  CHECK_THAT(load_refusal(kValidYaml, {"train.betas=[0.9, 1]"}), contains("expected a number, 0 to 0.999999"));
+}
+
+TEST_CASE("numbers that only a slip of the finger makes so large are refused", "[config]") {
+  for (const std::string field : {"data.max_length", "train.global_batch_size", "train.micro_batch_size",
+                                  "train.epochs", "checkpoint.keep_last", "checkpoint.every_minutes"}) {
+    INFO(field);
+    CHECK_THAT(load_refusal(kValidYaml, {field + "=1000001"}), contains("out of range"));
+  }
+  for (const std::string field : {"train.max_steps", "train.max_skipped_steps", "checkpoint.every_steps",
+                                  "report.log_every", "report.validate_every"}) {
+    INFO(field);
+    CHECK_THAT(load_refusal(kValidYaml, {field + "=1000000001"}), contains("out of range"));
+  }
+  for (const std::string assignment : {"model.vision_depths=[1001]", "model.vision_hidden_sizes=[65537]",
+                                       "data.train.0.weight=1001", "train.max_grad_norm=1e300"}) {
+    INFO(assignment);
+    CHECK_THAT(load_refusal(kValidYaml, {assignment}), contains("out of range"));
+  }
 }
 
 TEST_CASE("data paths start at data.root unless they are absolute", "[config]") {
@@ -348,6 +406,28 @@ TEST_CASE("paths that do not exist are named with their field", "[config]") {
           c.data.validation = {{"v.json", "", 1.0}};
         }) == "a.yaml: data.validation.0.annotations: does not exist; got " + root +
                   "/v.json; expected a file of LLaVA annotations");
+  fs::create_symlink("loop", folder.path() / "loop");
+  CHECK(refusal_of([&](auto& c) { c.model.from = root + "/loop"; }) ==
+        "a.yaml: model.from: cannot be read (Too many levels of symbolic links); got " + root +
+            "/loop; expected the run folder or checkpoint of the previous stage");
+}
+
+TEST_CASE("paths that must exist are named with their line", "[config]") {
+  const TemporaryFolder folder;
+  const std::string root = folder.path().string();
+  const fs::path file = folder.write("a.yaml", kValidYaml);
+  folder.write("tokenizer.model", "x");
+  const std::vector<std::string> overrides = {"data.root=" + root, "model.tokenizer=" + root + "/tokenizer.model"};
+  const auto refusal_of = [&](const std::vector<std::string>& given) {
+    return message_of<ConfigError>([&] { load_train_config(file, given, Paths::kMustExist); });
+  };
+  CHECK(refusal_of(overrides) == file.string() + ":11: data.train.0.annotations: does not exist; got " + root +
+                                     "/a.json; expected a file of LLaVA annotations");
+  CHECK(refusal_of({"model.tokenizer=none"}) ==
+        "--set model.tokenizer=none: model.tokenizer: does not exist; got none; expected a tokenizer.model file");
+  CHECK_NOTHROW(load_train_config(file, overrides));
+  folder.write("a.json", "[]");
+  CHECK(refusal_of(overrides).empty());
 }
 
 }  // namespace convllava::config

@@ -99,6 +99,8 @@ TEST_CASE("an unknown key is refused with line, section and nearest key", "[conf
 
 TEST_CASE("a key of another section is pointed to", "[config]") {
   CHECK_THAT(refusal("depth: 3\n"), contains("a.yaml:1: depth: unknown key (did you mean inner.depth?)"));
+  CHECK_THAT(refusal("inner:\n  flag: true\n"),
+             contains("a.yaml:2: inner.flag: unknown key (did you mean flag at the top level?)"));
 }
 
 TEST_CASE("a key given twice is refused", "[config]") {

@@ -1,6 +1,9 @@
 #include "convllava/core/files.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -205,7 +208,8 @@ TEST_CASE("a folder is locked once", "[core]") {
     const FolderLock lock(folder.path());
     CHECK(message_of<ConfigError>([&] { FolderLock second(folder.path()); }) ==
           folder.path().string() + ": another run is writing into this folder; got a lock held by process " +
-              std::to_string(getpid()) + "; expected a folder of its own for each run (output_dir)");
+              std::to_string(getpid()) +
+              "; expected a folder of its own for each run (output_dir of train, --output of eval)");
     const int status = in_child([&] {
       const auto message = message_of<ConfigError>([&] { FolderLock second(folder.path()); });
       return message.find(std::to_string(getppid())) == std::string::npos ? 1 : 0;
@@ -213,6 +217,15 @@ TEST_CASE("a folder is locked once", "[core]") {
     CHECK(status == 0);
   }
   CHECK_NOTHROW(FolderLock(folder.path()));
+}
+
+TEST_CASE("a lock whose holder has not written its number yet is held by another process", "[core]") {
+  const TemporaryFolder folder("unnumbered");
+  const int other = open((folder / ".lock").c_str(), O_RDWR | O_CREAT, 0644);
+  REQUIRE(flock(other, LOCK_EX) == 0);
+  CHECK_THAT(message_of<ConfigError>([&] { FolderLock lock(folder.path()); }),
+             contains("; got a lock held by another process; expected"));
+  close(other);
 }
 
 TEST_CASE("the lock of a killed process is free", "[core]") {
@@ -228,7 +241,7 @@ TEST_CASE("the lock of a killed process is free", "[core]") {
 TEST_CASE("a folder that is not there cannot be locked", "[core]") {
   const TemporaryFolder folder("absent");
   CHECK(message_of<ConfigError>([&] { FolderLock lock(folder / "none"); }) ==
-        (folder / "none").string() + ": cannot lock the run folder; got No such file or directory");
+        (folder / "none").string() + ": cannot lock the folder; got No such file or directory");
 }
 
 }  // namespace convllava::core

@@ -1,8 +1,14 @@
 #include "convllava/core/progress.h"
 
+#include <poll.h>
+#include <pty.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 #include <vector>
 
 #include "convllava/core/log.h"
@@ -15,6 +21,53 @@ namespace {
 using convllava::testing::contains;
 using testing::CapturedStderr;
 using testing::TemporaryFolder;
+
+// A terminal in place of stderr while it lives.
+class TerminalStderr {
+ public:
+  TerminalStderr() : saved_(dup(STDERR_FILENO)) {
+    int terminal = -1;
+    if (openpty(&other_end_, &terminal, nullptr, nullptr, nullptr) != 0) throw std::runtime_error("no terminal");
+    dup2(terminal, STDERR_FILENO);
+    close(terminal);
+  }
+  ~TerminalStderr() {
+    restore();
+    hang_up();
+  }
+  TerminalStderr(const TerminalStderr&) = delete;
+  TerminalStderr& operator=(const TerminalStderr&) = delete;
+
+  /// From now on nothing can be written to it.
+  void hang_up() {
+    if (other_end_ >= 0) close(other_end_);
+    other_end_ = -1;
+  }
+
+  /// All that was printed. Ends the capture; a terminal that nobody writes to any more answers the last read with EIO.
+  std::string text() {
+    restore();
+    std::string text;
+    std::array<char, 4096> buffer;
+    for (pollfd ready{other_end_, POLLIN, 0}; poll(&ready, 1, /*milliseconds=*/5000) > 0;) {
+      const ssize_t count = read(other_end_, buffer.data(), buffer.size());
+      if (count <= 0) break;
+      text.append(buffer.data(), static_cast<size_t>(count));
+    }
+    return text;
+  }
+
+ private:
+  void restore() {
+    if (saved_ < 0) return;
+    dup2(saved_, STDERR_FILENO);
+    close(saved_);
+    saved_ = -1;
+  }
+
+  int saved_;
+  int other_end_ = -1;
+};
 
 }  // namespace
 
@@ -82,6 +135,51 @@ TEST_CASE("disabled progress prints nothing", "[core]") {
     for (int i = 1; i <= 10; ++i) progress.update(i);
   }
   CHECK(captured.text().empty());
+}
+
+TEST_CASE("on a terminal progress rewrites its line and ends it once", "[core]") {
+  TerminalStderr terminal;
+  {
+    Progress progress("images", 10);
+    progress.update(1, "loss 1.5");
+    progress.update(10);
+    progress.finish();
+  }
+  // The terminal makes \r\n of a line's end.
+  const auto text = terminal.text();
+  CHECK(text.starts_with("\r\033[Kimages [##------------------] 1/10 10% eta "));
+  CHECK_THAT(text, contains(" loss 1.5\r\033[Kimages [####################] 10/10 100% eta 0 s"));
+  CHECK(text.ends_with("\r\n"));
+  CHECK(std::count(text.begin(), text.end(), '\n') == 1);
+}
+
+TEST_CASE("on a terminal progress that was not finished ends its line, and without a line prints nothing", "[core]") {
+  TerminalStderr terminal;
+  {
+    Progress progress("images", 10);
+    progress.update(10);
+    const Progress silent("never shown", 10);
+  }
+  const auto text = terminal.text();
+  CHECK(text.ends_with("\r\n"));
+  CHECK(std::count(text.begin(), text.end(), '\n') == 1);
+}
+
+TEST_CASE("progress and log go on when stderr cannot be written", "[core]") {
+  {
+    const CapturedStderr full("/dev/full");
+    Progress progress("images", 2);
+    CHECK_NOTHROW(progress.update(1));
+    CHECK_NOTHROW(progress.update(2));
+    CHECK_NOTHROW(log_warning("lost"));
+  }
+  TerminalStderr terminal;
+  Progress progress("images", 2);
+  progress.update(1);
+  terminal.hang_up();
+  CHECK_NOTHROW(progress.update(2));
+  CHECK_NOTHROW(progress.finish());
+  CHECK_NOTHROW(log_warning("lost"));
 }
 
 TEST_CASE("only rank 0 logs information, every rank its warnings with its rank", "[core]") {

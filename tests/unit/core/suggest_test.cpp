@@ -29,6 +29,14 @@ TEST_CASE("a name that is like none suggests nothing", "[core]") {
   CHECK(nearest_name("anything", {}).empty());
 }
 
+TEST_CASE("a short name is not changed into another one altogether", "[core]") {
+  CHECK(nearest_name("tf", {"lr", "eps"}).empty());
+  CHECK(nearest_name("l", {"lr"}).empty());
+  CHECK(nearest_name("", {"lr"}).empty());
+  CHECK(nearest_name("lm", {"vision", "llm"}) == "llm");
+  CHECK(nearest_name("ep", {"lr", "eps"}) == "eps");
+}
+
 TEST_CASE("of two equally near names the first is suggested", "[core]") {
   CHECK(nearest_name("stage4", {"stage1", "stage2"}) == "stage1");
 }

@@ -247,6 +247,76 @@ TEST_CASE("a split keeps every record on one side, in order, by its seed", "[dat
   CHECK(dataset.split(1.0, 42).first.empty());
 }
 
+TEST_CASE("a split keeps the records of a picture together, in all sets", "[data]") {
+  const TemporaryFolder folder;
+  std::string near;
+  std::string far;
+  for (int i = 0; i < 60; ++i) {
+    const std::string picture = std::to_string(i % 20) + ".ppm";
+    near += record_json(picture, "q", std::to_string(i)) + "\n";
+    far += record_json("./pictures/" + picture, "q", std::to_string(i)) + "\n";
+  }
+  const auto pictures = folder.path() / "pictures";
+  const Dataset dataset(
+      {{folder.write("near.jsonl", near), pictures, 1.0}, {folder.write("far.jsonl", far), folder.path(), 0.5}},
+      small_options(), small_tokenizer());
+  const auto names = [&](const Ids& indices) {
+    std::set<std::string> found;
+    for (const int64_t index : indices) found.insert(dataset.image_path(index).filename());
+    return found;
+  };
+  for (const uint64_t seed : {1, 2, 3}) {
+    const auto [training, validation] = dataset.split(0.2, seed);
+    CHECK(validation.size() == 24);  // four pictures of six records
+    CHECK(training.size() == 96);
+    CHECK(names(validation).size() == 4);
+    for (const auto& name : names(validation)) CHECK(names(training).count(name) == 0);
+  }
+  CHECK(dataset.split(0.001, 1).second.size() == 6);
+  CHECK(names(dataset.split(0.2, 1).second) != names(dataset.split(0.2, 2).second));
+}
+
+TEST_CASE("a split does not depend on the order of the records or on where the data lie", "[data]") {
+  std::vector<std::string> records;
+  for (int i = 0; i < 30; ++i) {
+    const std::string picture = i % 3 == 0 ? "" : std::to_string(i / 2) + ".ppm";
+    records.push_back(record_json(picture, "q", std::to_string(i)));
+  }
+  const auto answers = [&] {
+    const TemporaryFolder folder;
+    std::string lines;
+    for (const auto& record : records) lines += record + "\n";
+    const Dataset dataset({{folder.write("set.jsonl", lines), folder.path(), 1.0}}, small_options(), small_tokenizer());
+    std::set<std::string> found;
+    for (const int64_t index : dataset.split(0.3, 7).second) found.insert(dataset.record(index).turns[1].text);
+    return found;
+  };
+  const auto expected = answers();
+  CHECK(expected.size() >= 9);
+  CHECK(answers() == expected);
+  std::reverse(records.begin(), records.end());
+  CHECK(answers() == expected);
+}
+
+TEST_CASE("sets of weight 0 are in neither part of a split, bad records in one", "[data]") {
+  const TemporaryFolder folder;
+  const std::string record = record_json("", "q", "a") + "\n";
+  const auto used = folder.write("used.jsonl", record + record + "{\"image\": 3}\n" + record);
+  const auto unused = folder.write("unused.jsonl", record + record);
+  const Dataset dataset({{unused, "", 0.0}, {used, "", 1.0}}, small_options(), small_tokenizer());
+  CHECK(dataset.split(0.0, 1).first == Ids{2, 3, 4, 5});
+  auto [training, validation] = dataset.split(0.5, 1);
+  CHECK(training.size() == 2);
+  CHECK(validation.size() == 2);
+  training.insert(training.end(), validation.begin(), validation.end());
+  std::sort(training.begin(), training.end());
+  CHECK(training == Ids{2, 3, 4, 5});
+
+  const Dataset nothing({{unused, "", 0.0}}, small_options(), small_tokenizer());
+  CHECK(nothing.split(0.5, 1).second.empty());
+  CHECK(Dataset({}, small_options(), small_tokenizer()).split(0.5, 1).second.empty());
+}
+
 TEST_CASE("annotation files of real data sets are read whole", "[data]") {
   const char* variable = std::getenv("CONVLLAVA_SHARED_DATA");
   const auto root = std::filesystem::path(variable ? variable : CONVLLAVA_SOURCE_DIR "/../shared/data") / "real";

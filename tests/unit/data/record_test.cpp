@@ -1,5 +1,7 @@
 #include "convllava/data/record.h"
 
+#include <sys/stat.h>
+
 #include <atomic>
 #include <string>
 #include <thread>
@@ -147,6 +149,9 @@ TEST_CASE("a file that is no annotation file is refused", "[data]") {
         (folder.path() / "none.json").string() + ": cannot be opened; got No such file or directory" + expected);
   CHECK(error(folder.path()) == folder.path().string() + ": cannot be read as annotations; got a directory" + expected);
   CHECK(error("/dev/null") == "/dev/null: cannot be read as annotations; got a device or pipe" + expected);
+  const auto pipe = folder.path() / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(error(pipe) == pipe.string() + ": cannot be read as annotations; got a device or pipe" + expected);
   CHECK_THAT(file_error(""), contains("set.json: the file is empty" + expected));
   CHECK_THAT(file_error("\xEF\xBB\xBF \n"), contains("set.json: the file is empty"));
   CHECK_THAT(file_error("[\n]"), contains("set.json:2: the array is empty" + expected));
@@ -249,6 +254,25 @@ TEST_CASE("an unusable line of JSON lines is listed", "[data]") {
   CHECK(file.bad()[0].message == path.string() + ":1: record 0: no \"conversations\"; expected a list of turns");
   CHECK_THAT(file.bad()[1].message, contains(":3: record 2: not valid JSON at line 3, column "));
   CHECK_THAT(file.bad()[2].message, contains(":4: record 3: the record is not an object; got an array of 0"));
+}
+
+TEST_CASE("a first line that is whole but unusable does not make the second one part of it", "[data]") {
+  const TemporaryFolder folder;
+  const AnnotationFile file(folder.write("set.jsonl", "{\"id\": \"}{\"}\nnonsense\n" + kGood + "\n"));
+  REQUIRE(file.size() == 3);
+  REQUIRE(file.bad().size() == 2);
+  CHECK_THAT(file.bad()[0].message, contains(":1: record 0: no \"conversations\""));
+  CHECK_THAT(file.bad()[1].message, contains(":2: record 1: not valid JSON at line 2"));
+}
+
+TEST_CASE("a record's bytes are those of the file, bad ones' too", "[data]") {
+  const TemporaryFolder folder;
+  const AnnotationFile array(folder.write("set.json", "[ " + kGood + " ,\n{\"a\": 1}]"));
+  CHECK(array.bytes(0) == kGood);
+  CHECK(array.bytes(1) == "{\"a\": 1}");
+  const AnnotationFile lines(folder.write("set.jsonl", kGood + "\n  nonsense\n"));
+  CHECK(lines.bytes(0) == kGood);
+  CHECK(lines.bytes(1) == "nonsense");
 }
 
 TEST_CASE("an unusable record counts to the modality of its image", "[data]") {

@@ -51,6 +51,7 @@ TEST_CASE("the order of an epoch equals an independent statement of the algorith
                                  golden_case["seed"]};
     for (const auto& [epoch, order] : golden_case["orders"].items()) {
       CHECK(epoch_order(items, options, std::stoll(epoch)) == order.get<Indices>());
+      CHECK(epoch_size(items) == static_cast<int64_t>(order.size()));
     }
   }
 }
@@ -64,6 +65,7 @@ TEST_CASE("small orders that no random number decides", "[data]") {
   CHECK(epoch_order(two, {Grouping::kModalityLength, 2, 42}, 0) == Indices{10, 11, 12});
   // Nothing, and one record twice.
   CHECK(epoch_order({}, {Grouping::kModalityLength, 2, 42}, 0).empty());
+  CHECK(epoch_size({}) == 0);
   CHECK(epoch_order({{7, 1, false, 2.0}}, {Grouping::kModalityLength, 2, 42}, 5) == Indices{7, 7});
 }
 

@@ -196,4 +196,8 @@ TEST_CASE("options out of range and folders that cannot be written are refused",
   CHECK_THAT(message({.folder = "x", .threads = 0}), testing::contains("--threads"));
   CHECK_THAT(testing::message_of<DataError>([] { write_dataset({.folder = "/dev/null/demo"}); }),
              testing::contains("/dev/null/demo") && testing::contains("cannot be created"));
+  const Folder folder("unwritable");
+  fs::create_directories(folder.path() / "images" / "t000000.jpg");
+  CHECK(testing::message_of<DataError>([&] { write_dataset({.folder = folder.path(), .train = 1, .held_out = 1}); }) ==
+        (folder.path() / "images" / "t000000.jpg").string() + ": cannot be written; got Is a directory");
 }

@@ -36,6 +36,7 @@ class Launched {
                              "MPI_LOCALNRANKS",
                              "SLURM_PROCID",
                              "SLURM_NTASKS",
+                             "SLURM_STEP_NUM_TASKS",
                              "SLURM_LOCALID",
                              "SLURM_TASKS_PER_NODE",
                              "SLURM_STEP_TASKS_PER_NODE",
@@ -89,14 +90,9 @@ const Variables kOpenMpi = {{"OMPI_COMM_WORLD_RANK", "1"},
                             {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
                             {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}};
 const Variables kPmi = {{"PMI_RANK", "3"}, {"PMI_SIZE", "4"}, {"MPI_LOCALRANKID", "1"}, {"MPI_LOCALNRANKS", "2"}};
-const Variables kSlurm = {{"SLURM_PROCID", "9"},
-                          {"SLURM_NTASKS", "11"},
-                          {"SLURM_LOCALID", "1"},
-                          {"SLURM_NODEID", "2"},
-                          {"SLURM_TASKS_PER_NODE", "4(x2),3"},
-                          {"SLURM_JOB_ID", "1234567"},
-                          {"SLURM_STEP_ID", "1"},
-                          {"SLURM_JOB_NODELIST", "node[03-05,9]"}};
+const Variables kSlurm = {{"SLURM_PROCID", "9"},  {"SLURM_STEP_NUM_TASKS", "11"},         {"SLURM_LOCALID", "1"},
+                          {"SLURM_NODEID", "2"},  {"SLURM_TASKS_PER_NODE", "4(x2),3"},    {"SLURM_JOB_ID", "1234567"},
+                          {"SLURM_STEP_ID", "1"}, {"SLURM_JOB_NODELIST", "node[03-05,9]"}};
 
 }  // namespace
 
@@ -180,8 +176,9 @@ TEST_CASE("the first host of a Slurm node list is found in every notation", "[di
 }
 
 TEST_CASE("an interactive Slurm shell is one process", "[distributed]") {
-  CHECK(read({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "1"}, {"SLURM_TASKS_PER_NODE", "8"}}).world_size == 1);
-  CHECK(read({{"SLURM_NTASKS", "8"}, {"SLURM_JOB_ID", "12"}}).world_size == 1);
+  CHECK(read({{"SLURM_PROCID", "0"}, {"SLURM_STEP_NUM_TASKS", "1"}, {"SLURM_TASKS_PER_NODE", "8"}}).world_size == 1);
+  // A batch script: it runs once, whatever the number of tasks that srun would start in it.
+  CHECK(read({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}, {"SLURM_JOB_ID", "12"}}).world_size == 1);
   CHECK(read({{"SLURM_PROCID", "0"}, {"SLURM_JOB_ID", "12"}}).world_size == 1);
 }
 

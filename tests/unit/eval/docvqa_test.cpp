@@ -30,6 +30,8 @@ TEST_CASE("DocVQA's questions and score come from its official file", "[eval]") 
   const auto benchmark = make_benchmark("docvqa");
   const auto questions = benchmark->questions(folder.path());
   REQUIRE(questions.size() == 2);
+  CHECK(benchmark->file(folder.path()) == folder / kFile);
+  CHECK(benchmark->has_answers(folder.path()));
   CHECK(questions[0].id == "5");
   CHECK(questions[0].image == folder / "documents/a.png");
   CHECK(questions[0].text == "What is the TOTAL?\nAnswer the question using a single word or phrase.");
@@ -49,6 +51,7 @@ TEST_CASE("a DocVQA file that cannot be asked or scored is refused", "[eval]") {
                benchmark->score(folder.path(), {{"5", "a", ""}});
              }),
              contains("has no reference answers"));
+  CHECK_FALSE(benchmark->has_answers(folder.path()));
   CHECK_THAT(message_of<DataError>([&] { benchmark->questions(folder / "none"); }), contains(kFile));
 }
 

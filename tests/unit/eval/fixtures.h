@@ -2,6 +2,8 @@
 
 // What the tests of convllava/eval share: benchmark files to read and where data outside the repository lie.
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -23,6 +25,20 @@ inline std::filesystem::path shared_data(const std::string& name) {
                             : std::filesystem::path(CONVLLAVA_SOURCE_DIR) / "../shared/data") /
          name;
 }
+
+/// Gives up root's rights while it lives, so that permissions count.
+class OrdinaryUser {
+ public:
+  OrdinaryUser() { was_root_ = geteuid() == 0 && seteuid(65534) == 0; }
+  ~OrdinaryUser() {
+    if (was_root_ && seteuid(0) != 0) std::abort();
+  }
+  OrdinaryUser(const OrdinaryUser&) = delete;
+  OrdinaryUser& operator=(const OrdinaryUser&) = delete;
+
+ private:
+  bool was_root_ = false;
+};
 
 /// `count` times the same text as a JSON list.
 inline std::string json_list(const std::string& text, int count = 10) {

@@ -1,5 +1,7 @@
 #include "convllava/eval/predict.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
@@ -8,6 +10,7 @@
 #include "convllava/model/initialize.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
+#include "tests/support/ranks.h"
 #include "tests/unit/eval/fixtures.h"
 
 namespace convllava::eval {
@@ -58,6 +61,8 @@ class TinyBenchmark final : public Benchmark {
  public:
   std::string name() const override { return "tiny"; }
   int64_t max_new_tokens() const override { return 6; }
+  fs::path file(const fs::path& data) const override { return data; }
+  bool has_answers(const fs::path&) const override { return false; }
   std::vector<Question> questions(const fs::path& data) const override {
     std::vector<Question> questions;
     for (int i = 0; i < kQuestions; ++i) {
@@ -157,6 +162,10 @@ TEST_CASE("a folder with answers of something else is refused", "[eval]") {
   auto padded = small_model(1, image::Aspect::kNative);
   CHECK_THAT(message_of<ConfigError>([&] { run(padded, folder, folder / "out"); }),
              contains("got pictures 64 pad; expected pictures 64 native"));
+  auto coarse = small_model();
+  coarse.model->to(torch::kBFloat16);
+  CHECK_THAT(message_of<ConfigError>([&] { run(coarse, folder, folder / "out"); }),
+             contains("got precision Float on cpu; expected precision BFloat16 on cpu"));
   TinyBenchmark changed;
   changed.replaced = "And now?";
   CHECK_THAT(message_of<ConfigError>([&] { run(pretrained, folder, folder / "out", 3, changed); }),
@@ -225,7 +234,15 @@ TEST_CASE("what cannot answer questions about pictures is refused", "[eval]") {
   write_pictures(folder);
   auto pretrained = small_model();
   CHECK_THAT(message_of<ConfigError>([&] { run(pretrained, folder, folder / "out", 0); }),
-             contains("batch size: out of range; got 0; expected at least 1"));
+             contains("batch size: out of range; got 0; expected 1 to 65536"));
+  CHECK_THAT(message_of<ConfigError>([&] { run(pretrained, folder, folder / "out", INT64_MAX); }),
+             contains("batch size: out of range; got 9223372036854775807"));
+  for (const int64_t tokens : {int64_t{-5}, INT64_MAX}) {
+    CHECK_THAT(message_of<ConfigError>([&] {
+                 predict(pretrained, TinyBenchmark(), folder.path(), {folder / "out", 3, tokens}, {});
+               }),
+               contains("new tokens: out of range; got " + std::to_string(tokens)));
+  }
   config::ModelConfig blind = pretrained.model->config();
   blind.vision.depths.clear();
   blind.vision.hidden_sizes.clear();
@@ -242,6 +259,28 @@ TEST_CASE("two runs cannot write into one folder", "[eval]") {
   const core::FolderLock other(folder / "out");
   CHECK_THAT(message_of<ConfigError>([&] { run(pretrained, folder, folder / "out"); }),
              contains("another run is writing into this folder"));
+}
+
+TEST_CASE("ranks share the questions and give the answers of one process", "[eval]") {
+  convllava::testing::run_ranks(2, [] {
+    const auto environment = distributed::launch_environment();
+    distributed::ProcessGroup group(environment, torch::kCPU);
+    const TemporaryFolder alone("eval_predict_alone");
+    const fs::path shared = fs::temp_directory_path() / fmt::format("eval_predict_{}", environment.master_port);
+    write_pictures(alone);
+    auto pretrained = small_model();
+    const auto expected = run(pretrained, alone, alone / "out");
+
+    const auto predictions = predict(pretrained, TinyBenchmark(), alone.path(), {shared, 2, 0}, group);
+    if (group.rank() == 0) {
+      CHECK(texts(predictions) == texts(expected));
+      CHECK(texts(read_predictions(shared / "predictions.jsonl")) == texts(expected));
+      fs::remove_all(shared);
+    } else {
+      CHECK(predictions.empty());
+    }
+    group.shutdown();
+  });
 }
 
 }  // namespace convllava::eval

@@ -13,6 +13,7 @@ namespace {
 
 using convllava::testing::contains;
 using convllava::testing::message_of;
+using testing::OrdinaryUser;
 using testing::TemporaryFolder;
 using testing::text_of;
 using testing::write_text;
@@ -80,6 +81,27 @@ TEST_CASE("a store that cannot be written says so", "[eval]") {
   store.start();
   CHECK_THAT(message_of<DataError>([&] { store.join(kQuestions); }),
              contains("an answer of another rank is not there; got a; expected a folder that all ranks see"));
+}
+
+TEST_CASE("files that permissions keep away are told with the reason", "[eval]") {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder("eval_store_permissions");
+  write_text(folder / "predictions.rank1.jsonl", prediction_line({"a", "1", ""}) + "\n");
+  fs::permissions(folder / "predictions.rank1.jsonl", fs::perms(0444));
+  fs::permissions(folder.path(), fs::perms(0777));
+  {
+    const OrdinaryUser user;
+    PredictionStore store(folder.path(), kIdentity, 1);
+    CHECK_THAT(message_of<DataError>([&] { store.start(); }),
+               contains("predictions.rank1.jsonl: cannot be written; got Permission denied"));
+  }
+  fs::permissions(folder.path(), fs::perms(0333));
+  {
+    const OrdinaryUser user;
+    CHECK_THAT(message_of<DataError>([&] { PredictionStore(folder.path(), kIdentity, 1); }),
+               contains("cannot list the folder; got Permission denied"));
+  }
+  fs::permissions(folder.path(), fs::perms(0755));
 }
 
 TEST_CASE("a full disk is noticed when an answer is added", "[eval]") {

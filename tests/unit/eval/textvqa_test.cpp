@@ -9,6 +9,7 @@ namespace {
 using convllava::testing::contains;
 using convllava::testing::message_of;
 using testing::json_list;
+using testing::OrdinaryUser;
 using testing::shared_data;
 using testing::TemporaryFolder;
 using testing::vqa_file;
@@ -44,11 +45,28 @@ TEST_CASE("TextVQA's file can have any name when it is given itself", "[eval]") 
   const TemporaryFolder folder("eval_textvqa_file");
   write_text(folder / "mine.json", vqa_file({entry("1", "what", "\"answers\": " + json_list("x"))}));
   CHECK(make_benchmark("textvqa")->questions(folder / "mine.json").size() == 1);
+  CHECK(make_benchmark("textvqa")->file(folder / "mine.json") == folder / "mine.json");
   const auto message = message_of<DataError>([&] { make_benchmark("textvqa")->questions(folder.path()); });
   CHECK_THAT(message, contains("the benchmark's file is not there; got a folder without it"));
   CHECK_THAT(message, contains(kFile));
   CHECK_THAT(message_of<DataError>([&] { make_benchmark("textvqa")->questions(folder / "none"); }),
              contains("no such file or folder"));
+  CHECK_THAT(message, contains("or the path of a file in that format, as for every other split"));
+}
+
+TEST_CASE("a path to TextVQA that cannot be followed is told with the reason", "[eval]") {
+  const TemporaryFolder folder("eval_textvqa_path");
+  const auto message = [](const std::filesystem::path& path) {
+    return message_of<DataError>([&] { make_benchmark("textvqa")->questions(path); });
+  };
+  CHECK_THAT(message(folder / std::string(300, 'n')), contains("got File name too long"));
+  std::filesystem::create_directories(folder / "locked/inside");
+  std::filesystem::permissions(folder / "locked", std::filesystem::perms(0));
+  {
+    const OrdinaryUser user;
+    CHECK_THAT(message(folder / "locked/inside"), contains("got Permission denied"));
+  }
+  std::filesystem::permissions(folder / "locked", std::filesystem::perms(0755));
 }
 
 TEST_CASE("TextVQA's score is the mean soft accuracy, over all and for each kind of question", "[eval]") {
@@ -88,10 +106,18 @@ TEST_CASE("a split without reference answers can be asked but not scored", "[eva
   write_text(folder / "TextVQA_0.5.1_test.json", vqa_file({entry("1", "q", "\"set_name\": \"test\"")}));
   const auto benchmark = make_benchmark("textvqa");
   CHECK(benchmark->questions(folder / "TextVQA_0.5.1_test.json").size() == 1);
+  CHECK_FALSE(benchmark->has_answers(folder / "TextVQA_0.5.1_test.json"));
   CHECK_THAT(message_of<DataError>([&] {
                benchmark->score(folder / "TextVQA_0.5.1_test.json", {{"1", "a", ""}});
              }),
              contains("data[0]: has no reference answers, so these predictions cannot be scored"));
+
+  const std::string answers = "\"answers\": " + json_list("x");
+  write_text(folder / "some.json", vqa_file({entry("1", "q", answers), entry("2", "q", "")}));
+  CHECK_THAT(message_of<DataError>([&] { benchmark->has_answers(folder / "some.json"); }),
+             contains("data[1]: has no reference answers, which other questions have"));
+  write_text(folder / "all.json", vqa_file({entry("1", "q", answers), entry("2", "q", answers)}));
+  CHECK(benchmark->has_answers(folder / "all.json"));
 }
 
 TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
@@ -115,6 +141,10 @@ TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
   CHECK_THAT(message(vqa_file({"{\"question\": \"q\"}"})), contains("data[0]: \"question_id\" is absent"));
   CHECK_THAT(message(vqa_file({"{\"question_id\": 1, \"question\": [2]}"})),
              contains("data[0]: \"question\" has the wrong type; got [2]; expected text"));
+  CHECK_THAT(message(vqa_file({"{\"question_id\": 1, \"question\": \"\"}"})),
+             contains("data[0]: \"question\" is empty; expected text"));
+  CHECK_THAT(message(vqa_file({entry("1e999", "q", answers)})),
+             contains("val.json: a number that cannot be represented; got ") && contains("1e999"));
   CHECK_THAT(message(vqa_file({entry("1", "q", "\"answers\": [1]")})),
              contains("\"answers\" has the wrong type; got [1]; expected a list of texts"));
   CHECK_THAT(message(vqa_file({entry("1", "q", answers), entry("1", "q", answers)})),

@@ -53,6 +53,21 @@ TEST_CASE("the message of a truncated picture names the file, the kind and the s
           "photos/1.jpg: the JPEG picture is truncated; got 10 bytes; expected the file to its end");
 }
 
+TEST_CASE("an animated WebP picture is refused as such", "[image]") {
+  for (const auto& [path, bytes] : pictures()) {
+    CAPTURE(path);
+    REQUIRE_NOTHROW(check_still(identify(bytes, path), bytes, path));
+  }
+  // RIFF of 22 bytes with one chunk of 10: flags, three reserved bytes, canvas of 1x1.
+  std::string webp("RIFF\x16\0\0\0WEBPVP8X\x0A\0\0\0\x02\0\0\0\0\0\0\0\0\0", 30);
+  REQUIRE(testing::message_of<DataError>([&] { decode_image(webp); }) ==
+          "an animated WebP picture; expected a still one");
+  REQUIRE(testing::message_of<DataError>([&] { check_still(FileFormat::kWebp, webp, "photos/1.webp"); }) ==
+          "photos/1.webp: an animated WebP picture; expected a still one");
+  webp[20] = 0x10;  // transparency
+  REQUIRE_NOTHROW(check_still(FileFormat::kWebp, webp, ""));
+}
+
 TEST_CASE("critical_png_chunks drops the colour profile and keeps the pixels", "[image]") {
   const std::string bytes = core::read_file(testing::golden_folder() / "decode" / "bad_profile.png");
   const std::string kept = critical_png_chunks(bytes);

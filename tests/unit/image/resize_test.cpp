@@ -116,20 +116,11 @@ TEST_CASE("pad_to_square centres; an odd remainder goes to the bottom or right",
   REQUIRE(pad_to_square(tall, color).pixels == std::vector<uint8_t>{10, 11, 12, 1, 2, 3, 20, 21, 22, 1, 2, 3});
 }
 
-TEST_CASE("center_crop takes the middle and is black where there is no picture", "[image]") {
-  const Image row{4, 1, {10, 10, 10, 20, 20, 20, 30, 30, 30, 40, 40, 40}};
-  REQUIRE(center_crop(row, 2, 1).pixels == std::vector<uint8_t>{20, 20, 20, 30, 30, 30});
-  REQUIRE(center_crop(row, 3, 1).pixels == std::vector<uint8_t>{10, 10, 10, 20, 20, 20, 30, 30, 30});
-  const Image dot{1, 1, {9, 9, 9}};
-  REQUIRE(center_crop(dot, 2, 2).pixels == std::vector<uint8_t>{0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9});
-  REQUIRE(center_crop(dot, 1, 3).pixels == std::vector<uint8_t>{0, 0, 0, 9, 9, 9, 0, 0, 0});
-}
-
 TEST_CASE("a size of zero and a picture without pixels are refused", "[image]") {
   const Image dot{1, 1, {9, 9, 9}};
   REQUIRE_THAT(testing::message_of<ConfigError>([&] { resize_bicubic(dot, 0, 5); }),
                contains("resize_bicubic: no pixels asked for; got 0x5; expected at least 1x1"));
-  REQUIRE_THAT(testing::message_of<ConfigError>([&] { center_crop(dot, 1, -1); }), contains("got 1x-1"));
+  REQUIRE_THAT(testing::message_of<ConfigError>([&] { resize_bicubic(dot, 1, -1); }), contains("got 1x-1"));
   REQUIRE_THAT(testing::message_of<DataError>([] { resize_bicubic(Image{}, 5, 5); }),
                contains("resize_bicubic: not a picture; got 0x0 with 0 bytes"));
   REQUIRE_THAT(testing::message_of<DataError>([] {

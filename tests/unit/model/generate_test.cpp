@@ -1,6 +1,9 @@
 #include "convllava/model/generate.h"
 
+#include <limits>
+
 #include "convllava/core/error.h"
+#include "convllava/model/answer.h"
 #include "convllava/model/initialize.h"
 #include "tests/support/golden.h"
 
@@ -83,6 +86,9 @@ TEST_CASE("decoding streams each token and stops at the model's last position", 
                                        [&](int64_t, int64_t token) { streamed.push_back(token); });
   CHECK(streamed == answers[0]);
   CHECK(streamed.size() <= 8);
+  const int64_t endless = std::numeric_limits<int64_t>::max();
+  CHECK(model::generate(*model, batch_of({torch::full({120}, 5, torch::kLong)}), {.max_new_tokens = endless}) ==
+        answers);
 }
 
 TEST_CASE("a cache refuses more tokens than it was made for", "[model]") {
@@ -93,4 +99,10 @@ TEST_CASE("a cache refuses more tokens than it was made for", "[model]") {
 TEST_CASE("a language model alone refuses a picture", "[model]") {
   model::ConvLlava model(language_only(2));
   CHECK_THROWS_AS(model->encode_images(torch::zeros({1, 64, 64, 3}, torch::kByte)), DataError);
+  const auto tokenizer =
+      text::Tokenizer::load(std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/text/tokenizer.model");
+  const model::Question question{{{text::Speaker::kHuman, "<image>\nWhat?"}},
+                                 image::Image{64, 64, std::vector<uint8_t>(64 * 64 * 3)}};
+  CHECK_THAT(testing::message_of<DataError>([&] { model::answer(*model, tokenizer, {question}, {}); }),
+             testing::contains("model: a language model alone cannot see; got a picture"));
 }

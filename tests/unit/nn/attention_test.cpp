@@ -46,3 +46,26 @@ TEST_CASE("packed attention equals its definition, forward and gradients", "[nn]
   const auto theirs = torch::autograd::grad({(expected * weight).sum()}, {q, k, v});
   for (size_t i = 0; i < 3; ++i) CHECK(torch::allclose(ours[i], theirs[i], 1e-9, 1e-11));
 }
+
+TEST_CASE("no sequence gives no rows", "[nn]") {
+  const auto q = torch::zeros({0, 4, 8}, torch::requires_grad());
+  const auto kv = torch::zeros({0, 2, 8});
+  const auto out = nn::causal_attention(q, kv, kv, nn::SequenceLayout::make({0}, torch::kCPU));
+  CHECK(out.sizes() == at::IntArrayRef({0, 4, 8}));
+}
+
+TEST_CASE("the flash kernel is left alone with what it does not support", "[nn]") {
+  const auto fits = [](int64_t head_dim, int64_t sequences = 1, torch::ScalarType dtype = torch::kBFloat16,
+                       torch::DeviceType device = torch::kCUDA) {
+    return nn::fits_flash_kernel(device, dtype, head_dim, sequences);
+  };
+  CHECK(fits(128));
+  CHECK(fits(8));
+  CHECK(fits(256));
+  CHECK(fits(64, 1, torch::kHalf));
+  CHECK_FALSE(fits(12));
+  CHECK_FALSE(fits(264));
+  CHECK_FALSE(fits(128, 0));
+  CHECK_FALSE(fits(128, 1, torch::kFloat));
+  CHECK_FALSE(fits(128, 1, torch::kBFloat16, torch::kCPU));
+}

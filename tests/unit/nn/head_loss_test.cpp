@@ -1,5 +1,7 @@
 #include "convllava/nn/head_loss.h"
 
+#include <ATen/core/VariableHooksInterface.h>
+
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
 
@@ -34,4 +36,42 @@ TEST_CASE("a frozen head gets no gradient", "[nn]") {
   nn::head_cross_entropy(hidden, weight, torch::tensor({1, 2, 3}, torch::kLong), 1.0).backward();
   CHECK(hidden.grad().defined());
   CHECK_FALSE(weight.grad().defined());
+}
+
+TEST_CASE("in bf16 the logits are bf16, softmax and loss fp32, as in transformers", "[nn]") {
+  torch::manual_seed(2);
+  const auto options = torch::TensorOptions(torch::kBFloat16).requires_grad(true);
+  const auto hidden = torch::randn({70, 16}, options);
+  const auto weight = torch::randn({300, 16}, options);
+  const auto targets = torch::randint(0, 300, {70}, torch::kLong);
+  const auto ours = nn::head_cross_entropy(hidden, weight, targets, 1.0 / 70);
+  const auto theirs = at::cross_entropy_loss(at::linear(hidden, weight).to(torch::kFloat), targets);
+  CHECK(ours.scalar_type() == torch::kFloat);
+  CHECK(ours.item<double>() == Approx(theirs.item<double>()).epsilon(1e-6));  // fp32 sums in another order
+  const auto a = torch::autograd::grad({ours}, {hidden, weight});
+  const auto b = torch::autograd::grad({theirs}, {hidden, weight});
+  for (size_t i = 0; i < 2; ++i) {
+    CHECK(a[i].scalar_type() == torch::kBFloat16);
+    // One bit of bf16, and of the largest value where a sum comes out near zero.
+    const auto largest = b[i].abs().max().item<double>();
+    CHECK(torch::allclose(a[i].to(torch::kFloat), b[i].to(torch::kFloat), 1.0 / 128, largest / 256));
+  }
+}
+
+TEST_CASE("the gradient of a bf16 head is summed over chunks in fp32", "[nn]") {
+  // So wide that each row is a chunk. Softmax is flat: row 0 of the gradient is the negative sum of the states.
+  const auto weight = torch::zeros({(1 << 24) + 1, 1}, torch::TensorOptions(torch::kBFloat16).requires_grad(true));
+  at::impl::GetVariableHooks()->set_grad_dtype(weight, torch::kFloat);  // as parallel::FlatUnit does
+  const double small = 1.0 / 512;                                       // bf16 would round 1 + small to 1
+  const auto states = torch::tensor({1.0, small, small, small}, torch::kBFloat16).unsqueeze(1);
+  nn::head_cross_entropy(states, weight, torch::zeros({4}, torch::kLong), 1.0).backward();
+  CHECK(weight.grad().scalar_type() == torch::kFloat);
+  CHECK(weight.grad()[0].item<double>() == -(1 + 3 * small));
+}
+
+TEST_CASE("a second backward pass is refused instead of scaling the gradients again", "[nn]") {
+  const auto hidden = torch::randn({3, 4}, torch::requires_grad());
+  const auto loss = nn::head_cross_entropy(hidden, torch::randn({7, 4}), torch::tensor({1, 2, 3}, torch::kLong), 1.0);
+  CHECK(torch::autograd::grad({loss * 2}, {hidden}, {}, /*retain_graph=*/true)[0].defined());
+  CHECK_THROWS_WITH(torch::autograd::grad({loss * 2}, {hidden}), testing::contains("for one backward pass"));
 }

@@ -55,3 +55,18 @@ TEST_CASE("recomputed blocks chain", "[nn]") {
   CHECK(w.grad().item<double>() == Approx(2.0 * 5 * std::pow(1.5, 4)));
   CHECK(x.grad().item<double>() == Approx(std::pow(1.5, 5)));
 }
+
+TEST_CASE("a recomputed block with bf16 leaves gives the gradients of the plain one", "[nn]") {
+  torch::manual_seed(4);
+  const auto options = torch::TensorOptions(torch::kBFloat16).requires_grad(true);
+  const auto weight = torch::randn({6, 6}, options);
+  const auto bias = torch::randn({6}, options);
+  const auto x = torch::randn({3, 6}, options);
+  const auto block = [&](const torch::Tensor& input) { return at::gelu(at::linear(input, weight, bias)) + input; };
+  const auto expected = torch::autograd::grad({block(x).square().sum()}, {x, weight, bias});
+  nn::recompute(block, x, {weight, bias}).square().sum().backward();
+  CHECK(weight.grad().scalar_type() == torch::kBFloat16);
+  CHECK(torch::equal(x.grad(), expected[0]));
+  CHECK(torch::equal(weight.grad(), expected[1]));
+  CHECK(torch::equal(bias.grad(), expected[2]));
+}

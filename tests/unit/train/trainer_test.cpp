@@ -3,11 +3,15 @@
 #include <csignal>
 
 #include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/training_state.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/train/datasets.h"
 #include "convllava/train/metric_log.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
+#include "tests/unit/checkpoint/fixtures.h"
+#include "tests/unit/core/fixtures.h"
 
 using namespace convllava;
 namespace fs = std::filesystem;
@@ -42,10 +46,10 @@ std::vector<double> losses(const fs::path& run) {
 
 }  // namespace
 
-TEST_CASE("an interrupted run goes on bit-equal to one that was not stopped", "[train]") {
-  const testing::TemporaryFolder folder;
+namespace {
+
+void check_resume(const testing::TemporaryFolder& folder, config::TrainConfig config) {
   testing::write_records(folder.path(), 20);
-  auto config = testing::tiny_run(folder.path(), kTokenizer);
   config.checkpoint.every_steps = 2;
   config.checkpoint.keep_last = 100;
   run(config);
@@ -62,6 +66,74 @@ TEST_CASE("an interrupted run goes on bit-equal to one that was not stopped", "[
   CHECK(run(config).steps == 6);
   CHECK(tensor_files(checkpoint::step_directory(interrupted, 6)) == tensor_files(checkpoint::step_directory(whole, 6)));
   CHECK(losses(interrupted) == losses(whole));
+}
+
+}  // namespace
+
+TEST_CASE("an interrupted run goes on bit-equal to one that was not stopped", "[train]") {
+  const testing::TemporaryFolder folder;
+  check_resume(folder, testing::tiny_run(folder.path(), kTokenizer));
+}
+
+TEST_CASE("bf16 with its master weights, validation on the way and recomputation go on bit-equal too", "[train]") {
+  const testing::TemporaryFolder folder;
+  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  config.dtype = config::Dtype::kBf16;
+  config.data.validation_share = 0.2;
+  config.report.validate_every = 1;
+  config.train.recompute = {"vision", "llm"};
+  check_resume(folder, config);
+}
+
+TEST_CASE("a run that was killed while it wrote its report is finished by the next start", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 16);
+  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  config.train.max_steps = 2;
+  config.checkpoint.every_steps = 2;
+  run(config);
+  const fs::path report = fs::path(config.output_dir) / "report.html";
+  fs::remove(report);
+  CHECK(run(config).steps == 2);
+  CHECK_THAT(core::read_file(report), testing::contains("2 of 2"));
+}
+
+TEST_CASE("a run that is refused leaves the configuration of the one before it", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 16);
+  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  config.train.max_steps = 2;
+  run(config);
+  const fs::path stored = fs::path(config.output_dir) / "config.yaml";
+  const auto before = core::read_file(stored);
+  config.train.max_steps = 4;
+  config.trainable = {"projector"};
+  CHECK_FALSE(testing::message_of<CheckpointError>([&] { run(config); }).empty());
+  CHECK(core::read_file(stored) == before);
+}
+
+TEST_CASE("a full disk ends the run with the checkpoint before it in place", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 16);
+  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  config.train.max_steps = 4;
+  config.checkpoint.every_steps = 2;
+  config.checkpoint.keep_last = 1;
+  {
+    auto half = config;
+    half.train.max_steps = 2;
+    run(half);
+  }
+  const auto whole = tensor_files(checkpoint::step_directory(config.output_dir, 2));
+  std::string message;
+  {
+    const checkpoint::testing::FileSizeLimit limit(256 << 10);  // the metrics fit, the weights do not
+    message = testing::message_of<CheckpointError>([&] { run(config); });
+  }
+  CHECK_THAT(message, testing::contains("checkpoint-4") && testing::contains("cannot write"));
+  CHECK(tensor_files(checkpoint::step_directory(config.output_dir, 2)) == whole);
+  CHECK(checkpoint::list_checkpoints(config.output_dir).size() == 1);
+  CHECK(run(config).steps == 4);
 }
 
 TEST_CASE("frozen parameters stay byte-equal, trainable ones move", "[train]") {
@@ -123,17 +195,58 @@ TEST_CASE("pictures that cannot be used are listed, and too many of them end the
   CHECK_THAT(message, testing::contains("images/5.ppm"));
 }
 
-TEST_CASE("gradients that are not finite are skipped, and too many in a row end the run", "[train]") {
+TEST_CASE("the list of bad records names each once, whatever bytes its path has", "[train]") {
+  const testing::TemporaryFolder folder;
+  train::Quarantine(folder.path(), 0, true).add({{3, "a"}, {5, "caf\xE9.jpg: no such file"}});
+  train::Quarantine(folder.path(), 0, false).add({{3, "a"}, {4, "b"}});
+  CHECK(core::read_file(folder.path() / "quarantine.jsonl") ==
+        "{\"index\":3,\"message\":\"a\"}\n{\"index\":5,\"message\":\"caf\xEF\xBF\xBD.jpg: no such file\"}\n"
+        "{\"index\":4,\"message\":\"b\"}\n");
+  train::Quarantine(folder.path(), 0, true);
+  CHECK_FALSE(fs::exists(folder.path() / "quarantine.jsonl"));
+  CHECK_THAT(testing::message_of<CheckpointError>([&] {
+               train::Quarantine("/nowhere", 0, true).add({{1, "c"}});
+             }),
+             testing::contains("/nowhere/quarantine.jsonl: cannot write"));
+}
+
+TEST_CASE("a picture that cannot be used counts once an epoch, not more and more", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 16);
+  std::ofstream(folder.path() / "images/5.ppm") << "not a picture";
+  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  config.data.max_bad_share = 0.1;  // of 16 pictures one, in each of the four epochs
+  config.train.epochs = 4;
+  config.train.max_steps = 0;
+  const auto summary = run(config);
+  CHECK(summary.steps == summary.total_steps);
+  const auto checkpoint = checkpoint::find_checkpoint(config.output_dir);
+  CHECK(checkpoint::load_training_state(checkpoint).bad_samples == 4);
+}
+
+TEST_CASE("steps whose gradients are not finite are left out, and one too many in a row ends the run", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
   auto config = testing::tiny_run(folder.path(), kTokenizer);
-  config.train.lr = 1e30;
+  config.train.lr = 1e30;  // the first step spoils the weights
   config.train.warmup_ratio = 0;
   config.train.max_steps = 8;
   config.train.epochs = 10;
+  config.train.max_skipped_steps = 7;
+  core::testing::CapturedStderr log(folder.path() / "log");
+  CHECK(run(config).steps == 8);
+  CHECK_THAT(log.text(),
+             testing::contains("step 8: 1 of the last 1 steps left out, because the gradient was not finite"));
+
+  config.output_dir += "-strict";
   config.train.max_skipped_steps = 3;
   CHECK_THAT(testing::message_of<Error>([&] { run(config); }),
-             testing::contains("3 steps in a row had gradients that are not finite; expected a lower learning rate"));
+             testing::contains("4 steps in a row had gradients that are not finite; expected at most 3 "
+                               "(train.max_skipped_steps); to go on with a lower learning rate"));
+
+  config.output_dir += "-rarely-logged";  // the steps between two entries of the log count as well
+  config.report.log_every = 4;
+  CHECK_THAT(testing::message_of<Error>([&] { run(config); }), testing::contains("steps in a row had gradients"));
 }
 
 TEST_CASE("a folder that holds a run with other data is refused", "[train]") {

@@ -1,0 +1,58 @@
+#pragma once
+
+// The command line of a program: what a mistake on it prints, and the exit code.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "convllava/core/error.h"
+#include "convllava/core/suggest.h"
+
+namespace convllava::apps {
+
+/// "--help", "--model", ...: the options of a program and of its option groups.
+inline std::set<std::string> option_names(const CLI::App& app) {
+  std::set<std::string> names;
+  for (const auto* option : app.get_options()) names.insert(option->get_name());
+  for (const auto* group : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.merge(option_names(*group));
+  }
+  return names;
+}
+
+/// Names the first option among the arguments that the program does not know.
+inline std::string unknown_option(const CLI::App& app, const std::vector<std::string>& unknown) {
+  const auto option = std::find_if(unknown.begin(), unknown.end(), [](const auto& text) { return text[0] == '-'; });
+  if (option == unknown.end()) {
+    return error_message("", "an argument that belongs to no option", "\"" + unknown.front() + "\"");
+  }
+  const std::string name = option->substr(0, option->find('='));
+  const auto names = option_names(app);
+  const std::vector<std::string> known(names.begin(), names.end());
+  const std::string nearest = core::nearest_name(name, known);
+  return error_message("", "there is no such option", name, nearest.empty() ? core::join(known) : nearest);
+}
+
+/// Parses the arguments. Returns the exit code when the program is to end: 0 when help was asked for, which is then
+/// printed, and 2 when there is a mistake, which is then named on stderr.
+inline std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    // A required option that is missing is often there, misspelt.
+    const auto unknown = app.remaining();
+    std::cerr << std::filesystem::path(argv[0]).filename().string() << ": "
+              << (unknown.empty() ? error.what() : unknown_option(app, unknown)) << " (--help lists the options)\n";
+    return 2;
+  }
+}
+
+}  // namespace convllava::apps

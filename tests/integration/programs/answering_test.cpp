@@ -1,0 +1,132 @@
+// What a checkpoint is for: conversations and benchmarks.
+
+#include "convllava/core/files.h"
+#include "tests/catch.h"
+#include "tests/integration/programs/run_files.h"
+
+using namespace convllava;
+using namespace convllava::testing;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A run that has learnt to answer in letters: a fresh model would choose tokens that its tokenizer does not have.
+fs::path trained(const fs::path& folder) {
+  write_records(folder, 16);
+  const auto config = write_config(folder, [](auto& c) {
+    c.train.max_steps = 8;
+    c.train.lr = 0.01;
+    c.train.warmup_ratio = 0;
+    c.train.schedule = config::Schedule::kConstant;
+    c.report.samples = 0;
+  });
+  const auto outcome = run({program("train"), "--config", config});
+  INFO(outcome.output);
+  REQUIRE(outcome.exit_code == 0);
+  return folder / "run";
+}
+
+RankOutcome converse(const fs::path& model, const std::vector<std::string>& lines, const std::string& options = "") {
+  std::string input;
+  for (const auto& line : lines) input += " '" + line + "'";
+  return run({"bash", "-c",
+              "printf '%s\\n'" + input + " | " + program("chat") + " --model " + model.string() +
+                  " --max-new-tokens 4 " + options});
+}
+
+/// An entry of a file in TextVQA's format.
+std::string question(int id, const std::string& image, const std::string& more) {
+  return R"({"question_id": )" + std::to_string(id) + R"(, "question": "What is it?", "image": ")" + image + "\"" +
+         more + "}";
+}
+
+const std::string kAnswers = R"(, "answers": ["b", "b", "b", "b", "b", "b", "b", "b", "b", "b"])";
+
+RankOutcome evaluate(const fs::path& model, const fs::path& file) {
+  return run({program("eval"), "--bench", "textvqa", "--model", model.string(), "--data", file.string(),
+              "--max-new-tokens", "2"});
+}
+
+}  // namespace
+
+TEST_CASE("a conversation goes on after a question that cannot be asked", "[programs]") {
+  const TemporaryFolder folder;
+  const auto model = trained(folder.path());
+  const std::string too_long(3000, 'x');
+  const auto talk = converse(model, {"hello", "what is <image>?", too_long, "and you?"});
+  INFO(talk.output);
+  CHECK(talk.exit_code == 0);
+  CHECK_THAT(talk.output, contains("chat: \"<image>\" in a record without a picture"));
+  CHECK_THAT(talk.output, contains("chat: question: does not fit into the model's context"));
+  CHECK(talk.output.ends_with("> "));
+
+  const auto about_picture =
+      converse(model, {too_long, "what is it?"}, "--image " + (folder.path() / "images/0.ppm").string());
+  INFO(about_picture.output);
+  CHECK(about_picture.exit_code == 0);
+  CHECK_THAT(about_picture.output, !contains("no \"<image>\""));  // the first that is asked brings the picture
+}
+
+TEST_CASE("a model without a chat template takes each line as a new question", "[programs]") {
+  const TemporaryFolder folder;
+  const auto record = trained(folder.path()) / "checkpoint-8" / "convllava.yaml";
+  auto text = core::read_file(record);
+  const std::string chat = "\ntemplate: v1\n";
+  REQUIRE(text.find(chat) != std::string::npos);
+  text.replace(text.find(chat), chat.size(), "\ntemplate: plain\n");
+  core::write_file_atomic(record, text);
+  const auto talk = converse(record.parent_path(), {"Once", "Twice", "Thrice"});
+  INFO(talk.output);
+  CHECK(talk.exit_code == 0);
+  CHECK_THAT(talk.output, !contains("chat:"));
+}
+
+TEST_CASE("eval leaves answers and scores beside the model and says what it could not answer", "[programs]") {
+  const TemporaryFolder folder;
+  const auto model = trained(folder.path());
+  const auto file = folder.path() / "mine.json";
+  core::write_file_atomic(file, R"({"data": [)" + question(1, "images/0.ppm", kAnswers) + "," +
+                                    question(2, "images/none.ppm", kAnswers) + "]}");
+  const auto outcome = evaluate(model, file);
+  INFO(outcome.output);
+  REQUIRE(outcome.exit_code == 0);
+  const auto output = model / "checkpoint-8/eval/textvqa/mine";
+  CHECK_THAT(outcome.output, contains("textvqa accuracy: "));
+  CHECK_THAT(outcome.output,
+             contains("1 of 2 questions have no answer (see " + (output / "predictions.jsonl").string() + ")"));
+  CHECK_THAT(outcome.output, contains("textvqa unanswered: 1\n"));
+  const auto scores = core::read_file(output / "scores.json");
+  CHECK_THAT(scores, contains("\"accuracy\": "));
+  CHECK_THAT(scores, contains("\"unanswered\": 1.0"));
+
+  const auto again =
+      run({program("eval"), "--bench", "textvqa", "--predictions", (output / "predictions.jsonl").string(), "--data",
+           file.string(), "--output", (folder.path() / "new/folder").string()});
+  INFO(again.output);
+  CHECK(again.exit_code == 0);
+  CHECK_THAT(again.output, contains("1 of 2 questions have no answer"));
+  CHECK(core::read_file(folder.path() / "new/folder/scores.json") == scores);
+}
+
+TEST_CASE("eval answers a split whose reference answers are kept back, and does not score it", "[programs]") {
+  const TemporaryFolder folder;
+  const auto model = trained(folder.path());
+  const auto file = folder.path() / "test.json";
+  const auto output = model / "checkpoint-8/eval/textvqa/test";
+  core::write_file_atomic(
+      file, R"({"data": [)" + question(1, "images/0.ppm", kAnswers) + "," + question(2, "images/1.ppm", "") + "]}");
+  const auto mixed = evaluate(model, file);
+  INFO(mixed.output);
+  CHECK(mixed.exit_code == 3);
+  CHECK_THAT(mixed.output, contains("data[1]: has no reference answers, which other questions have"));
+  CHECK_FALSE(fs::exists(output));  // found out before predicting
+
+  core::write_file_atomic(file, R"({"data": [)" + question(1, "images/0.ppm", "") + "]}");
+  const auto outcome = evaluate(model, file);
+  INFO(outcome.output);
+  CHECK(outcome.exit_code == 0);
+  CHECK_THAT(outcome.output, contains((output / "predictions.jsonl").string() + " (not scored: "));
+  CHECK(fs::exists(output / "predictions.jsonl"));
+  CHECK_FALSE(fs::exists(output / "scores.json"));
+}

@@ -1,0 +1,87 @@
+#include "convllava/checkpoint/pretrained.h"
+
+#include "tests/catch.h"
+#include "tests/unit/checkpoint/fixtures.h"
+
+namespace convllava::checkpoint {
+namespace {
+
+using namespace testing;
+using convllava::testing::contains;
+using convllava::testing::message_of;
+
+Pretrained open(const std::filesystem::path& directory) {
+  return load_pretrained(directory, torch::kCPU, torch::kFloat32);
+}
+
+void save(const std::filesystem::path& directory, const config::ModelConfig& shape, image::Aspect aspect) {
+  auto record = small_record();
+  record.image.aspect = aspect;
+  record.prompt_template = text::Template::kLlavaV1;
+  save_model(directory, *random_model(shape), small_tokenizer(), record);
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint opens with nothing but its path", "[checkpoint]") {
+  const TemporaryFolder folder("own");
+  save(folder.path(), small_config(), image::Aspect::kNative);
+  const auto opened = open(folder.path());
+  CHECK(same_parameters(*opened.model, *random_model(small_config())));
+  CHECK(opened.tokenizer.model_bytes() == small_tokenizer().model_bytes());
+  const auto options = answer_options(opened.record);
+  CHECK(options.prompt_template == text::Template::kLlavaV1);
+  CHECK(options.image.size == 320);
+  CHECK(options.image.aspect == image::Aspect::kNative);
+}
+
+TEST_CASE("a ConvLLaVA directory without a record opens whole, with the published template", "[checkpoint]") {
+  for (const auto aspect : {image::Aspect::kPad, image::Aspect::kNative, image::Aspect::kCrop}) {
+    const TemporaryFolder folder("others");
+    save(folder.path(), small_config(), aspect);
+    std::filesystem::remove(folder / "convllava.yaml");
+    const auto opened = open(folder.path());
+    CHECK(same_parameters(*opened.model, *random_model(small_config())));
+    CHECK(opened.record.prompt_template == text::Template::kV1);
+    CHECK(opened.record.image.aspect == aspect);
+    CHECK(opened.record.image.size == 320);
+    CHECK(opened.record.max_length == small_config().llm.max_position_embeddings);
+  }
+}
+
+TEST_CASE("a LLaMA directory opens as a model without vision", "[checkpoint]") {
+  const TemporaryFolder folder("llama");
+  auto shape = small_config();
+  shape.vision.depths.clear();
+  shape.vision.hidden_sizes.clear();
+  save(folder.path(), shape, image::Aspect::kPad);
+  std::filesystem::remove(folder / "convllava.yaml");
+  const auto opened = open(folder.path());
+  CHECK(same_parameters(*opened.model, *random_model(shape)));
+  CHECK(opened.record.prompt_template == text::Template::kPlain);
+}
+
+TEST_CASE("a tokenizer with more tokens than the model has embeddings is refused", "[checkpoint]") {
+  const TemporaryFolder folder("tokens");
+  auto shape = small_config();
+  shape.llm.vocab_size = 300;
+  save(folder.path(), shape, image::Aspect::kPad);
+  CHECK(message_of<CheckpointError>([&] { open(folder.path()); }) ==
+        folder.path().string() +
+            ": the tokenizer has more tokens than the language model has embeddings; got 600; expected at most 300");
+}
+
+TEST_CASE("a config.json that does not describe the weights is refused before a model is allocated", "[checkpoint]") {
+  const TemporaryFolder folder("outline");
+  save(folder.path(), small_config(), image::Aspect::kPad);
+  auto json = text_of(folder / "config.json");
+  json.replace(json.find("\"vocab_size\": 600"), 17, "\"vocab_size\": 16777216");
+  json.replace(json.find("\"hidden_size\": 32"), 17, "\"hidden_size\": 1048576");  // 140 TB of weights
+  json.replace(json.find("\"head_dim\": 8"), 13, "\"head_dim\": 262144");
+  write_text(folder / "config.json", json);
+  CHECK_THAT(message_of<CheckpointError>([&] { open(folder.path()); }),
+             contains("its tensors are not those of the model") &&
+                 contains("llm.model.embed_tokens.weight [600, 32] for [16777216, 1048576]"));
+}
+
+}  // namespace convllava::checkpoint

@@ -1,0 +1,44 @@
+#include "convllava/eval/output.h"
+
+#include "convllava/core/error.h"
+#include "tests/catch.h"
+#include "tests/unit/eval/fixtures.h"
+
+namespace convllava::eval {
+namespace {
+
+using convllava::testing::contains;
+using convllava::testing::message_of;
+using testing::OrdinaryUser;
+using testing::TemporaryFolder;
+using testing::text_of;
+using testing::write_text;
+
+}  // namespace
+
+TEST_CASE("scores are written as JSON in their order, into a folder that need not be there", "[eval]") {
+  const TemporaryFolder folder("eval_scores");
+  write_scores(folder / "a/b", {{"accuracy", 71.5}, {"accuracy/a \"sign\"\\", 100}, {"unanswered", 2}});
+  CHECK(text_of(folder / "a/b/scores.json") ==
+        "{\n  \"accuracy\": 71.5,\n  \"accuracy/a \\\"sign\\\"\\\\\": 100.0,\n  \"unanswered\": 2.0\n}\n");
+}
+
+TEST_CASE("a folder that scores cannot be written into is refused with another in mind", "[eval]") {
+  const TemporaryFolder folder("eval_scores_folder");
+  write_text(folder / "file", "");
+  const auto message = [&](const std::filesystem::path& path) {
+    return message_of<ConfigError>([&] { write_scores(path, {{"accuracy", 1}}); });
+  };
+  CHECK_THAT(message(folder / "file/out"), contains("file/out: cannot create the folder; got Not a directory"));
+  CHECK_THAT(message(folder / std::string(300, 'n')), contains("cannot create the folder; got File name too long"));
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0555));
+  {
+    const OrdinaryUser user;
+    CHECK_THAT(message(folder.path()), contains("cannot write into the folder; got Permission denied; expected an "
+                                                "--output that can be written to"));
+    CHECK_THAT(message(folder / "out"), contains("cannot create the folder; got Permission denied"));
+  }
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
+}
+
+}  // namespace convllava::eval

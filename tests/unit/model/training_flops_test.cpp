@@ -1,0 +1,76 @@
+#include "convllava/model/training_flops.h"
+
+#include "convllava/nn/libtorch.h"
+#include "tests/catch.h"
+
+using namespace convllava;
+
+namespace {
+
+/// A model without memory that trains the parameters whose names begin with one of `trained`.
+model::ConvLlava outline(const config::ModelConfig& config, const std::vector<std::string>& trained) {
+  model::ConvLlava model(config, torch::TensorOptions(torch::kMeta));
+  for (auto& parameter : model->named_parameters()) {
+    bool trains = false;
+    for (const auto& prefix : trained) trains |= parameter.key().starts_with(prefix);
+    parameter.value().set_requires_grad(trains);
+  }
+  return model;
+}
+
+/// One square picture in front of `text` tokens, of which `supervised` are learnt.
+data::PackedBatch sample(int64_t pixels, int64_t text, int64_t supervised) {
+  data::PackedBatch batch;
+  const int64_t visual = pixels / 64 * (pixels / 64);
+  batch.input_ids.resize(visual + text);
+  batch.cu_seqlens = {0, visual + text};
+  batch.visual_rows.resize(visual);
+  batch.targets.resize(supervised);
+  if (pixels > 0) batch.images.push_back({pixels, pixels, 1, {}});
+  return batch;
+}
+
+double teraflops(const std::vector<std::string>& trained, const data::PackedBatch& batch) {
+  return model::TrainingFlops(*outline(config::ModelConfig{}, trained))(batch) / 1e12;
+}
+
+Approx about(double value) { return Approx(value).epsilon(0.005); }
+
+}  // namespace
+
+TEST_CASE("ConvNeXt-L counts the 34.4 GMAC at 224 pixels that timm gives", "[model]") {
+  config::ModelConfig config;
+  config.vision.depths = {3, 3, 27, 3};
+  config.vision.hidden_sizes = {192, 384, 768, 1536};
+  data::PackedBatch picture;
+  picture.images.push_back({224, 224, 1, {}});
+  CHECK(model::TrainingFlops(*outline(config, {}))(picture) == about(2 * 34.4e9));
+}
+
+// Worked out by hand from the layers' sizes: 2 (48 C1 h^2 + sum of 4 C' C h^2 + blocks h^2 (8 C^2 + 49 C)) for the
+// tower, 2 S P + 2 S^2 d layers + 2 R V d for the language model, times the passes of each part.
+TEST_CASE("the paper's stages cost what their trained parts ask for", "[model]") {
+  const std::string stages = "vision_tower.encoder.stages.";
+  SECTION("stage 1: the fifth stage and the projector; gradients pass through the language model") {
+    CHECK(teraflops({stages + "4", "mm_projector"}, sample(768, 256, 154)) == about(11.8));
+    CHECK(teraflops({stages + "4", "mm_projector"}, sample(1536, 256, 154)) == about(27.0));
+  }
+  SECTION("stage 2: everything but the first two stages") {
+    const std::vector<std::string> trained = {stages + "2", stages + "3", stages + "4", "mm_projector", "llm"};
+    CHECK(teraflops(trained, sample(768, 256, 154)) == about(18.4));
+    CHECK(teraflops(trained, sample(1536, 256, 154)) == about(43.3));
+  }
+  SECTION("stage 3: the projector and the language model") {
+    CHECK(teraflops({"mm_projector", "llm"}, sample(768, 256, 154)) == about(16.8));
+    CHECK(teraflops({"mm_projector", "llm"}, sample(1536, 512, 307)) == about(47.3));
+  }
+}
+
+TEST_CASE("a text costs no vision, and packed sequences do not attend to each other", "[model]") {
+  const model::TrainingFlops flops(*outline(config::ModelConfig{}, {"llm"}));
+  const double alone = flops(sample(0, 300, 100));
+  CHECK(alone == about(3e12 * (2 * 300 * 6.476e-3 + 2 * 300 * 300 * 4096.0 * 32 / 1e12 + 2 * 100 * 131.07e-6)));
+  auto packed = sample(0, 600, 200);
+  packed.cu_seqlens = {0, 300, 600};
+  CHECK(flops(packed) == Approx(2 * alone));
+}

@@ -1,0 +1,128 @@
+// The trainer with several ranks.
+
+#include "tests/support/ranks.h"
+
+#include <fmt/format.h>
+
+#include "convllava/checkpoint/retention.h"
+#include "convllava/core/error.h"
+#include "convllava/core/files.h"
+#include "convllava/train/metric_log.h"
+#include "convllava/train/trainer.h"
+#include "tests/support/golden.h"
+#include "tests/support/tiny_run.h"
+
+namespace convllava::train {
+namespace {
+
+namespace fs = std::filesystem;
+using convllava::testing::contains;
+using convllava::testing::message_of;
+using convllava::testing::run_ranks;
+
+const std::string kTokenizer = std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/text/tokenizer.model";
+
+/// A rank of a test, with a folder that all of them see and the records of `tiny_run` in it.
+struct Rank {
+  Rank()
+      : environment(distributed::launch_environment()),
+        group(environment, torch::kCPU),
+        folder(fs::temp_directory_path() / fmt::format("convllava_train_ranks_{}", environment.master_port)) {
+    if (group.rank() == 0) testing::write_records(folder, 24);
+    group.barrier();
+  }
+  ~Rank() {
+    std::error_code ignored;
+    if (group.rank() == 0) fs::remove_all(folder, ignored);
+  }
+  config::TrainConfig config() const { return testing::tiny_run(folder, kTokenizer); }
+
+  distributed::LaunchEnvironment environment;
+  distributed::ProcessGroup group;
+  fs::path folder;
+};
+
+std::vector<double> losses(const fs::path& run) {
+  std::vector<double> values;
+  for (const auto& [step, scalars] : read_metrics(run / "metrics.jsonl")) {
+    for (const auto& [name, value] : scalars) {
+      if (name == "train/loss" || name == "validation/loss") values.push_back(value);
+    }
+  }
+  return values;
+}
+
+void check_close(const std::vector<double>& found, const std::vector<double>& expected) {
+  REQUIRE(found.size() == expected.size());
+  // Sums over other groups of samples: fp32 rounding, carried on through the steps of AdamW.
+  for (size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(expected[i]).epsilon(1e-4));
+}
+
+}  // namespace
+
+TEST_CASE("ranks train the run of one process, and one process goes on where they stopped", "[train]") {
+  run_ranks(2, [] {
+    Rank rank;
+    auto config = rank.config();
+    config.data.validation_share = 0.2;
+    config.report.validate_every = 3;
+    config.checkpoint.every_steps = 2;
+    config.checkpoint.keep_last = 100;
+    Trainer(config, rank.group, torch::kCPU).run();
+    if (rank.group.rank() == 0) {
+      const fs::path shared = config.output_dir;
+      config.output_dir = (rank.folder / "alone").string();
+      Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
+      const auto expected = losses(config.output_dir);
+      CHECK(expected.size() == 6 + 3);
+      check_close(losses(shared), expected);
+
+      config.output_dir = (rank.folder / "continued").string();
+      const fs::path continued = config.output_dir;
+      fs::create_directories(continued);
+      fs::copy(checkpoint::step_directory(shared, 4), checkpoint::step_directory(continued, 4),
+               fs::copy_options::recursive);
+      fs::copy(shared / "metrics.jsonl", continued / "metrics.jsonl");
+      Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
+      check_close(losses(continued), expected);
+    }
+    rank.group.shutdown();
+  });
+}
+
+TEST_CASE("ranks that see different run folders refuse to start", "[train]") {
+  run_ranks(2, [] {
+    Rank rank;
+    auto config = rank.config();
+    config.train.max_steps = 2;
+    if (rank.group.rank() == 0) {
+      Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
+    } else {
+      config.output_dir += "-elsewhere";  // what a disk of its own is to a second machine
+    }
+    rank.group.barrier();
+    CHECK_THAT(message_of<DistributedError>([&] { Trainer(config, rank.group, torch::kCPU); }),
+               contains("the ranks do not start from the same; got step 2 on rank 0 and 0 on rank 1; expected "
+                        "output_dir and the data on disks that all ranks see"));
+    rank.group.shutdown();
+  });
+}
+
+TEST_CASE("a rank that cannot start tells the others why", "[train]") {
+  run_ranks(2, [] {
+    Rank rank;
+    const auto config = rank.config();
+    if (rank.group.rank() == 0) {
+      fs::create_directories(config.output_dir);
+      const core::FolderLock lock(config.output_dir);
+      const auto message = message_of<ConfigError>([&] { Trainer(config, rank.group, torch::kCPU); });
+      CHECK_THAT(message, contains("another run is writing into this folder"));
+      rank.group.abandon(message);
+    } else {
+      CHECK_THAT(message_of<DistributedError>([&] { Trainer(config, rank.group, torch::kCPU); }),
+                 contains("rank 0") && contains("another run is writing into this folder"));
+    }
+  });
+}
+
+}  // namespace convllava::train

@@ -1,0 +1,89 @@
+// The validation samples that a run answers in its report.
+
+#include "convllava/core/files.h"
+#include "convllava/train/datasets.h"
+#include "convllava/train/model_setup.h"
+#include "convllava/train/trainer.h"
+#include "convllava/train/validation.h"
+#include "tests/support/golden.h"
+#include "tests/support/tiny_run.h"
+#include "tests/unit/core/fixtures.h"
+
+namespace convllava::train {
+namespace {
+
+namespace fs = std::filesystem;
+using convllava::testing::contains;
+
+const std::string kTokenizer = std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/text/tokenizer.model";
+
+std::string turn(const char* from, const std::string& value) {
+  return R"({"from": ")" + std::string(from) + R"(", "value": ")" + value + R"("})";
+}
+
+std::string record(const std::string& id, const std::string& image, const std::vector<std::string>& turns) {
+  std::string text = R"({"id": ")" + id + '"' + (image.empty() ? "" : R"(, "image": ")" + image + '"');
+  text += R"(, "conversations": [)";
+  for (size_t i = 0; i < turns.size(); ++i) text += (i > 0 ? ", " : "") + turns[i];
+  return text + "]}\n";
+}
+
+/// A run with these validation records beside the usual training set.
+config::TrainConfig run_with(const fs::path& folder, const std::string& records) {
+  testing::write_records(folder, 16);
+  core::testing::write_text(folder / "val.jsonl", records);
+  auto config = testing::tiny_run(folder, kTokenizer);
+  config.data.validation = {{"val.jsonl", "", 1.0}};
+  config.report.samples = 100;
+  return config;
+}
+
+std::vector<SampleAnswer> answers(const config::TrainConfig& config) {
+  const auto shape = resolve_model_shape(config.model);
+  auto model = build_model(config.model, shape, torch::TensorOptions(), config.seed);
+  const auto data = open_data(config, shape.vision.total_stride(), load_tokenizer(config.model));
+  return sample_answers(*model, data.validation, config.report.samples);
+}
+
+}  // namespace
+
+TEST_CASE("the report asks the first question that is answered behind the picture", "[train]") {
+  const testing::TemporaryFolder folder;
+  const auto config = run_with(
+      folder.path(), record("text", "", {turn("human", "Hello?"), turn("gpt", "Yes.")}) +
+                         record("first", "images/0.ppm", {turn("human", "<image>\\nWhat?"), turn("gpt", "A sign.")}) +
+                         record("later", "images/1.ppm",
+                                {turn("human", "Ready?"), turn("gpt", "Yes."), turn("human", "<image>\\nAnd this?"),
+                                 turn("gpt", "A cat.")}));
+  const auto samples = answers(config);
+  REQUIRE(samples.size() == 3);
+  CHECK(samples[0].picture.empty());
+  CHECK(samples[0].reference == "Yes.");
+  CHECK(samples[1].question == "<image>\nWhat?");
+  CHECK(samples[1].reference == "A sign.");
+  CHECK(samples[2].question == "<image>\nAnd this?");
+  CHECK(samples[2].reference == "A cat.");
+}
+
+TEST_CASE("validation records that cannot be asked do not end a finished run", "[train]") {
+  const testing::TemporaryFolder folder;
+  auto config =
+      run_with(folder.path(),
+               record("good", "images/0.ppm", {turn("human", "<image>\\nWhat?"), turn("gpt", "A sign.")}) +
+                   record("only the assistant", "", {turn("gpt", "Hello.")}) +
+                   record("no placeholder", "images/1.ppm", {turn("human", "What?"), turn("gpt", "A sign.")}) +
+                   record("no picture", "", {turn("human", "<image>\\nWhat?"), turn("gpt", "A sign.")}) +
+                   record("absent", "images/none.ppm", {turn("human", "<image>\\nWhat?"), turn("gpt", "A sign.")}) +
+                   record("too long", "", {turn("human", std::string(40000, 'x')), turn("gpt", "Yes.")}));
+  config.train.max_steps = 1;
+  core::testing::CapturedStderr log(folder.path() / "log");
+  CHECK(Trainer(config, distributed::ProcessGroup(), torch::kCPU).run().steps == 1);
+  const auto text = log.text();
+  CHECK_THAT(core::read_file(fs::path(config.output_dir) / "report.html"), contains("A sign."));
+  for (const char* what : {"no question with an answer", "none.ppm", "does not fit into the model's context"}) {
+    INFO(what);
+    CHECK_THAT(text, contains("left out of the report: ") && contains(what));
+  }
+}
+
+}  // namespace convllava::train
