@@ -25,7 +25,10 @@ constexpr KnownChart kKnown[] = {
     {"speed/tokens_per_second", "Throughput", "tokens per second"},
     {"speed/samples_per_second", "Throughput", "samples per second"},
     {"speed/seconds_per_step", "Step time", "seconds"},
+    {"speed/tflops", "Arithmetic", "TFLOP/s of all ranks"},
+    {"speed/mfu", "Model FLOPs utilisation", "share of the GPUs' bf16 peak"},
     {"memory/resident_bytes", "Memory of rank 0", "GiB resident", 1.0 / (1 << 30)},
+    {"memory/gpu_peak_bytes", "GPU memory of rank 0", "GiB at most", 1.0 / (1 << 30)},
     {"supervised_tokens", "Supervised tokens", "per step"},
 };
 constexpr std::string_view kLeftOut = "epoch";  // a straight line

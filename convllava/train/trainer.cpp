@@ -271,8 +271,9 @@ void Trainer::Impl::log_step(const GlobalCounts& counts, const StepOutcome& outc
                      {"speed/samples_per_second", samples_since_log / seconds},
                      {"speed/seconds_per_step", seconds / static_cast<double>(steps_since_log)},
                      {"speed/tflops", flops_per_second / 1e12},
-                     {"memory/resident_bytes", static_cast<double>(core::resident_bytes())},
-                     {"memory/peak_bytes", static_cast<double>(peak_memory_bytes(device))}};
+                     {"memory/resident_bytes", static_cast<double>(core::resident_bytes())}};
+  const auto peak_bytes = static_cast<double>(peak_memory_bytes(device));
+  if (device.is_cuda()) scalars.emplace_back("memory/gpu_peak_bytes", peak_bytes);
   std::string utilisation;
   if (peak_flops) {
     const double mfu = flops_per_second / (*peak_flops * group.world_size());
@@ -290,11 +291,11 @@ void Trainer::Impl::log_step(const GlobalCounts& counts, const StepOutcome& outc
   if (counts.cut_samples > 0) scalars.emplace_back("data/cut_samples", counts.cut_samples);
   if (state.bad_samples > 0) scalars.emplace_back("data/bad_samples", static_cast<double>(state.bad_samples));
   metrics->write(state.step, scalars);
-  progress->update(state.step,
-                   fmt::format("loss {:.4f} lr {:.2e} norm {:.2f} {:.0f} tok/s {:.1f} img/s {:.3g} TFLOP/s{} {}", loss,
-                               highest_lr, outcome.gradient_norm.item<double>(), tokens_since_log / seconds,
-                               samples_since_log / seconds, flops_per_second / 1e12, utilisation,
-                               core::format_bytes(static_cast<double>(peak_memory_bytes(device)))));
+  progress->update(
+      state.step,
+      fmt::format("loss {:.4f} lr {:.2e} norm {:.2f} {:.0f} tok/s {:.1f} img/s {:.3g} TFLOP/s{} {}", loss, highest_lr,
+                  outcome.gradient_norm.item<double>(), tokens_since_log / seconds, samples_since_log / seconds,
+                  flops_per_second / 1e12, utilisation, core::format_bytes(peak_bytes)));
   tokens_since_log = samples_since_log = 0;
   steps_since_log = 0;
 }

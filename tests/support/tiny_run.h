@@ -9,27 +9,9 @@
 
 #include "convllava/config/train_config.h"
 #include "convllava/core/random.h"
+#include "tests/support/files.h"
 
 namespace convllava::testing {
-
-/// A folder that is removed with its owner.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "convllava-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline void write_ppm(const std::filesystem::path& path, int width, int height, uint64_t seed) {
   core::Random random(seed);

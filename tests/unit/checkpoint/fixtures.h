@@ -2,37 +2,27 @@
 
 // What the tests of convllava/checkpoint share: a small model with every kind of part, and where the goldens are.
 
-#include <sys/resource.h>
-
-#include <csignal>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "convllava/checkpoint/model_directory.h"
 #include "convllava/checkpoint/safetensors.h"
 #include "convllava/core/error.h"
 #include "convllava/nn/libtorch.h"
-#include "tests/unit/core/fixtures.h"
+#include "tests/support/process.h"
 
 namespace convllava::checkpoint::testing {
 
-using core::testing::CapturedStderr;
-using core::testing::TemporaryFolder;
-using core::testing::text_of;
-using core::testing::write_text;
+using convllava::testing::CapturedStderr;
+using convllava::testing::FileSizeLimit;
+using convllava::testing::OrdinaryUser;
+using convllava::testing::shared_data;
+using convllava::testing::TemporaryFolder;
+using convllava::testing::text_of;
+using convllava::testing::write_text;
 
 inline std::filesystem::path golden(const std::string& name) {
   return std::filesystem::path(CONVLLAVA_SOURCE_DIR) / "tests/golden/checkpoint" / name;
-}
-
-/// Data that stay out of the repository; tests that need them skip where they are absent.
-inline std::filesystem::path shared_data(const std::string& name) {
-  const char* folder = std::getenv("CONVLLAVA_SHARED_DATA");
-  return (folder != nullptr ? std::filesystem::path(folder)
-                            : std::filesystem::path(CONVLLAVA_SOURCE_DIR) / "../shared/data") /
-         name;
 }
 
 inline text::Tokenizer small_tokenizer() {
@@ -94,25 +84,5 @@ inline bool same_parameters(const torch::nn::Module& a, const torch::nn::Module&
   }
   return true;
 }
-
-/// No file of this process can grow beyond `bytes` while it lives; writes fail then like those to a full disk.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &saved_);
-    const rlimit limit{bytes, saved_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &saved_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  void (*handler_)(int);
-  rlimit saved_{};
-};
 
 }  // namespace convllava::checkpoint::testing

@@ -26,20 +26,6 @@ std::vector<int64_t> steps_of(const std::filesystem::path& run) {
   return steps;
 }
 
-/// Gives up root's rights while it lives, so that permissions count.
-class OrdinaryUser {
- public:
-  OrdinaryUser() { was_root_ = geteuid() == 0 && seteuid(65534) == 0; }
-  ~OrdinaryUser() {
-    if (was_root_ && seteuid(0) != 0) std::abort();
-  }
-  OrdinaryUser(const OrdinaryUser&) = delete;
-  OrdinaryUser& operator=(const OrdinaryUser&) = delete;
-
- private:
-  bool was_root_ = false;
-};
-
 }  // namespace
 
 TEST_CASE("checkpoints are listed by step, not by name", "[checkpoint]") {

@@ -1,13 +1,12 @@
 #include "convllava/config/train_config.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 
 #include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/files.h"
 
 namespace convllava::config {
 namespace {
@@ -15,23 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using convllava::testing::contains;
 using convllava::testing::message_of;
-
-// A folder that is removed at the end of the test.
-class TemporaryFolder {
- public:
-  TemporaryFolder() : path_(fs::temp_directory_path() / ("convllava_config_" + std::to_string(::getpid()))) {
-    fs::create_directories(path_);
-  }
-  ~TemporaryFolder() { fs::remove_all(path_); }
-  fs::path write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
-    return path_ / name;
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
+using convllava::testing::TemporaryFolder;
 
 TrainConfig valid() {
   TrainConfig config;

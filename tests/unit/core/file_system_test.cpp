@@ -10,7 +10,7 @@
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "tests/catch.h"
-#include "tests/unit/core/fixtures.h"
+#include "tests/support/process.h"
 
 namespace {
 

@@ -11,7 +11,7 @@
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
-#include "tests/unit/core/fixtures.h"
+#include "tests/support/process.h"
 
 namespace convllava::core {
 namespace {
@@ -19,29 +19,12 @@ namespace {
 namespace fs = std::filesystem;
 using convllava::testing::contains;
 using convllava::testing::message_of;
+using testing::FileSizeLimit;
 using testing::in_child;
 using testing::TemporaryFolder;
 using testing::text_of;
 using testing::write_text;
 using Names = std::set<std::string>;
-
-// While it lives, no file can grow beyond `bytes`: writing more fails as on a full disk.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &saved_);
-    const rlimit limited{bytes, saved_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limited);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &saved_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  rlimit saved_{};
-  void (*handler_)(int);
-};
 
 }  // namespace
 

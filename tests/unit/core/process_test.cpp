@@ -6,7 +6,7 @@
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
-#include "tests/unit/core/fixtures.h"
+#include "tests/support/process.h"
 
 namespace convllava::core {
 namespace {

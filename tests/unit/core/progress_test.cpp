@@ -13,7 +13,7 @@
 
 #include "convllava/core/log.h"
 #include "tests/catch.h"
-#include "tests/unit/core/fixtures.h"
+#include "tests/support/process.h"
 
 namespace convllava::core {
 namespace {

@@ -8,7 +8,7 @@
 #include <stdexcept>
 
 #include "tests/catch.h"
-#include "tests/unit/core/fixtures.h"
+#include "tests/support/process.h"
 
 namespace convllava::core {
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <set>
 #include <string>
 #include <vector>
@@ -318,8 +317,7 @@ TEST_CASE("sets of weight 0 are in neither part of a split, bad records in one",
 }
 
 TEST_CASE("annotation files of real data sets are read whole", "[data]") {
-  const char* variable = std::getenv("CONVLLAVA_SHARED_DATA");
-  const auto root = std::filesystem::path(variable ? variable : CONVLLAVA_SOURCE_DIR "/../shared/data") / "real";
+  const auto root = convllava::testing::shared_data("real");
   if (!std::filesystem::exists(root / "receipts_train.json")) SKIP("CONVLLAVA_SHARED_DATA holds no real/*_train.json");
   std::vector<SourceFiles> sources;
   for (const char* name : {"receipts", "scene_text", "coco_captions", "coco_instruct"}) {

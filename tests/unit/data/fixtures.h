@@ -2,8 +2,6 @@
 
 // Annotation files and pictures that the tests of convllava/data write for themselves.
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -12,38 +10,19 @@
 #include <vector>
 
 #include "convllava/data/dataset.h"
+#include "tests/support/files.h"
 
 namespace convllava::data::testing {
 
-/// An empty directory for one test of one process, removed at the end of the scope.
-class TemporaryFolder {
+/// A folder that pictures can be drawn into.
+class TemporaryFolder : public convllava::testing::TemporaryFolder {
  public:
-  TemporaryFolder() {
-    static int count = 0;
-    path_ = std::filesystem::temp_directory_path() /
-            ("convllava_data_" + std::to_string(::getpid()) + "_" + std::to_string(++count));
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path_ / name, std::ios::binary) << bytes;
-    return path_ / name;
-  }
-
   /// A PPM file whose bytes count up from `first`.
   void write_picture(const std::string& name, int64_t width, int64_t height, int first = 0) const {
     std::string bytes = "P6\n" + std::to_string(width) + " " + std::to_string(height) + "\n255\n";
     for (int64_t i = 0; i < width * height * 3; ++i) bytes.push_back(static_cast<char>((first + i) % 251));
     write(name, bytes);
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 /// {"conversations": [...]} of one question and its answer; with `image` when it is not empty.

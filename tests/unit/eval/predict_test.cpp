@@ -17,9 +17,9 @@ namespace convllava::eval {
 namespace {
 
 namespace fs = std::filesystem;
+using convllava::testing::CapturedStderr;
 using convllava::testing::contains;
 using convllava::testing::message_of;
-using core::testing::CapturedStderr;
 using testing::TemporaryFolder;
 using testing::text_of;
 using testing::write_text;

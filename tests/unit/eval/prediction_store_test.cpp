@@ -1,9 +1,5 @@
 #include "convllava/eval/prediction_store.h"
 
-#include <sys/resource.h>
-
-#include <csignal>
-
 #include "convllava/core/error.h"
 #include "tests/catch.h"
 #include "tests/unit/eval/fixtures.h"
@@ -13,6 +9,7 @@ namespace {
 
 using convllava::testing::contains;
 using convllava::testing::message_of;
+using testing::FileSizeLimit;
 using testing::OrdinaryUser;
 using testing::TemporaryFolder;
 using testing::text_of;
@@ -108,14 +105,11 @@ TEST_CASE("a full disk is noticed when an answer is added", "[eval]") {
   const TemporaryFolder folder("eval_store_full");
   PredictionStore store(folder.path(), kIdentity, 0);
   store.start();
-  auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
-  rlimit saved{};
-  getrlimit(RLIMIT_FSIZE, &saved);
-  const rlimit limit{100, saved.rlim_max};
-  setrlimit(RLIMIT_FSIZE, &limit);
-  const auto message = message_of<DataError>([&] { store.append({{"a", std::string(200, 'x'), ""}}); });
-  setrlimit(RLIMIT_FSIZE, &saved);
-  std::signal(SIGXFSZ, handler);
+  std::string message;
+  {
+    const FileSizeLimit limit(100);
+    message = message_of<DataError>([&] { store.append({{"a", std::string(200, 'x'), ""}}); });
+  }
   CHECK_THAT(message, contains("predictions.rank0.jsonl: cannot write; got File too large"));
 }
 

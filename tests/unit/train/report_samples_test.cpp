@@ -6,8 +6,8 @@
 #include "convllava/train/trainer.h"
 #include "convllava/train/validation.h"
 #include "tests/support/golden.h"
+#include "tests/support/process.h"
 #include "tests/support/tiny_run.h"
-#include "tests/unit/core/fixtures.h"
 
 namespace convllava::train {
 namespace {
@@ -31,7 +31,7 @@ std::string record(const std::string& id, const std::string& image, const std::v
 /// A run with these validation records beside the usual training set.
 config::TrainConfig run_with(const fs::path& folder, const std::string& records) {
   testing::write_records(folder, 16);
-  core::testing::write_text(folder / "val.jsonl", records);
+  convllava::testing::write_text(folder / "val.jsonl", records);
   auto config = testing::tiny_run(folder, kTokenizer);
   config.data.validation = {{"val.jsonl", "", 1.0}};
   config.report.samples = 100;
@@ -76,7 +76,7 @@ TEST_CASE("validation records that cannot be asked do not end a finished run", "
                    record("absent", "images/none.ppm", {turn("human", "<image>\\nWhat?"), turn("gpt", "A sign.")}) +
                    record("too long", "", {turn("human", std::string(40000, 'x')), turn("gpt", "Yes.")}));
   config.train.max_steps = 1;
-  core::testing::CapturedStderr log(folder.path() / "log");
+  convllava::testing::CapturedStderr log(folder.path() / "log");
   CHECK(Trainer(config, distributed::ProcessGroup(), torch::kCPU).run().steps == 1);
   const auto text = log.text();
   CHECK_THAT(core::read_file(fs::path(config.output_dir) / "report.html"), contains("A sign."));

@@ -9,9 +9,9 @@
 #include "convllava/train/datasets.h"
 #include "convllava/train/metric_log.h"
 #include "tests/support/golden.h"
+#include "tests/support/process.h"
 #include "tests/support/tiny_run.h"
 #include "tests/unit/checkpoint/fixtures.h"
-#include "tests/unit/core/fixtures.h"
 
 using namespace convllava;
 namespace fs = std::filesystem;
@@ -127,7 +127,7 @@ TEST_CASE("a full disk ends the run with the checkpoint before it in place", "[t
   const auto whole = tensor_files(checkpoint::step_directory(config.output_dir, 2));
   std::string message;
   {
-    const checkpoint::testing::FileSizeLimit limit(256 << 10);  // the metrics fit, the weights do not
+    const convllava::testing::FileSizeLimit limit(256 << 10);  // the metrics fit, the weights do not
     message = testing::message_of<CheckpointError>([&] { run(config); });
   }
   CHECK_THAT(message, testing::contains("checkpoint-4") && testing::contains("cannot write"));
@@ -233,7 +233,7 @@ TEST_CASE("steps whose gradients are not finite are left out, and one too many i
   config.train.max_steps = 8;
   config.train.epochs = 10;
   config.train.max_skipped_steps = 7;
-  core::testing::CapturedStderr log(folder.path() / "log");
+  convllava::testing::CapturedStderr log(folder.path() / "log");
   CHECK(run(config).steps == 8);
   CHECK_THAT(log.text(),
              testing::contains("step 8: 1 of the last 1 steps left out, because the gradient was not finite"));

@@ -2,19 +2,17 @@
 
 // What the tests of a run's records share.
 
-#include <sys/resource.h>
-
-#include <csignal>
 #include <string>
 
 #include "convllava/image/image.h"
-#include "tests/unit/core/fixtures.h"
+#include "tests/support/process.h"
 
 namespace convllava::train::testing {
 
-using core::testing::TemporaryFolder;
-using core::testing::text_of;
-using core::testing::write_text;
+using convllava::testing::FileSizeLimit;
+using convllava::testing::TemporaryFolder;
+using convllava::testing::text_of;
+using convllava::testing::write_text;
 
 /// A smooth picture with an edge, so that both low and high frequencies occur.
 inline image::Image test_picture(int64_t width, int64_t height) {
@@ -34,26 +32,6 @@ inline std::string ppm_bytes(const image::Image& picture) {
   return "P6\n" + std::to_string(picture.width) + " " + std::to_string(picture.height) + "\n255\n" +
          std::string(picture.pixels.begin(), picture.pixels.end());
 }
-
-/// No file of this process can grow beyond `bytes` while it lives; writes fail then like those to a full disk.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &saved_);
-    const rlimit limit{bytes, saved_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &saved_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  void (*handler_)(int);
-  rlimit saved_{};
-};
 
 inline size_t count_of(const std::string& text, const std::string& what) {
   size_t count = 0;

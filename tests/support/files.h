@@ -1,0 +1,62 @@
+#pragma once
+
+// Folders that tests write into, and what tests read.
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+
+namespace convllava::testing {
+
+inline void write_text(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+inline std::string text_of(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// Data that stay out of the repository; tests that need them skip where they are absent.
+inline std::filesystem::path shared_data(const std::string& name) {
+  const char* folder = std::getenv("CONVLLAVA_SHARED_DATA");
+  const std::filesystem::path root = folder != nullptr ? folder : CONVLLAVA_SOURCE_DIR "/../shared/data";
+  return root / name;
+}
+
+/// An empty directory of its own, removed at the end of the scope.
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(const std::string& name = "test") {
+    path_ = (std::filesystem::temp_directory_path() / ("convllava_" + name + ".XXXXXX")).string();
+    std::string pattern = path_.string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path write(const std::string& name, const std::string& bytes) const {
+    write_text(path_ / name, bytes);
+    return path_ / name;
+  }
+
+  /// Names of what is in it, hidden files too.
+  std::set<std::string> names() const {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) names.insert(entry.path().filename());
+    return names;
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace convllava::testing
