@@ -33,6 +33,7 @@ class TemporaryFolder {
     path_ = (std::filesystem::temp_directory_path() / ("convllava_" + name + ".XXXXXX")).string();
     std::string pattern = path_.string();
     path_ = mkdtemp(pattern.data());
+    std::filesystem::permissions(path_, std::filesystem::perms(0755));  // some tests look as another user
   }
   ~TemporaryFolder() {
     std::error_code ignored;
