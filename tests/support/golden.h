@@ -11,7 +11,7 @@
 namespace convllava::testing {
 
 inline checkpoint::SafetensorsFile golden(const std::string& path) {
-  return checkpoint::SafetensorsFile(std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/" + path);
+  return checkpoint::SafetensorsFile(CONVLLAVA_SOURCE_DIR "/tests/golden/" + path);
 }
 
 /// Copies "parameter.<name>" of the file into every parameter of the module.

@@ -37,9 +37,11 @@ inline void write_records(const std::filesystem::path& folder, int count) {
   file << "\n]\n";
 }
 
+inline const std::string kTokenizer = CONVLLAVA_SOURCE_DIR "/tests/golden/text/tokenizer.model";
+
 /// fp32, 64-pixel pictures, two small stages of the model's parts; trains vision, projector and the language model for
 /// 6 steps.
-inline config::TrainConfig tiny_run(const std::filesystem::path& folder, const std::filesystem::path& tokenizer) {
+inline config::TrainConfig tiny_run(const std::filesystem::path& folder) {
   config::TrainConfig config;
   config.output_dir = (folder / "run").string();
   config.device = config::Device::kCpu;
@@ -47,7 +49,7 @@ inline config::TrainConfig tiny_run(const std::filesystem::path& folder, const s
   config.model.size = "tiny";
   config.model.vision_depths = {1, 1, 1, 1, 1};
   config.model.vision_hidden_sizes = {8, 8, 12, 12, 16};
-  config.model.tokenizer = tokenizer.string();
+  config.model.tokenizer = kTokenizer;
   config.model.layer_scale_init_value = 1.0;
   config.trainable = {"vision.stages.3-5", "projector", "llm"};
   config.image.size = 64;

@@ -12,14 +12,12 @@
 
 namespace convllava::testing {
 
-inline const std::string kTokenizer = std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/text/tokenizer.model";
-
-inline std::string program(const std::string& name) { return std::string(CONVLLAVA_BINARY_DIR) + "/bin/" + name; }
+inline std::string program(const std::string& name) { return CONVLLAVA_BINARY_DIR "/bin/" + name; }
 
 /// folder/train.yaml for `tiny_run`, changed by `change`.
 template <class Change>
 std::string write_config(const std::filesystem::path& folder, Change change) {
-  auto config = tiny_run(folder, kTokenizer);
+  auto config = tiny_run(folder);
   change(config);
   const auto path = folder / "train.yaml";
   std::ofstream(path) << config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); });

@@ -18,7 +18,7 @@ using testing::message_of;
 using testing::run_program;
 using testing::run_ranks;
 
-const std::string kTorchrun = std::string(CONVLLAVA_SOURCE_DIR) + "/.venv/bin/torchrun";
+const std::string kTorchrun = CONVLLAVA_SOURCE_DIR "/.venv/bin/torchrun";
 constexpr const char* kWorker = "worker under torchrun";
 
 /// The processes that run meet as `world_size` ranks, so that none is taken for absent because it started late, and

@@ -11,7 +11,7 @@ namespace {
 
 // Made by scripts/golden/eval.py.
 nlohmann::json golden() {
-  std::ifstream stream(std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/eval/answers.json");
+  std::ifstream stream(CONVLLAVA_SOURCE_DIR "/tests/golden/eval/answers.json");
   return nlohmann::json::parse(stream);
 }
 

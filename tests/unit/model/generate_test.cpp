@@ -99,8 +99,7 @@ TEST_CASE("a cache refuses more tokens than it was made for", "[model]") {
 TEST_CASE("a language model alone refuses a picture", "[model]") {
   model::ConvLlava model(language_only(2));
   CHECK_THROWS_AS(model->encode_images(torch::zeros({1, 64, 64, 3}, torch::kByte)), DataError);
-  const auto tokenizer =
-      text::Tokenizer::load(std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/text/tokenizer.model");
+  const auto tokenizer = text::Tokenizer::load(CONVLLAVA_SOURCE_DIR "/tests/golden/text/tokenizer.model");
   const model::Question question{{{text::Speaker::kHuman, "<image>\nWhat?"}},
                                  image::Image{64, 64, std::vector<uint8_t>(64 * 64 * 3)}};
   CHECK_THAT(testing::message_of<DataError>([&] { model::answer(*model, tokenizer, {question}, {}); }),

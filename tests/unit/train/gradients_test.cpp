@@ -14,8 +14,6 @@ using testing::relative_difference;
 
 namespace {
 
-const std::string kTokenizer = std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/text/tokenizer.model";
-
 struct Gradients {
   double loss = 0;
   std::map<std::string, torch::Tensor> of;
@@ -24,7 +22,7 @@ struct Gradients {
 /// Loss and gradients of the first step with this micro-batch size, summed over the ranks of `group`.
 Gradients first_step(const config::TrainConfig& config, int64_t micro_batch_size,
                      distributed::ProcessGroup group = {}) {
-  const auto tokenizer = text::Tokenizer::load(kTokenizer);
+  const auto tokenizer = text::Tokenizer::load(testing::kTokenizer);
   const auto shape = train::resolve_model_shape(config.model);
   auto model = train::build_model(config.model, shape, torch::kFloat, config.seed);
   train::set_trainable(*model, config.trainable);
@@ -63,7 +61,7 @@ void check_equal(const Gradients& actual, const Gradients& expected) {
 void check_ranks() {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
-  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  auto config = testing::tiny_run(folder.path());
   config.data.group_by = config::Grouping::kNone;
   distributed::ProcessGroup group(distributed::launch_environment(), torch::kCPU);
   check_equal(first_step(config, 2, group), first_step(config, 8));
@@ -79,7 +77,7 @@ TEST_CASE("four ranks compute the loss and gradients of one", "[train]") { testi
 TEST_CASE("loss and gradients do not depend on the split into micro-batches", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
-  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  auto config = testing::tiny_run(folder.path());
   config.data.group_by = GENERATE(config::Grouping::kNone, config::Grouping::kModalityLength);
   const auto whole = first_step(config, 8);
   CHECK(whole.loss > 0);

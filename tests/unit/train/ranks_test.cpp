@@ -20,8 +20,6 @@ using convllava::testing::contains;
 using convllava::testing::message_of;
 using convllava::testing::run_ranks;
 
-const std::string kTokenizer = std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/text/tokenizer.model";
-
 /// A rank of a test, with a folder that all of them see and the records of `tiny_run` in it.
 struct Rank {
   Rank()
@@ -35,7 +33,7 @@ struct Rank {
     std::error_code ignored;
     if (group.rank() == 0) fs::remove_all(folder, ignored);
   }
-  config::TrainConfig config() const { return testing::tiny_run(folder, kTokenizer); }
+  config::TrainConfig config() const { return testing::tiny_run(folder); }
 
   distributed::LaunchEnvironment environment;
   distributed::ProcessGroup group;

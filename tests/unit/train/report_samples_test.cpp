@@ -15,8 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using convllava::testing::contains;
 
-const std::string kTokenizer = std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/text/tokenizer.model";
-
 std::string turn(const char* from, const std::string& value) {
   return R"({"from": ")" + std::string(from) + R"(", "value": ")" + value + R"("})";
 }
@@ -32,7 +30,7 @@ std::string record(const std::string& id, const std::string& image, const std::v
 config::TrainConfig run_with(const fs::path& folder, const std::string& records) {
   testing::write_records(folder, 16);
   convllava::testing::write_text(folder / "val.jsonl", records);
-  auto config = testing::tiny_run(folder, kTokenizer);
+  auto config = testing::tiny_run(folder);
   config.data.validation = {{"val.jsonl", "", 1.0}};
   config.report.samples = 100;
   return config;

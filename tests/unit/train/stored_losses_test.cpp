@@ -22,8 +22,7 @@ const fs::path kStored = fs::path(CONVLLAVA_SOURCE_DIR) / "tests/golden/train/lo
 std::vector<double> losses() {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 40);
-  auto config =
-      testing::tiny_run(folder.path(), std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/text/tokenizer.model");
+  auto config = testing::tiny_run(folder.path());
   config.data.validation_share = 0.1;
   config.train.max_steps = 12;
   config.train.micro_batch_size = 3;

@@ -18,8 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string kTokenizer = std::string(CONVLLAVA_SOURCE_DIR) + "/tests/golden/text/tokenizer.model";
-
 train::TrainSummary run(const config::TrainConfig& config) {
   return train::Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
 }
@@ -72,12 +70,12 @@ void check_resume(const testing::TemporaryFolder& folder, config::TrainConfig co
 
 TEST_CASE("an interrupted run goes on bit-equal to one that was not stopped", "[train]") {
   const testing::TemporaryFolder folder;
-  check_resume(folder, testing::tiny_run(folder.path(), kTokenizer));
+  check_resume(folder, testing::tiny_run(folder.path()));
 }
 
 TEST_CASE("bf16 with its master weights, validation on the way and recomputation go on bit-equal too", "[train]") {
   const testing::TemporaryFolder folder;
-  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  auto config = testing::tiny_run(folder.path());
   config.dtype = config::Dtype::kBf16;
   config.data.validation_share = 0.2;
   config.report.validate_every = 1;
@@ -88,7 +86,7 @@ TEST_CASE("bf16 with its master weights, validation on the way and recomputation
 TEST_CASE("a run that was killed while it wrote its report is finished by the next start", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
-  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  auto config = testing::tiny_run(folder.path());
   config.train.max_steps = 2;
   config.checkpoint.every_steps = 2;
   run(config);
@@ -101,7 +99,7 @@ TEST_CASE("a run that was killed while it wrote its report is finished by the ne
 TEST_CASE("a run that is refused leaves the configuration of the one before it", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
-  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  auto config = testing::tiny_run(folder.path());
   config.train.max_steps = 2;
   run(config);
   const fs::path stored = fs::path(config.output_dir) / "config.yaml";
@@ -115,7 +113,7 @@ TEST_CASE("a run that is refused leaves the configuration of the one before it",
 TEST_CASE("a full disk ends the run with the checkpoint before it in place", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
-  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  auto config = testing::tiny_run(folder.path());
   config.train.max_steps = 4;
   config.checkpoint.every_steps = 2;
   config.checkpoint.keep_last = 1;
@@ -139,7 +137,7 @@ TEST_CASE("a full disk ends the run with the checkpoint before it in place", "[t
 TEST_CASE("frozen parameters stay byte-equal, trainable ones move", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
-  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  auto config = testing::tiny_run(folder.path());
   config.checkpoint.every_steps = 1;
   config.checkpoint.keep_last = 100;
   config.train.max_steps = 3;
@@ -165,7 +163,7 @@ TEST_CASE("frozen parameters stay byte-equal, trainable ones move", "[train]") {
 TEST_CASE("training lowers the loss and leaves its record", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 24);
-  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  auto config = testing::tiny_run(folder.path());
   config.data.validation_share = 0.2;
   config.train.max_steps = 12;
   config.train.epochs = 10;
@@ -183,7 +181,7 @@ TEST_CASE("pictures that cannot be used are listed, and too many of them end the
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
   std::ofstream(folder.path() / "images/5.ppm") << "not a picture";
-  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  auto config = testing::tiny_run(folder.path());
   config.data.max_bad_share = 0.5;
   run(config);
   CHECK_THAT(core::read_file(fs::path(config.output_dir) / "quarantine.jsonl"), testing::contains("images/5.ppm"));
@@ -214,7 +212,7 @@ TEST_CASE("a picture that cannot be used counts once an epoch, not more and more
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
   std::ofstream(folder.path() / "images/5.ppm") << "not a picture";
-  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  auto config = testing::tiny_run(folder.path());
   config.data.max_bad_share = 0.1;  // of 16 pictures one, in each of the four epochs
   config.train.epochs = 4;
   config.train.max_steps = 0;
@@ -227,7 +225,7 @@ TEST_CASE("a picture that cannot be used counts once an epoch, not more and more
 TEST_CASE("steps whose gradients are not finite are left out, and one too many in a row ends the run", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
-  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  auto config = testing::tiny_run(folder.path());
   config.train.lr = 1e30;  // the first step spoils the weights
   config.train.warmup_ratio = 0;
   config.train.max_steps = 8;
@@ -252,7 +250,7 @@ TEST_CASE("steps whose gradients are not finite are left out, and one too many i
 TEST_CASE("a folder that holds a run with other data is refused", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
-  auto config = testing::tiny_run(folder.path(), kTokenizer);
+  auto config = testing::tiny_run(folder.path());
   config.train.max_steps = 1;
   run(config);
   config.train.global_batch_size = 4;
@@ -263,7 +261,7 @@ TEST_CASE("a folder that holds a run with other data is refused", "[train]") {
 TEST_CASE("two runs cannot write into one folder", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
-  const auto config = testing::tiny_run(folder.path(), kTokenizer);
+  const auto config = testing::tiny_run(folder.path());
   const train::Trainer first(config, distributed::ProcessGroup(), torch::kCPU);
   CHECK_THAT(testing::message_of<ConfigError>([&] { run(config); }),
              testing::contains("another run is writing into this folder"));

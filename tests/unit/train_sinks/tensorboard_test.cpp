@@ -21,7 +21,7 @@ constexpr int kNotInstalled = 77;
 
 /// Exit code of the script; its output goes to `result`.
 int read_events(const std::filesystem::path& folder, const std::filesystem::path& result) {
-  const std::string script = std::string(CONVLLAVA_SOURCE_DIR) + "/tests/unit/train_sinks/read_events.py";
+  const std::string script = CONVLLAVA_SOURCE_DIR "/tests/unit/train_sinks/read_events.py";
   const std::string command =
       "'" + kPython.string() + "' '" + script + "' '" + folder.string() + "' > '" + result.string() + "'";
   const int status = std::system(command.c_str());
