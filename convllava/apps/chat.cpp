@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "convllava/apps/command_line.h"
+#include "convllava/checkpoint/model_directory.h"
 #include "convllava/checkpoint/pretrained.h"
 #include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
@@ -36,11 +37,18 @@ std::string ask(checkpoint::Pretrained& pretrained, const model::Question& quest
   return answer;
 }
 
+/// False at the end of the input and for an empty line. Windows ends its lines with "\r\n".
+bool next_line(std::string& line) {
+  if (!std::getline(std::cin, line)) return false;
+  if (line.ends_with('\r')) line.pop_back();
+  return !line.empty();
+}
+
 /// A line is a question. One that cannot be asked is reported and forgotten.
 void converse(checkpoint::Pretrained& pretrained, model::Question question, const model::AnswerOptions& options) {
   const std::string placeholder = question.picture ? std::string(text::kImagePlaceholder) + "\n" : "";
   std::cout << "Ask; an empty line or Ctrl-D ends." << std::endl;
-  for (std::string line; std::cout << "> " << std::flush, std::getline(std::cin, line) && !line.empty();) {
+  for (std::string line; std::cout << "> " << std::flush, next_line(line);) {
     if (options.prompt_template == text::Template::kPlain) question.turns.clear();  // it has no place for a history
     question.turns.push_back({text::Speaker::kHuman, question.turns.empty() ? placeholder + line : line});
     try {
@@ -50,6 +58,16 @@ void converse(checkpoint::Pretrained& pretrained, model::Question question, cons
       question.turns.pop_back();
     }
   }
+}
+
+/// The picture to ask about.
+image::Image open_picture(const std::string& path, const std::filesystem::path& directory) {
+  if (path.empty()) throw DataError(error_message("--image", "the path is empty", "\"\"", "the file of a picture"));
+  if (checkpoint::read_model_config(directory).vision.num_stages() == 0) {
+    throw CheckpointError(error_message(directory.string(), "a language model alone cannot see", "--image",
+                                        "a checkpoint with a vision tower, or no picture"));
+  }
+  return image::load_image(path);
 }
 
 }  // namespace
@@ -62,7 +80,7 @@ int main(int argc, char** argv) {
   std::string prompt;
   int64_t max_new_tokens = 512;
   app.add_option("--model", directory, "Checkpoint, run folder or Hugging Face LLaMA directory")->required();
-  app.add_option("--image", image, "Picture that the questions are about");
+  const auto* with_image = app.add_option("--image", image, "Picture that the questions are about");
   const auto* asked =
       app.add_option("--prompt", prompt, "One question; without it, questions are read from standard input");
   app.add_option("--max-new-tokens", max_new_tokens, "Longest answer")
@@ -70,14 +88,14 @@ int main(int argc, char** argv) {
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return core::run_main("chat", [&] {
+    const auto checkpoint = checkpoint::find_checkpoint(directory);
+    model::Question question;
+    if (with_image->count() > 0) question.picture = open_picture(image, checkpoint);  // before the weights are read
     const bool cuda = torch::cuda::is_available();
-    auto pretrained =
-        checkpoint::load_pretrained(checkpoint::find_checkpoint(directory), cuda ? torch::kCUDA : torch::kCPU,
-                                    cuda ? torch::kBFloat16 : torch::kFloat);
+    auto pretrained = checkpoint::load_pretrained(checkpoint, cuda ? torch::kCUDA : torch::kCPU,
+                                                  cuda ? torch::kBFloat16 : torch::kFloat);
     auto options = checkpoint::answer_options(pretrained.record);
     options.generate.max_new_tokens = max_new_tokens;
-    model::Question question;
-    if (!image.empty()) question.picture = image::load_image(image);
     if (asked->count() == 0) {
       converse(pretrained, question, options);
       return 0;

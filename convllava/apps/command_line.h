@@ -4,11 +4,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
 #include <optional>
 #include <set>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "convllava/core/error.h"
@@ -37,6 +40,21 @@ inline std::string unknown_option(const CLI::App& app, const std::vector<std::st
   const std::vector<std::string> known(names.begin(), names.end());
   const std::string nearest = core::nearest_name(name, known);
   return error_message("", "there is no such option", name, nearest.empty() ? core::join(known) : nearest);
+}
+
+/// For `transform` of an option that takes a whole number: by itself CLI11 takes one that has no place in 64 bits for
+/// another one, and "010" for 8.
+inline CLI::Validator whole_number(int64_t least, int64_t most) {
+  const std::string range = std::to_string(least) + " to " + std::to_string(most);
+  const auto read = [least, most, range](std::string& text) -> std::string {
+    int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = error == std::errc() && end == text.data() + text.size();
+    if (!whole || value < least || value > most) return error_message("", "not in range", text, range);
+    text = std::to_string(value);
+    return "";
+  };
+  return CLI::Validator(read, "");
 }
 
 /// Parses the arguments. Returns the exit code when the program is to end: 0 when help was asked for, which is then

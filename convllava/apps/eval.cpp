@@ -43,10 +43,11 @@ int64_t warn_of_unanswered(const std::vector<eval::Prediction>& predictions, con
   return count;
 }
 
-/// Prints the scores, and writes them into the output folder if there is one.
+/// Scores the predictions in `file`, prints the scores, and writes them into the output folder if there is one.
 void print_scores(const eval::Benchmark& benchmark, const Arguments& arguments,
-                  const std::vector<eval::Prediction>& predictions, int64_t unanswered) {
-  auto scores = benchmark.score(arguments.data, predictions);
+                  const std::vector<eval::Prediction>& predictions, const std::filesystem::path& file,
+                  int64_t unanswered) {
+  auto scores = benchmark.score(arguments.data, predictions, file);
   for (const auto& score : scores) fmt::print("{} {}: {:.2f}\n", benchmark.name(), score.name, score.value);
   if (unanswered > 0) {
     fmt::print("{} unanswered: {}\n", benchmark.name(), unanswered);
@@ -57,7 +58,8 @@ void print_scores(const eval::Benchmark& benchmark, const Arguments& arguments,
 
 void score_file(const eval::Benchmark& benchmark, const Arguments& arguments) {
   const auto predictions = eval::read_predictions(arguments.predictions);
-  print_scores(benchmark, arguments, predictions, warn_of_unanswered(predictions, arguments.predictions));
+  const auto unanswered = warn_of_unanswered(predictions, arguments.predictions);
+  print_scores(benchmark, arguments, predictions, arguments.predictions, unanswered);
 }
 
 /// The predictions of one of the ranks, scored by rank 0 where there is something to compare them with.
@@ -75,7 +77,7 @@ void predict_and_score(const eval::Benchmark& benchmark, Arguments arguments, co
   const auto file = output / "predictions.jsonl";
   const auto unanswered = warn_of_unanswered(predictions, file);
   if (scored) {
-    print_scores(benchmark, arguments, predictions, unanswered);
+    print_scores(benchmark, arguments, predictions, file, unanswered);
   } else {
     fmt::print("{} predictions: {}{}\n", benchmark.name(), file.string(),
                arguments.predict_only ? "" : " (not scored: the benchmark's file has no reference answers)");
@@ -116,13 +118,16 @@ int main(int argc, char** argv) {
   app.add_option("--data", arguments.data, "Folder of the benchmark's official files, or one of them")->required();
   app.add_option("--output", arguments.options.output,
                  "Folder for predictions and scores (default: eval/<benchmark>/<file> in the checkpoint)");
-  app.add_option("--batch-size", arguments.options.batch_size, "Questions answered at a time")
-      ->check(CLI::Range(int64_t{1}, eval::kMaxBatchSize));
-  app.add_option("--max-new-tokens", arguments.options.max_new_tokens, "Longest answer (default: the benchmark's)")
-      ->check(CLI::Range(int64_t{1}, model::kMaxNewTokens));
+  auto* batch_size = app.add_option("--batch-size", arguments.options.batch_size, "Questions answered at a time");
+  batch_size->check(CLI::Range(int64_t{1}, eval::kMaxBatchSize));
+  auto* max_new_tokens =
+      app.add_option("--max-new-tokens", arguments.options.max_new_tokens, "Longest answer (default: the benchmark's)");
+  max_new_tokens->check(CLI::Range(int64_t{1}, model::kMaxNewTokens));
   auto* predict_only = app.add_flag("--predict-only", arguments.predict_only, "Write predictions.jsonl, do not score");
   app.add_option("--predictions", arguments.predictions, "Score this predictions.jsonl without a model")
       ->excludes(model)
+      ->excludes(batch_size)
+      ->excludes(max_new_tokens)
       ->excludes(predict_only);
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
   return core::run_main("eval", [&] { return evaluate(arguments); });

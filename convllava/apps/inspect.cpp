@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 
 #include "convllava/apps/command_line.h"
 #include "convllava/apps/inspect_labels.h"
@@ -63,13 +64,20 @@ int main(int argc, char** argv) {
   auto* what = app.add_option_group("what")->require_option(1);
   const auto* with_parameters =
       what->add_option("--params", parameters, "Parameters and trainable set of a configuration; allocates no weights");
-  const auto* with_tensors = what->add_option("--tensors", tensors, "Tensors of a checkpoint");
+  auto* with_tensors = what->add_option("--tensors", tensors, "Tensors of a checkpoint");
   auto* with_labels =
-      what->add_option("--labels", labels, "A training sample of a configuration, what is learnt in colour");
+      what->add_option("--labels", labels,
+                       "A training sample of a configuration, what is learnt in green, or in [[ ]] where there are no "
+                       "colours: not in a terminal, TERM=dumb, or NO_COLOR is set");
   bool reference = false;
-  what->add_flag("--reference", reference, "The configuration reference as Markdown");
-  app.add_option("--sample", sample, "Which sample --labels shows, from 0")->needs(with_labels);
-  app.add_option("--set", overrides, "Override a field of the configuration")->take_all();
+  auto* with_reference = what->add_flag("--reference", reference, "The configuration reference as Markdown");
+  app.add_option("--sample", sample, "Which sample --labels shows, from 0")
+      ->transform(apps::whole_number(0, INT64_MAX))
+      ->needs(with_labels);
+  app.add_option("--set", overrides, "Override a field of the configuration")
+      ->take_all()
+      ->excludes(with_tensors)
+      ->excludes(with_reference);
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return core::run_main("inspect", [&] {

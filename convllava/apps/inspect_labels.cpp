@@ -2,6 +2,12 @@
 
 #include <fmt/color.h>
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
 
 #include "convllava/core/error.h"
 #include "convllava/data/packed_batch.h"
@@ -11,18 +17,34 @@
 namespace convllava::apps {
 namespace {
 
-void print_token(const text::Tokenizer& tokenizer, int64_t id, bool learnt, int64_t visual_tokens) {
-  if (id == text::kImageToken) {
-    fmt::print(fmt::fg(fmt::terminal_color::blue), "[{} visual tokens]", visual_tokens);
-  } else if (learnt) {
-    fmt::print(fmt::fg(fmt::terminal_color::green), "{}", tokenizer.piece(id));
-  } else {
-    fmt::print(fmt::fg(fmt::terminal_color::bright_black), "{}", tokenizer.piece(id));
+bool has_colours() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string_view(value == nullptr ? "" : value);
+  };
+  return isatty(STDOUT_FILENO) != 0 && variable("NO_COLOR").empty() && variable("TERM") != "dumb";
+}
+
+/// The tokens of a prompt as a person reads them.
+void print_tokens(const text::Tokenizer& tokenizer, const data::Sample& sample) {
+  const auto& ids = sample.prompt.input_ids;
+  const bool colours = has_colours();
+  bool learnt = false;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const bool before = std::exchange(learnt, sample.prompt.labels[i] != text::kIgnoreLabel);
+    if (!colours && learnt != before) fmt::print("{}", learnt ? "[[" : "]]");
+    const bool picture = ids[i] == text::kImageToken;
+    const auto shown = picture ? fmt::format("[{} visual tokens]", sample.visual_tokens) : tokenizer.piece(ids[i]);
+    const auto colour = picture  ? fmt::terminal_color::blue
+                        : learnt ? fmt::terminal_color::green
+                                 : fmt::terminal_color::bright_black;
+    fmt::print(colours ? fmt::fg(colour) : fmt::text_style(), "{}", shown);
   }
+  if (!colours && learnt) fmt::print("]]");
 }
 
 /// The sample as the trainer sees it, for its labels: the picture has its size but no pixels, and its file is only read
-/// where its shape decides how many tokens it has.
+/// where its shape decides how many tokens it has. Throws DataError when these do not fit into the sample.
 data::Sample outline(const data::Dataset& dataset, int64_t member, const data::Record& record) {
   const auto& options = dataset.options();
   data::Sample sample;
@@ -33,6 +55,14 @@ data::Sample outline(const data::Dataset& dataset, int64_t member, const data::R
   if (options.image.aspect == image::Aspect::kNative) picture = image::load_image(dataset.image_path(member));
   const auto [height, width] = image::output_size(options.image, picture.height, picture.width);
   sample.visual_tokens = (height / options.total_stride) * (width / options.total_stride);
+  const auto& ids = sample.prompt.input_ids;
+  const auto before = std::find(ids.begin(), ids.end(), text::kImageToken) - ids.begin();
+  if (before + sample.visual_tokens > options.max_length) {
+    throw DataError(
+        error_message(dataset.image_path(member).string(), "the picture does not fit into the sample",
+                      fmt::format("{} visual tokens behind {} tokens of text", sample.visual_tokens, before),
+                      fmt::format("at most max_length {} together", options.max_length)));
+  }
   sample.picture = image::Image{width, height, {}};
   return sample;
 }
@@ -66,14 +96,11 @@ void print_audit(const data::Dataset& dataset, const std::vector<int64_t>& membe
 void print_sample(const data::Dataset& dataset, int64_t member) {
   const auto sample = dataset.sample(member);
   fmt::print("{}\n", dataset.where(member));
-  int64_t learnt = 0;
-  for (size_t i = 0; i < sample.prompt.input_ids.size(); ++i) {
-    const bool supervised = sample.prompt.labels[i] != text::kIgnoreLabel;
-    learnt += supervised;
-    print_token(dataset.tokenizer(), sample.prompt.input_ids[i], supervised, sample.visual_tokens);
-  }
-  fmt::print("\n{} tokens, {} visual, {} learnt from, {} cut off\n", sample.prompt.input_ids.size(),
-             sample.visual_tokens, learnt, sample.cut_labels);
+  print_tokens(dataset.tokenizer(), sample);
+  const auto& labels = sample.prompt.labels;
+  const auto unlearnt = std::count(labels.begin(), labels.end(), text::kIgnoreLabel);
+  fmt::print("\n{} tokens, {} visual, {} learnt from, {} cut off\n", labels.size(), sample.visual_tokens,
+             static_cast<int64_t>(labels.size()) - unlearnt, sample.cut_labels);
 }
 
 }  // namespace

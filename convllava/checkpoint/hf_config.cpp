@@ -50,16 +50,9 @@ std::string dtype_name(torch::ScalarType dtype) {
   }
 }
 
-std::string aspect_name(image::Aspect aspect) {
-  switch (aspect) {
-    case image::Aspect::kPad:
-      return "pad";
-    case image::Aspect::kNative:
-      return "native";
-    case image::Aspect::kCrop:
-      return "square";  // LLaVA's name
-  }
-  return {};
+/// LLaVA's word for it, which differs for one.
+std::string_view llava_aspect_name(image::Aspect aspect) {
+  return aspect == image::Aspect::kCrop ? "square" : image::aspect_name(aspect);
 }
 
 Json rate_of(const config::OptimizationConfig& train, const char* module) {
@@ -86,7 +79,7 @@ void add_llava_fields(Json& json, const config::ModelConfig& model, const config
   json["mm_patch_merge_type"] = "flat";
   json["mm_use_im_start_end"] = false;
   json["mm_use_im_patch_token"] = false;
-  json["image_aspect_ratio"] = aspect_name(record.image.aspect);
+  json["image_aspect_ratio"] = llava_aspect_name(record.image.aspect);
   json["image_grid_pinpoints"] = nullptr;
   json["tokenizer_model_max_length"] = record.max_length;
   json["tokenizer_padding_side"] = "right";
@@ -277,10 +270,10 @@ void write_vision_json(const fs::path& directory, const config::VisionConfig& vi
                                              {"do_center_crop", image.aspect != image::Aspect::kNative},
                                              {"crop_size", {{"height", image.size}, {"width", image.size}}},
                                              {"do_rescale", true},
-                                             {"rescale_factor", 0.00392156862745098},
+                                             {"rescale_factor", image::kClipScale},
                                              {"do_normalize", true},
-                                             {"image_mean", {0.48145466, 0.4578275, 0.40821073}},
-                                             {"image_std", {0.26862954, 0.26130258, 0.27577711}}});
+                                             {"image_mean", image::kClipMeanWritten},
+                                             {"image_std", image::kClipStdWritten}});
 }
 
 image::PreprocessOptions read_image_options(const fs::path& directory) {
@@ -291,8 +284,8 @@ image::PreprocessOptions read_image_options(const fs::path& directory) {
   }
   image::PreprocessOptions options;
   options.aspect = image::Aspect::kCrop;
-  for (const auto known : {image::Aspect::kPad, image::Aspect::kNative}) {
-    if (aspect == aspect_name(known)) options.aspect = known;
+  for (const auto& [name, known] : image::kAspectNames) {
+    if (aspect == llava_aspect_name(known)) options.aspect = known;
   }
   const fs::path path = tower_directory(directory) / kPreprocessorFile;
   options.size = path_exists(path) ? read_picture_size(JsonObject(path)) : guess_picture_size(model, path);

@@ -7,6 +7,7 @@
 
 #include "convllava/checkpoint/file_access.h"
 #include "convllava/core/error.h"
+#include "convllava/core/json_reason.h"
 
 namespace convllava::checkpoint {
 
@@ -50,7 +51,7 @@ JsonObject::JsonObject(const std::filesystem::path& path) {
   try {
     impl->value = nlohmann::json::parse(read_text(path));
   } catch (const nlohmann::json::exception& error) {
-    throw CheckpointError(error_message(impl->where, "not JSON", error.what()));
+    throw CheckpointError(error_message(impl->where, "not JSON", core::json_reason(error.what())));
   }
   if (!impl->value.is_object()) {
     throw CheckpointError(error_message(impl->where, "not a JSON object", impl->value.type_name()));

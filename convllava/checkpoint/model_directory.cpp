@@ -9,6 +9,7 @@
 #include "convllava/checkpoint/hf_config.h"
 #include "convllava/checkpoint/name_tables.h"
 #include "convllava/checkpoint/safetensors.h"
+#include "convllava/config/origins.h"
 #include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
@@ -190,8 +191,12 @@ std::optional<config::CheckpointRecord> read_record(const fs::path& directory) {
   if (!path_exists(path)) return std::nullopt;
   config::CheckpointRecord record;
   try {
-    config::read_yaml(read_text(path), path.string(),
-                      [&](config::FieldVisitor& fields) { record.visit_fields(fields); });
+    const auto named = config::read_yaml_with_origins(
+        read_text(path), path.string(), [&](config::FieldVisitor& fields) { record.visit_fields(fields); }, {});
+    for (const char* field : {"format", "template", "image.size", "image.aspect", "max_length", "step"}) {
+      if (named.contains(field)) continue;
+      throw CheckpointError(error_message(path.string() + ": " + field, "not given; the file may have been cut off"));
+    }
   } catch (const ConfigError& error) {
     throw CheckpointError(error.what());
   }

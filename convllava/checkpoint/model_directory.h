@@ -2,8 +2,6 @@
 
 #include <filesystem>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "convllava/config/checkpoint_record.h"
 #include "convllava/config/model_config.h"
@@ -37,9 +35,9 @@ config::VisionConfig read_vision_config(const std::filesystem::path& directory);
 /// convllava.yaml; absent in directories that others wrote: then nothing.
 std::optional<config::CheckpointRecord> read_record(const std::filesystem::path& directory);
 
-/// Compares the names and shapes of a checkpoint's tensors with those of `outline`, a model on the meta device, say: a
-/// directory whose config.json does not describe its weights is told before a model of that size is allocated. Throws
-/// as `load_model` does.
+/// Compares the names and shapes of a checkpoint's tensors with those of `outline`. With an outline on the meta device,
+/// a config.json that does not match the weights is reported before a model of that size is allocated. Throws as
+/// `load_model` does.
 void check_model(const std::filesystem::path& directory, const model::ConvLlavaImpl& outline);
 
 /// Loads all parts, whatever the types of file and model. The tower comes from `vision_tower/` or, where that is

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/safetensors.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/core/json_reason.h"
 #include "convllava/nn/libtorch.h"
 
 // Hugging Face's way of splitting a model over several files.
@@ -48,7 +48,7 @@ std::map<std::string, std::string> read_index(const fs::path& path) {
   try {
     index = nlohmann::json::parse(read_text(path));
   } catch (const nlohmann::json::exception& error) {
-    fail(path, "not JSON", error.what());
+    fail(path, "not JSON", core::json_reason(error.what()));
   }
   const auto found = index.is_object() ? index.find("weight_map") : index.end();
   if (!index.is_object() || found == index.end() || !found->is_object()) {

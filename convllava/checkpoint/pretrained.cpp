@@ -23,12 +23,20 @@ config::CheckpointRecord record_of(const std::filesystem::path& directory, const
 
 }  // namespace
 
+text::Tokenizer load_tokenizer(const std::filesystem::path& directory) {
+  try {
+    return text::Tokenizer::load(directory);
+  } catch (const DataError& error) {
+    throw CheckpointError(error.what());
+  }
+}
+
 Pretrained load_pretrained(const std::filesystem::path& directory, const torch::Device& device,
                            torch::ScalarType dtype) {
   const auto stored = read_record(directory);
   const auto shape = read_model_config(directory);
   const auto record = stored ? *stored : record_of(directory, shape);
-  const auto tokenizer = text::Tokenizer::load(directory);
+  const auto tokenizer = load_tokenizer(directory);
   if (tokenizer.vocab_size() > shape.llm.vocab_size) {
     throw CheckpointError(
         error_message(directory.string(), "the tokenizer has more tokens than the language model has embeddings",

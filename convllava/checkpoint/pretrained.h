@@ -19,10 +19,12 @@ struct Pretrained {
   config::CheckpointRecord record;
 };
 
+/// The tokenizer of a checkpoint. Throws CheckpointError when there is none or it cannot be read.
+text::Tokenizer load_tokenizer(const std::filesystem::path& directory);
+
 /// Opens a checkpoint of this project, a ConvLLaVA directory without convllava.yaml (template "v1", as published) or a
 /// Hugging Face LLaMA directory (a model without vision, template "plain"). Throws CheckpointError, before the model is
-/// allocated, when config.json, tensors and tokenizer do not fit together; DataError for a tokenizer that cannot be
-/// read.
+/// allocated, when config.json, tensors and tokenizer do not fit together or cannot be read.
 Pretrained load_pretrained(const std::filesystem::path& directory, const torch::Device& device,
                            torch::ScalarType dtype);
 

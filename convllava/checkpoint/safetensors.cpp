@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "convllava/core/error.h"
+#include "convllava/core/json_reason.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::checkpoint {
@@ -71,21 +72,19 @@ std::optional<size_t> dtype_rank(torch::ScalarType type) {
 class Mapping {
  public:
   explicit Mapping(const fs::path& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) fail(path);
+    // O_NONBLOCK: opening a pipe would otherwise wait for somebody to write into it.
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0) fail(path, std::strerror(errno));
     struct stat status {};
-    if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) {
-      size_ = static_cast<size_t>(status.st_size);
-      // Of an empty file there is nothing to map.
-      data_ = size_ == 0 ? nullptr : ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    } else {
-      data_ = MAP_FAILED;
-      errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
-    }
+    const bool known = ::fstat(descriptor, &status) == 0;
+    const bool regular = known && S_ISREG(status.st_mode);
+    if (regular) size_ = static_cast<size_t>(status.st_size);
+    // Of an empty file there is nothing to map.
+    if (size_ > 0) data_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
     const int reason = errno;
     ::close(descriptor);
-    errno = reason;
-    if (data_ == MAP_FAILED) fail(path);
+    if (known && !regular) fail(path, S_ISDIR(status.st_mode) ? std::strerror(EISDIR) : "not a regular file");
+    if (!known || data_ == MAP_FAILED) fail(path, std::strerror(reason));
   }
   ~Mapping() {
     if (data_ != nullptr) ::munmap(data_, size_);
@@ -97,9 +96,8 @@ class Mapping {
   size_t size() const { return size_; }
 
  private:
-  [[noreturn]] static void fail(const fs::path& path) {
-    throw CheckpointError(
-        error_message(path.string(), "cannot read the file", std::strerror(errno), "a safetensors file"));
+  [[noreturn]] static void fail(const fs::path& path, std::string_view reason) {
+    throw CheckpointError(error_message(path.string(), "cannot read the file", reason, "a safetensors file"));
   }
 
   void* data_ = nullptr;
@@ -170,7 +168,7 @@ class HeaderReader {
     try {
       header = nlohmann::json::parse(text.begin(), text.end(), note_keys);
     } catch (const nlohmann::json::exception& error) {
-      fail("the header is not JSON", error.what(), "a safetensors file");
+      fail("the header is not JSON", core::json_reason(error.what()), "a safetensors file");
     }
     if (!header.is_object()) fail("the header is not a JSON object", header.type_name());
     if (!twice.empty()) fail("a name stands twice in the header", twice, "each name once");

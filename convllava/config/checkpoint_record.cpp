@@ -3,43 +3,6 @@
 #include "convllava/config/shared_fields.h"
 
 namespace convllava::config {
-namespace {
-
-struct ImageFields {
-  image::PreprocessOptions& options;
-
-  void visit_fields(FieldVisitor& visitor) {
-    visitor.field(
-        "size", options.size,
-        "Side of the picture in pixels; with `native`, its short side. A tower of five stages makes one visual "
-        "token of 64 x 64 pixels: 768 gives 144 tokens, 1024 gives 256, 1536 gives 576.",
-        {64, 16384});
-    visitor.choice<image::Aspect>(
-        "aspect", options.aspect,
-        {{"pad", image::Aspect::kPad}, {"native", image::Aspect::kNative}, {"crop", image::Aspect::kCrop}},
-        "How a picture that is not square is brought to its size: `pad` adds a border of the mean colour, `native` "
-        "keeps the aspect ratio and gives more tokens to long pictures, `crop` cuts the middle out.");
-  }
-};
-
-}  // namespace
-
-void visit_template(FieldVisitor& visitor, text::Template& value) {
-  std::vector<std::pair<std::string, text::Template>> names;
-  for (const auto& name : text::template_names()) {
-    const text::Template meant = text::template_from_name(name);
-    // One name each: a second name for the same template could not be told apart when it is written again.
-    if (text::template_name(meant) == name) names.emplace_back(name, meant);
-  }
-  visitor.choice("template", value, names,
-                 "Text around questions and answers: `v1` is Vicuna's chat (the paper's in all stages), `llava_v1` the "
-                 "same with \"human\" for \"user\", `plain` a picture and its caption without any.");
-}
-
-void visit_image(FieldVisitor& visitor, image::PreprocessOptions& value) {
-  ImageFields fields{value};
-  visitor.section("image", fields, "How a picture becomes pixels.");
-}
 
 void CheckpointRecord::visit_fields(FieldVisitor& visitor) {
   visitor.field("format", format, "Version of this file's layout.", {1, 1});

@@ -125,10 +125,7 @@ ModelConfig named_model_config(std::string_view name) {
   if (name == "convllava-7b") return {};
   if (name == "small") return small();
   if (name == "tiny") return tiny();
-  std::string expected = "one of " + core::join(model_size_names());
-  const std::string nearest = core::nearest_name(name, model_size_names());
-  if (!nearest.empty()) expected += fmt::format(" (did you mean {}?)", nearest);
-  throw ConfigError(error_message("", "no such model size", name, expected));
+  throw ConfigError(error_message("", "no such model size", name, core::one_of(model_size_names(), name)));
 }
 
 void validate(const ModelConfig& config, std::string_view where) {

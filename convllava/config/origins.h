@@ -20,7 +20,8 @@ Origins read_yaml_with_origins(std::string_view text, const std::string& where, 
 /// Where `field` was written, or the nearest section around it, or else `where`.
 std::string origin_of(std::string field, const std::string& where, const Origins& origins);
 
-/// `validate` and `check_paths` whose messages begin with `origin_of` the field.
+/// `check_paths`, and `validate` without the ranges, which a reader has checked. Messages begin with `origin_of` the
+/// field.
 void validate_with_origins(const TrainConfig& config, const std::string& where, const Origins& origins);
 void check_paths_with_origins(const TrainConfig& config, const std::string& where, const Origins& origins);
 

@@ -35,8 +35,9 @@ void ModelSource::visit_fields(FieldVisitor& visitor) {
                 "Channels in each stage of the tower; empty takes those of `size`.", {1, 65536});
   visitor.field(
       "layer_scale_init_value", layer_scale_init_value,
-      "Start of the layer scale in stages with random weights. 1e-6 lets a new stage fade in on top of trained "
-      "ones; a tower without any trained stage needs a value near 1, or the pictures are never noticed.",
+      "Start of the layer scale in stages with random weights; 0 takes that of `size` or of the checkpoint. 1e-6 lets "
+      "a new stage fade in on top of trained ones; a tower without any trained stage needs a value near 1, or the "
+      "pictures are never noticed.",
       {0, 10});
 }
 

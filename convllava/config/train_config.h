@@ -29,7 +29,7 @@ struct ModelSource {
   std::string tokenizer;               ///< tokenizer.model; "" takes the one beside the language model
   std::vector<int64_t> vision_depths;  ///< overrides the size's
   std::vector<int64_t> vision_hidden_sizes;  ///< overrides the size's
-  double layer_scale_init_value = 1e-6;      ///< of stages that start fresh
+  double layer_scale_init_value = 0;         ///< of stages that start fresh; 0 takes the size's or the checkpoint's
   void visit_fields(FieldVisitor& visitor);
 };
 
@@ -103,8 +103,8 @@ struct TrainConfig {
   void visit_fields(FieldVisitor& visitor);
 };
 
-/// Rules that span fields; `where` is the file. Throws ConfigError. Of the disk it sees only the links that may make
-/// one folder of `model.from` and `output_dir`.
+/// The range of every field and the rules that span fields; `where` begins the messages. Throws ConfigError. Does not
+/// touch the disk, except to resolve symbolic links when it compares `model.from` with `output_dir`.
 void validate(const TrainConfig& config, const std::string& where);
 
 /// Every file and folder the config names must exist: throws ConfigError naming the field and the path.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <fstream>
 #include <system_error>
 #include <utility>
 
@@ -75,6 +76,7 @@ double read_real(const YamlValue& value, const std::string& path, const Range& r
 }
 std::string read_text(const YamlValue& value, const std::string& path) {
   require_kind(value, Kind::kScalar, path, "not a single value", "text (\"\" for none)");
+  if (value.text.find('\0') != std::string::npos) fail(value, path, "holds a NUL byte", "text without one");
   return value.text;
 }
 
@@ -142,14 +144,11 @@ class Reader : public FieldVisitor {
   void choice_index(const char* name, size_t& index, const std::vector<std::string>& names, const char*) override {
     const YamlValue* found = find(name);
     if (!found) return;
-    std::string expected = "one of " + core::join(names);
-    require_kind(*found, Kind::kScalar, path_of(name), "not a single value", expected);
+    require_kind(*found, Kind::kScalar, path_of(name), "not a single value", "one of " + core::join(names));
     for (index = 0; index < names.size(); ++index) {
       if (names[index] == found->text) return;
     }
-    const std::string nearest = core::nearest_name(found->text, names);
-    if (!nearest.empty()) expected += fmt::format(" (did you mean {}?)", nearest);
-    fail(*found, path_of(name), "unknown choice", expected);
+    fail(*found, path_of(name), "unknown choice", core::one_of(names, found->text));
   }
   void begin_section(const char* name, const char*, const VisitStruct& visit) override {
     if (const YamlValue* found = find(name)) read_section(*found, path_of(name), visit);
@@ -240,6 +239,18 @@ void read_yaml(std::string_view text, const std::string& where, const VisitField
   read_yaml_with_origins(text, where, visit, overrides);
 }
 
+namespace {
+
+/// A file, or a pipe such as a shell's <(...).
+std::string read_whole(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_fifo(path, ignored)) return core::read_file(path);
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+}  // namespace
+
 TrainConfig load_train_config(const fs::path& path, const std::vector<std::string>& overrides, Paths paths) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
@@ -247,7 +258,7 @@ TrainConfig load_train_config(const fs::path& path, const std::vector<std::strin
   }
   std::string text;
   try {
-    text = core::read_file(path);
+    text = read_whole(path);
   } catch (const DataError&) {
     const bool absent = fs::status(path, ignored).type() == fs::file_type::not_found;
     throw ConfigError(error_message(path.string(), absent ? "no such file" : "cannot be read", "", "a YAML file"));

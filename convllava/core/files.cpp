@@ -68,9 +68,12 @@ std::string read_file(const fs::path& path) {
   const auto refuse = [&] {
     throw DataError(error_message(path.string(), "cannot read the file", std::strerror(errno), "a readable file"));
   };
-  const Descriptor file(path, O_RDONLY);
+  const Descriptor file(path, O_RDONLY | O_NONBLOCK);  // a FIFO would wait for its writer
   struct stat status {};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) refuse();
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+    throw DataError(error_message(path.string(), "cannot read the file", "a pipe or a device", "a regular file"));
+  }
   std::string bytes(static_cast<size_t>(status.st_size) + 1, '\0');  // one more, to meet the end without growing
   size_t filled = 0;
   for (;;) {

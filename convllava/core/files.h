@@ -12,7 +12,8 @@ namespace convllava::core {
 std::string read_file(const std::filesystem::path& path);
 
 /// Replaces `path` by `bytes` so that a reader sees the old file or the new one, also after a power cut.
-/// Throws CheckpointError with the system's reason (a full disk, say); the old file is then untouched.
+/// Throws CheckpointError with the system's reason (a full disk, say); the old file is then untouched, unless all that
+/// failed was to flush the folder after the new one had taken its place.
 void write_file_atomic(const std::filesystem::path& path, std::string_view bytes);
 
 /// A directory that appears under its final name complete or not at all.
@@ -39,7 +40,7 @@ class PendingDirectory {
   bool committed_ = false;
 };
 
-/// Flushes a file or directory to the disk; a directory on a file system that cannot flush one (FUSE, CIFS) is left.
+/// Flushes a file or directory to the disk; a directory whose file system cannot flush one (FUSE, CIFS) is skipped.
 /// Throws CheckpointError.
 void flush_to_disk(const std::filesystem::path& path);
 

@@ -4,13 +4,19 @@
 #include <malloc.h>
 #endif
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <ctime>
+#include <iostream>
 #include <limits>
 #include <string>
 
@@ -43,6 +49,14 @@ void on_signal(int signal) {
   requested_signal = signal;
 }
 
+/// A stream that the caller has closed would lend its number to the next file, which then got the log.
+void open_standard_streams() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) >= 0) continue;
+    if (::open("/dev/null", O_RDWR) != descriptor) std::abort();  // the lowest free number
+  }
+}
+
 }  // namespace
 
 void tune_allocator() {
@@ -57,15 +71,25 @@ void install_stop_handler() {
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
-  sigaction(SIGTERM, &action, nullptr);
-  sigaction(SIGINT, &action, nullptr);
+  for (const int signal : {SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
+  struct sigaction hang_up {};
+  sigaction(SIGHUP, nullptr, &hang_up);
+  if (hang_up.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
 int stop_signal() { return requested_signal; }
 
 int run_main(const char* program, const std::function<int()>& body) {
+  open_standard_streams();
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
-    return body();
+    const int code = body();
+    std::cout.flush();
+    if (!std::cout || std::fflush(stdout) != 0) {
+      throw Error(error_message("standard output", "cannot be written", std::strerror(errno)));
+    }
+    return code;
   } catch (const std::exception& error) {
     const std::string message = fmt::format("{}: {}\n", program, error.what());
     std::fwrite(message.data(), 1, message.size(), stderr);  // where this fails there is nobody to tell

@@ -10,13 +10,15 @@ namespace convllava::core {
 /// allocations of a C++ program map and unmap pages all the time. Has no effect on other C libraries.
 void tune_allocator();
 
-/// From now on SIGTERM and SIGINT set a flag instead of ending the process. Another one ends it, unless it comes within
-/// three seconds: a terminal and a launcher send the same Ctrl-C one after the other.
+/// From now on SIGTERM, SIGINT and SIGHUP (unless nohup has it ignored) set a flag instead of ending the process.
+/// Another one ends it, unless it comes within three seconds: a terminal and a launcher send the same Ctrl-C one after
+/// the other. A reader of the output that goes away no longer ends the process either.
 void install_stop_handler();
 /// The first signal that asked for a stop, or 0.
 int stop_signal();
 
-/// Runs `body` and turns what it throws into a message on stderr and an exit code (core/error.h).
+/// Runs `body` and turns what it throws into a message on stderr and an exit code (core/error.h). What it wrote to
+/// stdout must have arrived. A file that reaches the process's size limit fails like one on a full disk.
 int run_main(const char* program, const std::function<int()>& body);
 
 }  // namespace convllava::core

@@ -53,14 +53,12 @@ Progress::Progress(std::string label, int64_t total, int64_t done, bool enabled)
     : label_(std::move(label)),
       total_(std::max<int64_t>(total, 1)),
       first_(done),
-      done_(done),
       enabled_(enabled),
       terminal_(isatty(STDERR_FILENO) != 0) {}
 
 Progress::~Progress() { finish(); }
 
 void Progress::update(int64_t done, std::string_view detail) {
-  done_ = done;
   if (!enabled_) return;
   const int64_t tenth = done * 10 / total_;
   const bool due = terminal_ ? (since_print_.seconds() > 0.1 || done == total_ || !open_)

@@ -48,7 +48,6 @@ class Progress {
   std::string label_;
   int64_t total_;
   int64_t first_;
-  int64_t done_;
   bool enabled_;
   bool terminal_;
   bool open_ = false;

@@ -20,7 +20,7 @@ class Random {
   uint64_t below(uint64_t bound);
   /// Uniform in [0, 1).
   double uniform();
-  /// Uniform in [low, high], both included.
+  /// Uniform in [low, high], both included; low <= high, fewer than 2^64 values.
   int64_t between(int64_t low, int64_t high);
 
  private:

@@ -43,4 +43,11 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
   return text;
 }
 
+std::string one_of(const std::vector<std::string>& names, std::string_view given, std::string_view quote) {
+  std::string text = "one of " + join(names);
+  const std::string nearest = nearest_name(given, names);
+  if (!nearest.empty()) text.append(" (did you mean ").append(quote).append(nearest).append(quote).append("?)");
+  return text;
+}
+
 }  // namespace convllava::core

@@ -18,4 +18,8 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 /// "a, b, c".
 std::string join(const std::vector<std::string>& parts, std::string_view separator = ", ");
 
+/// "one of a, b (did you mean b?)", the question only where a name is near. `quote` stands around the nearest name, for
+/// messages that quote what was given.
+std::string one_of(const std::vector<std::string>& names, std::string_view given, std::string_view quote = "");
+
 }  // namespace convllava::core

@@ -13,6 +13,8 @@
 #include <string_view>
 
 #include "convllava/core/error.h"
+#include "convllava/core/json_reason.h"
+#include "convllava/core/unicode.h"
 #include "convllava/data/json_scanner.h"
 
 namespace convllava::data {
@@ -31,7 +33,12 @@ class MappedFile {
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) fail(where, errno);
     struct stat status {};
-    if (::fstat(descriptor, &status) == 0 && !S_ISREG(status.st_mode)) {
+    if (::fstat(descriptor, &status) != 0) {
+      const int error = errno;
+      ::close(descriptor);
+      fail(where, error);
+    }
+    if (!S_ISREG(status.st_mode)) {
       ::close(descriptor);
       const char* kind = S_ISDIR(status.st_mode) ? "a directory" : "a device or pipe";
       throw DataError(error_message(where, "cannot be read as annotations", kind, kExpectedFile));
@@ -71,17 +78,6 @@ std::string describe(const json& value) {
   throw DataError(error_message("", what, got, expected));
 }
 
-/// nlohmann's reason without its position, and without the text it has read, which may be anything.
-std::string reason_of(const json::exception& error) {
-  std::string_view text = error.what();
-  if (const size_t column = text.find(", column "); column != text.npos) {
-    text.remove_prefix(text.find(": ", column) + 2);
-  } else if (const size_t id = text.find("] "); id != text.npos) {
-    text.remove_prefix(id + 2);
-  }
-  return std::string(text.substr(0, text.find("; last read")));
-}
-
 /// `line` is where `bytes` begin.
 json parse(std::string_view bytes, int64_t line) {
   try {
@@ -91,9 +87,9 @@ json parse(std::string_view bytes, int64_t line) {
     const size_t line_begin = before.rfind('\n') + 1;  // npos + 1 == 0
     unusable(fmt::format("not valid JSON at line {}, column {}: {}",
                          line + std::count(before.begin(), before.end(), '\n'), before.size() - line_begin + 1,
-                         reason_of(error)));
+                         core::json_reason(error.what())));
   } catch (const json::exception& error) {
-    unusable("not valid JSON: " + reason_of(error));
+    unusable("not valid JSON: " + core::json_reason(error.what()));
   }
 }
 
@@ -155,29 +151,17 @@ bool is_cut_off(std::string_view line) {
   }
 }
 
-bool is_ascii_space(unsigned char c) { return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20); }
-
-/// Bytes of the white space outside ASCII at the start of `text`, valid UTF-8; 0 if there is none.
-size_t wide_space_bytes(std::string_view text) {
-  static constexpr std::string_view kSpaces[] = {"\u0085", "\u00A0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003",
-                                                 "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200A",
-                                                 "\u2028", "\u2029", "\u202F", "\u205F", "\u3000"};
-  for (const std::string_view space : kSpaces) {
-    if (text.starts_with(space)) return space.size();
-  }
-  return 0;
-}
-
 /// Words between white space as Python's `str.split()` sees it.
 int64_t count_words(std::string_view text) {
   int64_t words = 0;
   bool inside = false;
   for (size_t i = 0; i < text.size();) {
     const auto c = static_cast<unsigned char>(text[i]);
-    const size_t space = c < 0x80 ? is_ascii_space(c) : wide_space_bytes(text.substr(i));
-    words += space == 0 && !inside;
-    inside = space == 0;
-    i += std::max<size_t>(space, 1);
+    const auto point = c < 0x80 ? core::CodePoint{c, 1} : core::first_code_point(text.substr(i));
+    const bool space = core::is_space(point.value);
+    words += !space && !inside;
+    inside = !space;
+    i += point.bytes;
   }
   return words;
 }

@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "convllava/core/log.h"
+
 namespace convllava::distributed {
 namespace {
 
@@ -121,7 +123,11 @@ void Liveness::announce(const Message& message) {
   // Before this process learns of it: it may exit the moment it does.
   if (successor_ != message.culprit) send(message);
   signal_->raise(message.text);
-  on_failure_();
+  try {
+    on_failure_();
+  } catch (const std::exception& error) {  // what counts is the reason, which has been told
+    core::log_warning(fmt::format("collectives could not be aborted: {}", error.what()));
+  }
 }
 
 void Liveness::send(const Message& message) {

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <unordered_set>
 
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
@@ -39,11 +39,8 @@ std::unique_ptr<Benchmark> make_benchmark(const std::string& name) {
   for (const auto& entry : kBenchmarks) {
     if (name == entry.name) return entry.make();
   }
-  const auto names = benchmark_names();
-  const std::string nearest = core::nearest_name(name, names);
   throw ConfigError(
-      error_message("benchmark", "there is no such one", name,
-                    core::join(names) + (nearest.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", nearest))));
+      error_message("benchmark", "there is no such one", name, core::one_of(benchmark_names(), name, "\"")));
 }
 
 Prediction parse_prediction(std::string_view line, const std::string& where) {
@@ -58,7 +55,7 @@ Prediction parse_prediction(std::string_view line, const std::string& where) {
   if (!value["text"].is_string()) fail("\"text\" is not text");
   const auto error = value.find("error");
   return {id.is_string() ? id.get<std::string>() : id.dump(), value["text"].get<std::string>(),
-          error != value.end() && error->is_string() ? error->get<std::string>() : ""};
+          error != value.end() && error->is_string() ? error->get<std::string>() : "", 0};
 }
 
 std::string prediction_line(const Prediction& prediction) {
@@ -79,6 +76,7 @@ std::vector<Prediction> read_predictions(const std::filesystem::path& path) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     predictions.push_back(parse_prediction(line, fmt::format("{}:{}", path.string(), number)));
+    predictions.back().line = number;
   }
   return predictions;
 }

@@ -22,6 +22,7 @@ struct Prediction {
   std::string id;
   std::string text;
   std::string error;  ///< why `text` is empty, when the question could not be asked
+  int64_t line = 0;   ///< of the file that it was read from, from 1; 0 when it was not read
 };
 
 struct Score {
@@ -39,11 +40,12 @@ class Benchmark {
   /// Questions in the order of the official file. Throws DataError with file and place.
   virtual std::vector<Question> questions(const std::filesystem::path& data) const = 0;
   /// Whether the file has the reference answers that `score` needs; of a test split they are kept back. Throws
-  /// DataError when only some of the questions have them.
+  /// DataError when only some of the questions have them, or some have others than can be scored.
   virtual bool has_answers(const std::filesystem::path& data) const = 0;
-  /// The headline figure first. Throws DataError when predictions are missing, double or unknown.
-  virtual std::vector<Score> score(const std::filesystem::path& data,
-                                   const std::vector<Prediction>& predictions) const = 0;
+  /// The headline figure first. Throws DataError when predictions are missing, double or unknown, naming `file`, where
+  /// they are, and the line.
+  virtual std::vector<Score> score(const std::filesystem::path& data, const std::vector<Prediction>& predictions,
+                                   const std::filesystem::path& file) const = 0;
   /// Enough for the benchmark's answers.
   virtual int64_t max_new_tokens() const = 0;
 };

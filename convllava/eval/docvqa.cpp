@@ -37,9 +37,10 @@ class DocVqa final : public Benchmark {
     return have_answers(read_vqa_file(file(data), "questionId"));
   }
 
-  std::vector<Score> score(const fs::path& data, const std::vector<Prediction>& predictions) const override {
+  std::vector<Score> score(const fs::path& data, const std::vector<Prediction>& predictions,
+                           const fs::path& predictions_file) const override {
     const auto entries = read_vqa_file(file(data), "questionId");
-    const auto texts = predictions_in_order(entries, predictions);
+    const auto texts = predictions_in_order(entries, predictions, predictions_file);
     double sum = 0;
     for (size_t i = 0; i < entries.size(); ++i) sum += 100 * anls(texts[i], entries[i].answers);
     return {{"anls", sum / static_cast<double>(entries.size())}};

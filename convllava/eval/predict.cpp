@@ -47,7 +47,6 @@ PredictionIdentity identity_of(const checkpoint::Pretrained& pretrained, const B
     for (const auto& part : {question.id, question.text, question.image.filename().string()}) texts.add(part + '\n');
   }
   const auto& record = pretrained.record;
-  constexpr const char* kAspects[] = {"pad", "native", "crop"};
   const auto weight = pretrained.model->llm->head_weight();
   return {
       {"benchmark", benchmark.name()},
@@ -56,7 +55,7 @@ PredictionIdentity identity_of(const checkpoint::Pretrained& pretrained, const B
       {"precision", fmt::format("{} on {}", torch::toString(weight.scalar_type()), weight.is_cuda() ? "cuda" : "cpu")},
       {"weights", weights_fingerprint(*pretrained.model)},
       {"template", std::string(text::template_name(record.prompt_template))},
-      {"pictures", fmt::format("{} {}", record.image.size, kAspects[static_cast<int>(record.image.aspect)])},
+      {"pictures", fmt::format("{} {}", record.image.size, image::aspect_name(record.image.aspect))},
       {"max_new_tokens", fmt::to_string(max_new_tokens)},
   };
 }

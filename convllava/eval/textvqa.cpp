@@ -39,12 +39,17 @@ class TextVqa final : public Benchmark {
   }
 
   bool has_answers(const fs::path& data) const override {
-    return have_answers(read_vqa_file(file(data), "question_id"));
+    const auto entries = read_vqa_file(file(data), "question_id");
+    if (!have_answers(entries)) return false;
+    check_answers(entries);
+    return true;
   }
 
-  std::vector<Score> score(const fs::path& data, const std::vector<Prediction>& predictions) const override {
+  std::vector<Score> score(const fs::path& data, const std::vector<Prediction>& predictions,
+                           const fs::path& predictions_file) const override {
     const auto entries = read_vqa_file(file(data), "question_id");
-    const auto texts = predictions_in_order(entries, predictions);
+    const auto texts = predictions_in_order(entries, predictions, predictions_file);
+    check_answers(entries);
     struct Mean {
       double sum = 0;
       double count = 0;
@@ -52,10 +57,6 @@ class TextVqa final : public Benchmark {
     Mean all;
     std::map<std::string, Mean> by_kind;
     for (size_t i = 0; i < entries.size(); ++i) {
-      if (entries[i].answers.size() != kReferences) {
-        throw DataError(error_message(entries[i].where, "not the ten answers that soft accuracy is defined for",
-                                      std::to_string(entries[i].answers.size()), std::to_string(kReferences)));
-      }
       const double accuracy = 100 * soft_accuracy(texts[i], entries[i].answers);
       for (Mean* mean : {&all, &by_kind[entries[i].kind]}) {
         mean->sum += accuracy;
@@ -70,6 +71,14 @@ class TextVqa final : public Benchmark {
   }
 
  private:
+  static void check_answers(const std::vector<VqaEntry>& entries) {
+    for (const auto& entry : entries) {
+      if (entry.answers.size() == kReferences) continue;
+      throw DataError(error_message(entry.where, "not the ten answers that soft accuracy is defined for",
+                                    std::to_string(entry.answers.size()), std::to_string(kReferences)));
+    }
+  }
+
   static fs::path image_path(const VqaEntry& entry) {
     if (!entry.image.empty()) return entry.image;
     if (entry.image_id.empty()) {

@@ -1,23 +1,9 @@
 #include "convllava/eval/unicode.h"
 
-#include <algorithm>
-#include <cstdint>
+#include "convllava/core/unicode.h"
 
 namespace convllava::eval {
 namespace {
-
-constexpr char32_t kReplacement = 0xFFFD;
-
-/// Bytes of the UTF-8 sequence at the start of `text`, or 0 when there is none.
-size_t sequence_length(std::string_view text) {
-  const auto lead = static_cast<uint8_t>(text[0]);
-  const size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-  if (length > text.size()) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((static_cast<uint8_t>(text[i]) & 0xC0) != 0x80) return 0;
-  }
-  return length;
-}
 
 /// Letters that stand beside their other case: capitals at even, or at odd code points.
 bool is_even_pair(char32_t c) {
@@ -57,12 +43,9 @@ std::u32string code_points(std::string_view text) {
   std::u32string points;
   points.reserve(text.size());
   while (!text.empty()) {
-    const size_t length = sequence_length(text);
-    const auto lead = static_cast<uint8_t>(text[0]);
-    char32_t point = length == 0 ? kReplacement : length == 1 ? lead : lead & (0xFF >> (length + 1));
-    for (size_t i = 1; i < length; ++i) point = (point << 6) | (static_cast<uint8_t>(text[i]) & 0x3F);
-    points += point;
-    text.remove_prefix(std::max<size_t>(length, 1));
+    const core::CodePoint point = core::first_code_point(text);
+    points += point.value;
+    text.remove_prefix(point.bytes);
   }
   return points;
 }
@@ -96,14 +79,9 @@ std::u32string capitalize(std::u32string_view text) {
   return result;
 }
 
-bool is_space(char32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
-}
-
 std::u32string_view strip(std::u32string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  while (!text.empty() && core::is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && core::is_space(text.back())) text.remove_suffix(1);
   return text;
 }
 
@@ -111,8 +89,8 @@ std::u32string collapse_spaces(std::u32string_view text) {
   std::u32string result;
   bool gap = false;
   for (const char32_t c : strip(text)) {
-    if (!is_space(c) && gap) result += U' ';
-    gap = is_space(c);
+    if (!core::is_space(c) && gap) result += U' ';
+    gap = core::is_space(c);
     if (!gap) result += c;
   }
   return result;

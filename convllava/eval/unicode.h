@@ -16,8 +16,6 @@ std::u32string lower(std::u32string_view text);
 /// `str.capitalize()` for the same letters: the first upper, the rest lower case.
 std::u32string capitalize(std::u32string_view text);
 
-/// What `str.split()` and `str.strip()` take for white space.
-bool is_space(char32_t c);
 /// `str.strip()`.
 std::u32string_view strip(std::u32string_view text);
 /// `" ".join(text.split())`.

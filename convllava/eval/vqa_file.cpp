@@ -9,6 +9,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/core/json_reason.h"
 #include "convllava/core/suggest.h"
 
 namespace convllava::eval {
@@ -18,18 +19,22 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 json parse_file(const fs::path& file) {
+  constexpr std::string_view kExpected = "JSON in the benchmark's official layout";
   const std::string bytes = core::read_file(file);
+  if (bytes.find_first_not_of(" \t\r\n") == std::string::npos) {
+    throw DataError(error_message(file.string(), "the file is empty", "", kExpected));
+  }
   try {
     return json::parse(bytes);
   } catch (const json::parse_error& error) {
     const size_t end = std::min(error.byte, bytes.size());
     const auto line = 1 + std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(end), '\n');
     throw DataError(error_message(fmt::format("{}:{}", file.string(), line),
-                                  error.byte > bytes.size() ? "the file ends in the middle" : "not JSON", error.what(),
-                                  "JSON in the benchmark's official layout"));
+                                  error.byte > bytes.size() ? "the file ends in the middle" : "not JSON",
+                                  core::json_reason(error.what()), kExpected));
   } catch (const json::exception& error) {
-    throw DataError(error_message(file.string(), "a number that cannot be represented", error.what(),
-                                  "JSON in the benchmark's official layout"));
+    throw DataError(error_message(file.string(), "a number that cannot be represented", core::json_reason(error.what()),
+                                  kExpected));
   }
 }
 
@@ -86,6 +91,11 @@ VqaEntry read_entry(const json& entry, const std::string& id_field, std::string 
   return read;
 }
 
+/// "file:12", or the file alone for a prediction that was not read from it.
+std::string place_of(const Prediction& prediction, const fs::path& file) {
+  return prediction.line > 0 ? fmt::format("{}:{}", file.string(), prediction.line) : file.string();
+}
+
 }  // namespace
 
 fs::path find_vqa_file(const fs::path& data, const std::string& name) {
@@ -132,12 +142,13 @@ bool have_answers(const std::vector<VqaEntry>& entries) {
 }
 
 std::vector<std::string> predictions_in_order(const std::vector<VqaEntry>& entries,
-                                              const std::vector<Prediction>& predictions) {
+                                              const std::vector<Prediction>& predictions, const fs::path& file) {
   std::unordered_map<std::string, const Prediction*> by_id;
   for (const auto& prediction : predictions) {
-    if (!by_id.emplace(prediction.id, &prediction).second) {
-      throw DataError(error_message("predictions", "a question is answered twice", prediction.id));
-    }
+    const auto [first, is_new] = by_id.emplace(prediction.id, &prediction);
+    if (is_new) continue;
+    throw DataError(error_message(place_of(prediction, file), "a question is answered twice", prediction.id,
+                                  fmt::format("one answer, as in {}", place_of(*first->second, file))));
   }
   std::vector<std::string> texts;
   std::vector<std::string> missing;
@@ -157,13 +168,15 @@ std::vector<std::string> predictions_in_order(const std::vector<VqaEntry>& entri
   if (!missing.empty()) {
     const size_t count = missing.size();
     missing.resize(std::min<size_t>(count, 5));
-    throw DataError(error_message("predictions", "questions without an answer",
+    throw DataError(error_message(file.string(), "questions without an answer",
                                   fmt::format("{} of {}, for example {}", count, entries.size(), core::join(missing)),
                                   "one answer for each question"));
   }
-  if (!by_id.empty()) {
-    throw DataError(error_message("predictions", "an answer to a question that the benchmark does not have",
-                                  by_id.begin()->first, fmt::format("the ids of its {} questions", entries.size())));
+  for (const auto& prediction : predictions) {
+    if (!by_id.contains(prediction.id)) continue;
+    throw DataError(error_message(place_of(prediction, file),
+                                  "an answer to a question that the benchmark does not have", prediction.id,
+                                  fmt::format("the ids of its {} questions", entries.size())));
   }
   return texts;
 }

@@ -34,9 +34,10 @@ std::vector<VqaEntry> read_vqa_file(const std::filesystem::path& file, const std
 /// Whether the entries have reference answers. Throws DataError when only some have.
 bool have_answers(const std::vector<VqaEntry>& entries);
 
-/// The predicted text of each entry. Throws DataError when one is missing, double or for none of the entries, and
-/// when the entries have no answers to compare with.
+/// The predicted text of each entry. Throws DataError naming `file`, where the predictions are, when one is missing,
+/// double or for none of the entries, and naming the entry that has no answers to compare with.
 std::vector<std::string> predictions_in_order(const std::vector<VqaEntry>& entries,
-                                              const std::vector<Prediction>& predictions);
+                                              const std::vector<Prediction>& predictions,
+                                              const std::filesystem::path& file);
 
 }  // namespace convllava::eval

@@ -31,9 +31,16 @@ Image resize_and_center_crop(const Image& source, int64_t size) {
 
 }  // namespace
 
+std::string_view aspect_name(Aspect aspect) {
+  for (const auto& [name, known] : kAspectNames) {
+    if (aspect == known) return name;
+  }
+  throw Error(error_message("aspect_name", "not an aspect", fmt::to_string(static_cast<int>(aspect))));
+}
+
 std::pair<int64_t, int64_t> output_size(const PreprocessOptions& options, int64_t height, int64_t width) {
   if (options.size < 1) {
-    throw ConfigError(error_message("image size", "no pixels asked for", fmt::to_string(options.size), "at least 64"));
+    throw ConfigError(error_message("image size", "no pixels asked for", fmt::to_string(options.size), "at least 1"));
   }
   if (height < 1 || width < 1) {
     throw DataError(error_message("", "not a picture", fmt::format("{}x{}", width, height), "at least 1x1 pixels"));
@@ -52,22 +59,6 @@ Image preprocess(const Image& source, const PreprocessOptions& options) {
   if (options.aspect == Aspect::kPad) return pad_to_square_and_resize(source, kClipPadColor, options.size);
   if (options.aspect == Aspect::kNative) return resize_bicubic(source, width, height);
   return resize_and_center_crop(source, options.size);
-}
-
-void normalize(const Image& source, float* output) {
-  static const auto tables = [] {
-    std::array<std::array<float, 256>, 3> made;
-    for (size_t channel = 0; channel < 3; ++channel) {
-      for (int value = 0; value < 256; ++value) {
-        const auto rescaled = static_cast<float>(value * 0.00392156862745098);
-        made[channel][value] = (rescaled - kClipMean[channel]) / kClipStd[channel];
-      }
-    }
-    return made;
-  }();
-  for (size_t i = 0; i < source.pixels.size(); i += 3) {
-    for (size_t channel = 0; channel < 3; ++channel) output[i + channel] = tables[channel][source.pixels[i + channel]];
-  }
 }
 
 }  // namespace convllava::image

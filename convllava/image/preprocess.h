@@ -2,7 +2,9 @@
 
 // The paper's picture pipelines (LLaVA's `process_images` + `CLIPImageProcessor`).
 
+#include <array>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 #include "convllava/image/image.h"
@@ -16,18 +18,20 @@ namespace convllava::image {
 /// `kCrop`: short side to `size`, then the middle size x size (CLIPImageProcessor's default).
 enum class Aspect { kPad, kNative, kCrop };
 
+/// What configurations call them.
+inline constexpr std::array<std::pair<std::string_view, Aspect>, 3> kAspectNames = {
+    {{"pad", Aspect::kPad}, {"native", Aspect::kNative}, {"crop", Aspect::kCrop}}};
+std::string_view aspect_name(Aspect aspect);
+
 struct PreprocessOptions {
-  int64_t size = 768;  ///< pixels, >= 64
+  int64_t size = 768;  ///< pixels, >= 1
   Aspect aspect = Aspect::kPad;
 };
 
 /// The size (height, width) that `preprocess` gives a picture of this size.
 std::pair<int64_t, int64_t> output_size(const PreprocessOptions& options, int64_t height, int64_t width);
 
-/// Resized 8-bit picture; `normalize` makes floats of it.
+/// Resized 8-bit picture; `model::normalize_pixels` makes floats of it on the model's device.
 Image preprocess(const Image& source, const PreprocessOptions& options);
-
-/// (pixel * 0.00392156862745098 - mean) / std in fp32, as the reference does, interleaved like the input: [H, W, 3].
-void normalize(const Image& source, float* output);
 
 }  // namespace convllava::image

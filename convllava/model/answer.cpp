@@ -1,7 +1,5 @@
 #include "convllava/model/answer.h"
 
-#include <algorithm>
-
 #include "convllava/core/error.h"
 #include "convllava/data/packed_batch.h"
 #include "convllava/model/batch.h"

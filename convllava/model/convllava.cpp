@@ -4,15 +4,9 @@
 #include "convllava/image/image.h"
 #include "convllava/nn/head_loss.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/nn/upload.h"
 
 namespace convllava::model {
-
-ProjectorImpl::ProjectorImpl(int64_t in_features, int64_t out_features, const torch::TensorOptions& options) {
-  first = register_module("0", nn::Linear(in_features, out_features, /*with_bias=*/true, options));
-  second = register_module("2", nn::Linear(out_features, out_features, /*with_bias=*/true, options));
-}
-
-torch::Tensor ProjectorImpl::forward(const torch::Tensor& x) { return second(at::gelu(first(x))); }
 
 ConvLlavaImpl::ConvLlavaImpl(config::ModelConfig config, const torch::TensorOptions& options)
     : config_(std::move(config)) {
@@ -26,7 +20,7 @@ ConvLlavaImpl::ConvLlavaImpl(config::ModelConfig config, const torch::TensorOpti
 
 torch::Tensor ConvLlavaImpl::encode_images(const torch::Tensor& pixels) {
   if (!vision_tower) throw DataError(error_message("model", "a language model alone cannot see", "a picture", "text"));
-  const auto normalized = normalize_pixels(pixels, mm_projector->first->weight.scalar_type());
+  const auto normalized = normalize_pixels(pixels, vision_tower->patch_embeddings->weight.scalar_type());
   return mm_projector(vision_tower(normalized)).flatten(0, 1);
 }
 
@@ -52,11 +46,9 @@ torch::Tensor ConvLlavaImpl::loss(const Batch& batch, double scale) {
 torch::Tensor normalize_pixels(const torch::Tensor& pixels, torch::ScalarType dtype) {
   TORCH_CHECK(pixels.dim() == 4 && pixels.size(3) == 3 && pixels.scalar_type() == torch::kByte,
               "expected pixels [n, H, W, 3] of uint8, got ", pixels.sizes(), " of ", pixels.dtype());
-  const auto constants = [&](const std::array<float, 3>& values) {
-    return torch::tensor(c10::ArrayRef<float>(values.data(), values.size())).to(pixels.device());
-  };
+  const auto constants = [&](const std::array<float, 3>& values) { return nn::upload<float>(values, pixels.device()); };
   // fp64 for the factor, fp32 for the rest: the reference's rounding.
-  const auto unit = (pixels.to(torch::kDouble) * 0.00392156862745098).to(torch::kFloat);
+  const auto unit = (pixels.to(torch::kDouble) * image::kClipScale).to(torch::kFloat);
   const auto normalized = (unit - constants(image::kClipMean)).div_(constants(image::kClipStd));
   return normalized.to(dtype).permute({0, 3, 1, 2});
 }

@@ -10,23 +10,12 @@
 #include "convllava/model/batch.h"
 #include "convllava/model/convnext.h"
 #include "convllava/model/llama.h"
+#include "convllava/model/projector.h"
 
 // The whole model: tower -> projector -> language model (paper section 3). T tokens, V visual tokens, R supervised
 // positions.
 
 namespace convllava::model {
-
-/// LLaVA's mlp2x_gelu: Linear, exact GELU, Linear; parameters are named "0" and "2" as in its nn.Sequential.
-/// x: [N, vision channels] -> [N, hidden].
-class ProjectorImpl : public torch::nn::Module {
- public:
-  ProjectorImpl(int64_t in_features, int64_t out_features, const torch::TensorOptions& options);
-  torch::Tensor forward(const torch::Tensor& x);
-
-  nn::Linear first{nullptr};
-  nn::Linear second{nullptr};
-};
-TORCH_MODULE(Projector);
 
 /// Registered names: vision_tower (ConvNext), mm_projector (Projector), llm (Llama). A configuration without vision
 /// stages makes a language model alone: tower and projector are then null.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "convllava/core/error.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::model {
@@ -17,7 +18,13 @@ std::vector<int64_t> lengths_of(const std::vector<int64_t>& cu_seqlens) {
 }
 
 std::vector<int64_t> most_likely(LlamaImpl& llm, const torch::Tensor& states) {
-  const auto ids = llm.logits(states).to(torch::kFloat).argmax(-1).to(torch::kCPU);
+  const auto scores = llm.logits(states).to(torch::kFloat);
+  // The most likely of NaN is the first token of the vocabulary.
+  const auto ids = torch::where(scores.isfinite().all(-1), scores.argmax(-1), -1).to(torch::kCPU);
+  if (ids.min().item<int64_t>() < 0) {
+    throw CheckpointError(error_message("model", "the scores of the next token are not finite", "NaN or infinity",
+                                        "weights that are finite"));
+  }
   return {ids.data_ptr<int64_t>(), ids.data_ptr<int64_t>() + ids.numel()};
 }
 
@@ -139,6 +146,7 @@ std::vector<std::vector<int64_t>> generate(ConvLlavaImpl& model, const Batch& pr
                                            const OnToken& on_token) {
   const torch::InferenceMode inference;
   Progress progress(model.config().llm, lengths_of(prompts.cu_seqlens), options, on_token);
+  if (progress.active().empty() || options.max_new_tokens < 1) return progress.answers();
   if (options.use_cache) {
     decode_with_cache(model, prompts, options, progress);
   } else {

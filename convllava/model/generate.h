@@ -21,7 +21,7 @@ struct GenerateOptions {
 using OnToken = std::function<void(int64_t, int64_t)>;
 
 /// For each sequence of the batch the new tokens, up to and without the end-of-sequence token. Stops a sequence also at
-/// max_position_embeddings.
+/// max_position_embeddings. Throws CheckpointError when the weights give scores that are not finite.
 std::vector<std::vector<int64_t>> generate(ConvLlavaImpl& model, const Batch& prompts, const GenerateOptions& options,
                                            const OnToken& on_token = {});
 

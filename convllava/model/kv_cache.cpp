@@ -53,7 +53,8 @@ torch::Tensor KvCache::attend(int64_t layer, const torch::Tensor& q) const {
   const int64_t longest = mask_.size(3);
   const int64_t repeat = q.size(1) / keys_[layer].size(2);
   const auto seen = [&](const torch::Tensor& cached) {
-    return cached.narrow(1, 0, longest).transpose(1, 2).repeat_interleave(repeat, 1);
+    const auto tokens = cached.narrow(1, 0, longest).transpose(1, 2);
+    return repeat == 1 ? tokens : tokens.repeat_interleave(repeat, 1);  // even of 1 that would be a copy
   };
   return at::scaled_dot_product_attention(q.unsqueeze(2), seen(keys_[layer]), seen(values_[layer]), mask_).squeeze(2);
 }

@@ -49,23 +49,21 @@ Pattern parse(const std::string& text) {
 
 /// The number behind `prefix`, and what follows it.
 std::optional<std::pair<int64_t, std::string>> number_after(const std::string& name, const std::string& prefix) {
-  if (name.rfind(prefix, 0) != 0) return {};
+  if (!name.starts_with(prefix)) return {};
   size_t digits = 0;
   const std::string rest = name.substr(prefix.size());
   const int64_t number = std::stoll(rest, &digits);
   return std::make_pair(number, rest.substr(digits));
 }
 
-bool starts_with(const std::string& name, const std::string& prefix) { return name.rfind(prefix, 0) == 0; }
-
 bool matches(const Pattern& pattern, const std::string& name) {
   if (pattern.part == "vision" || pattern.part == "projector" || pattern.part == "llm") {
     return module_of(name) == pattern.part;
   }
-  if (pattern.part == "vision.stem") return starts_with(name, "vision_tower.embeddings.");
-  if (pattern.part == "llm.embed_tokens") return starts_with(name, "llm.model.embed_tokens.");
-  if (pattern.part == "llm.norm") return starts_with(name, "llm.model.norm.");
-  if (pattern.part == "llm.lm_head") return starts_with(name, "llm.lm_head.");
+  if (pattern.part == "vision.stem") return name.starts_with("vision_tower.embeddings.");
+  if (pattern.part == "llm.embed_tokens") return name.starts_with("llm.model.embed_tokens.");
+  if (pattern.part == "llm.norm") return name.starts_with("llm.model.norm.");
+  if (pattern.part == "llm.lm_head") return name.starts_with("llm.lm_head.");
   if (pattern.part == "llm.layers") {
     const auto layer = number_after(name, "llm.model.layers.");
     return layer && pattern.outer->contains(layer->first);
@@ -102,8 +100,8 @@ void check_reach(const Pattern& pattern, const std::string& text, const std::vec
 }  // namespace
 
 std::string module_of(const std::string& parameter) {
-  if (starts_with(parameter, "vision_tower.")) return "vision";
-  if (starts_with(parameter, "mm_projector.")) return "projector";
+  if (parameter.starts_with("vision_tower.")) return "vision";
+  if (parameter.starts_with("mm_projector.")) return "projector";
   return "llm";
 }
 

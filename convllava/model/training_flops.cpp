@@ -12,6 +12,14 @@ bool is_trained(const torch::nn::Module& module) {
   return false;
 }
 
+double matrix_elements(const torch::nn::Module& module) {
+  double elements = 0;
+  for (const auto& parameter : module.parameters()) {
+    elements += parameter.dim() == 2 ? static_cast<double>(parameter.numel()) : 0;
+  }
+  return elements;
+}
+
 /// How often the forward cost of a block counts, asked in the order of forward.
 class Passes {
  public:
@@ -50,17 +58,14 @@ TrainingFlops::TrainingFlops(const ConvLlavaImpl& model) {
         vision_.push_back({stride, 2.0 * passes.of(layer) * static_cast<double>(weights)});
       }
     }
-    const auto weights = model.mm_projector->first->weight.numel() + model.mm_projector->second->weight.numel();
-    per_visual_token_ = 2.0 * passes.of(*model.mm_projector) * static_cast<double>(weights);
+    per_visual_token_ = 2.0 * passes.of(*model.mm_projector) * matrix_elements(*model.mm_projector);
   }
   const auto& llm = *model.llm;
   passes.of(*llm.embed_tokens);
   for (const auto& block : *llm.layers) {
     const auto& layer = *block->as<LlamaDecoderLayerImpl>();
-    int64_t weights = 0;
-    for (const auto& parameter : layer.parameters()) weights += parameter.dim() == 2 ? parameter.numel() : 0;
     const double times = 2.0 * passes.of(layer);
-    per_token_ += times * static_cast<double>(weights);
+    per_token_ += times * matrix_elements(layer);
     // Scores and their product with the values, of which causality asks for half.
     per_attended_pair_ += times * static_cast<double>(llm.config().hidden_size);
   }

@@ -1,9 +1,9 @@
 #include "convllava/nn/attention.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "convllava/nn/libtorch.h"
+#include "convllava/nn/upload.h"
 
 namespace convllava::nn {
 namespace {
@@ -56,8 +56,9 @@ SequenceLayout SequenceLayout::make(std::vector<int64_t> cu_seqlens, const torch
     const int64_t length = layout.cu_seqlens[i + 1] - layout.cu_seqlens[i];
     for (int64_t j = 0; j < length; ++j) rows.push_back(i * layout.longest + j);
   }
-  layout.padded_rows = torch::tensor(rows, torch::kLong).to(device);
-  layout.cu_seqlens_device = torch::tensor(layout.cu_seqlens, torch::kLong).to(device, torch::kInt);
+  layout.padded_rows = upload<int64_t>(rows, device);
+  const std::vector<int32_t> boundaries(layout.cu_seqlens.begin(), layout.cu_seqlens.end());
+  layout.cu_seqlens_device = upload<int32_t>(boundaries, device);
   return layout;
 }
 

@@ -1,12 +1,14 @@
 #include "convllava/parallel/replicated_units.h"
 
+#include <ATen/DeviceAccelerator.h>
 #include <torch/csrc/autograd/function_hook.h>
 
 #include <mutex>
 #include <sstream>
 #include <unordered_set>
 
-#include "convllava/core/error.h"
+#include "convllava/core/fingerprint.h"
+#include "convllava/distributed/agreement.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::parallel {
@@ -28,28 +30,22 @@ std::vector<model::ParameterBlock> trainable_blocks(const std::vector<model::Par
   return result;
 }
 
-/// A number that differs, almost surely, between ranks that train different parameters, and that a double holds
-/// exactly.
-double fingerprint(const std::vector<FlatUnit>& units) {
-  std::ostringstream text;
-  for (const auto& unit : units) {
-    for (const auto& parameter : unit.parameters()) text << parameter.name << parameter.tensor.sizes() << ' ';
-  }
-  return static_cast<double>(std::hash<std::string>()(text.str()) & 0xFFFFFFFF);
-}
-
 void require_equal_units(const std::vector<FlatUnit>& units, distributed::ProcessGroup& group) {
-  double numel = 0;
-  for (const auto& unit : units) numel += static_cast<double>(unit.numel());
-  const std::vector<double> own = {static_cast<double>(units.size()), numel, fingerprint(units)};
-  const auto sums = group.all_reduce(own);
-  for (size_t i = 0; i < own.size(); ++i) {
-    if (sums[i] == own[i] * group.world_size()) continue;
-    std::ostringstream got;
-    got << units.size() << " blocks on rank " << group.rank();
-    throw DistributedError(error_message("data parallelism", "the ranks do not train the same parameters", got.str(),
-                                         "the same configuration on every rank"));
+  double elements = 0;
+  core::Fingerprint names;
+  for (const auto& unit : units) {
+    elements += static_cast<double>(unit.numel());
+    for (const auto& parameter : unit.parameters()) {
+      std::ostringstream text;
+      text << parameter.name << parameter.tensor.sizes();
+      names.add(text.str());
+    }
   }
+  distributed::require_agreement(group,
+                                 {{"trainable blocks", static_cast<double>(units.size())},
+                                  {"trainable elements", elements},
+                                  {"fingerprint of trainable parameters", names.as_double()}},
+                                 "the same configuration on every rank");
 }
 
 /// An optimizer step on gradients that went elsewhere would silently do nothing.
@@ -140,6 +136,9 @@ ReplicatedUnits::ReplicatedUnits(const std::vector<model::ParameterBlock>& block
     : impl_(std::make_unique<Impl>(std::move(group))) {
   auto& units = impl_->units;
   for (const auto& block : trainable_blocks(blocks)) units.emplace_back(block);
+  const bool on_gpu = !units.empty() && units.front().flat().is_cuda();
+  // The parameters' former memory is in pieces too small for what is allocated next.
+  if (on_gpu) at::accelerator::emptyCache();
   require_equal_units(units, impl_->group);
   for (const auto& block : blocks) {
     for (const auto& [name, tensor] : block.parameters) {
@@ -153,6 +152,8 @@ ReplicatedUnits::ReplicatedUnits(const std::vector<model::ParameterBlock>& block
           parameter.tensor, std::make_unique<GradientHook>([impl = impl_.get(), i] { impl->gradient_ready(i); }));
     }
   }
+  // NCCL allocates the buffers of its first all-reduce beside those of LibTorch: here, while there is room.
+  if (on_gpu) impl_->group.all_reduce(units.front().gradient());
 }
 
 ReplicatedUnits::~ReplicatedUnits() {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sentencepiece_processor.h>
 
-#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -209,7 +208,13 @@ std::string Tokenizer::decode(const std::vector<int64_t>& ids) const {
   return text;
 }
 
-std::string Tokenizer::piece(int64_t id) const { return spaces_of(impl_->processor.IdToPiece(static_cast<int>(id))); }
+std::string Tokenizer::piece(int64_t id) const {
+  if (id < 0 || id >= vocab_size()) {
+    throw DataError(
+        error_message("piece", "not a token id", std::to_string(id), fmt::format("0 to {}", vocab_size() - 1)));
+  }
+  return spaces_of(impl_->processor.IdToPiece(static_cast<int>(id)));
+}
 
 int64_t Tokenizer::vocab_size() const { return impl_->processor.GetPieceSize(); }
 int64_t Tokenizer::bos_id() const { return impl_->processor.bos_id(); }

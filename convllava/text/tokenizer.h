@@ -45,7 +45,7 @@ class Tokenizer {
   /// UTF-8. Ids beyond the vocabulary are passed over: models pad their embeddings. Throws DataError for negative ones.
   std::string decode(const std::vector<int64_t>& ids) const;
 
-  /// One token as a person reads it: "▁" is a space.
+  /// One token as a person reads it: "▁" is a space. Throws DataError for an id outside the vocabulary.
   std::string piece(int64_t id) const;
 
   int64_t vocab_size() const;

@@ -3,7 +3,6 @@
 #include <torch/types.h>
 
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "convllava/checkpoint/safetensors.h"
@@ -29,6 +28,7 @@ struct Rates {
 /// Parameters in bf16 are updated through fp32 master weights; fp32 parameters are their own.
 class AdamW {
  public:
+  /// `units` must outlive the optimizer and keep their place in memory.
   AdamW(const std::vector<parallel::FlatUnit>& units, const AdamWOptions& options);
 
   /// One step with the units' gradients. `rates` gives each stretch its numbers. The gradients are divided by `divisor`

@@ -14,7 +14,7 @@
 
 namespace convllava::train {
 
-/// A data set and those of its records that are meant.
+/// A data set and the indices of its records to use.
 struct DataSelection {
   std::shared_ptr<const data::Dataset> dataset;  ///< null when there is none
   std::vector<int64_t> members;
@@ -26,8 +26,8 @@ struct RunData {
   std::string fingerprint;  ///< what must be equal for a run to be resumed
 };
 
-/// Opens every annotation file. Throws DataError when a file cannot be used, there is nothing to train on, or more than
-/// `max_bad_share` of the records are unusable.
+/// Opens every annotation file. Throws DataError when one cannot be used or there is nothing to train on. Records that
+/// cannot be used show when they are drawn.
 RunData open_data(const config::TrainConfig& config, int64_t total_stride, const text::Tokenizer& tokenizer);
 
 /// quarantine.jsonl (quarantine.rank<r>.jsonl on other ranks): one line for each record or picture that was left out,

@@ -7,11 +7,16 @@
 
 namespace convllava::train {
 
+torch::Device numbered_device(const torch::Device& device) {
+  if (!device.is_cuda() || device.has_index()) return device;
+  return torch::Device(torch::kCUDA, at::accelerator::getDeviceIndex());
+}
+
 std::optional<double> datasheet_bf16_flops(std::string_view gpu_name) {
   // The first that the name contains counts.
   constexpr std::pair<std::string_view, double> kPeaks[] = {
-      {"H100 PCIe", 756e12}, {"H100 NVL", 835e12}, {"H100", 989.4e12}, {"H200", 989.4e12},
-      {"H800", 989.4e12},    {"A100", 312e12},     {"A800", 312e12},
+      {"H100 PCIe", 756e12}, {"H100 NVL", 835e12}, {"H100", 989.4e12}, {"H200 NVL", 835e12}, {"H200", 989.4e12},
+      {"H800 PCIe", 756e12}, {"H800", 989.4e12},   {"A100", 312e12},   {"A800", 312e12},
   };
   for (const auto& [name, peak] : kPeaks) {
     if (gpu_name.find(name) != std::string_view::npos) return peak;

@@ -11,6 +11,9 @@
 
 namespace convllava::train {
 
+/// A GPU without a number is the current one.
+torch::Device numbered_device(const torch::Device& device);
+
 /// Dense bf16 matrix products of a GPU, operations a second, from its datasheet; by the name that CUDA reports, such as
 /// "NVIDIA H200". Nothing for models that are not listed.
 std::optional<double> datasheet_bf16_flops(std::string_view gpu_name);

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
+#include <algorithm>
 #include <map>
 
+#include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/model_directory.h"
+#include "convllava/checkpoint/pretrained.h"
 #include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
@@ -22,12 +24,6 @@ double value_or(const std::map<std::string, double>& values, const std::string& 
   return found == values.end() ? fallback : found->second;
 }
 
-/// A ConvNeXt directory, or the one inside a checkpoint.
-fs::path vision_directory(const std::string& path) {
-  const fs::path directory = checkpoint::find_checkpoint(path);
-  return fs::exists(directory / "vision_tower") ? directory / "vision_tower" : directory;
-}
-
 std::string with_thousands(int64_t value) {
   std::string digits = std::to_string(value);
   for (auto i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<size_t>(i), 1, ',');
@@ -40,10 +36,10 @@ std::string part_of(const std::string& name) {
   if (module == "projector") return module;
   if (module == "vision") {
     const std::string stages = "vision_tower.encoder.stages.";
-    if (name.rfind(stages, 0) != 0) return "vision stem";
+    if (!name.starts_with(stages)) return "vision stem";
     return "vision stage " + std::to_string(std::stoll(name.substr(stages.size())) + 1);
   }
-  const std::string inner = name.rfind("llm.model.", 0) == 0 ? name.substr(10) : name.substr(4);
+  const std::string inner = name.starts_with("llm.model.") ? name.substr(10) : name.substr(4);
   return "llm " + inner.substr(0, inner.find('.'));
 }
 
@@ -52,7 +48,7 @@ std::string part_of(const std::string& name) {
 config::ModelConfig resolve_model_shape(const config::ModelSource& source) {
   config::ModelConfig shape;
   if (!source.size.empty()) shape = config::named_model_config(source.size);
-  if (!source.from.empty() && fs::exists(source.from)) {
+  if (!source.from.empty() && checkpoint::path_exists(source.from)) {
     const auto saved = checkpoint::read_model_config(checkpoint::find_checkpoint(source.from));
     const bool same = saved.llm == shape.llm && saved.vision.depths == shape.vision.depths &&
                       saved.vision.hidden_sizes == shape.vision.hidden_sizes;
@@ -65,15 +61,15 @@ config::ModelConfig resolve_model_shape(const config::ModelSource& source) {
     throw ConfigError(error_message("model.from", "no such checkpoint, and model.size does not tell the shape",
                                     source.from, "an existing directory"));
   }
-  if (!source.llm_from.empty() && fs::exists(source.llm_from)) {
+  if (!source.llm_from.empty() && checkpoint::path_exists(source.llm_from)) {
     shape.llm = checkpoint::read_llama_config(checkpoint::find_checkpoint(source.llm_from));
   }
-  if (source.size.empty() && !source.vision_from.empty() && fs::exists(source.vision_from)) {
-    shape.vision = checkpoint::read_vision_config(vision_directory(source.vision_from));
+  if (source.size.empty() && !source.vision_from.empty() && checkpoint::path_exists(source.vision_from)) {
+    shape.vision = checkpoint::read_vision_config(checkpoint::find_checkpoint(source.vision_from));
   }
   if (!source.vision_depths.empty()) shape.vision.depths = source.vision_depths;
   if (!source.vision_hidden_sizes.empty()) shape.vision.hidden_sizes = source.vision_hidden_sizes;
-  shape.vision.layer_scale_init_value = source.layer_scale_init_value;
+  if (source.layer_scale_init_value > 0) shape.vision.layer_scale_init_value = source.layer_scale_init_value;
   config::validate(shape, "model");
   return shape;
 }
@@ -85,7 +81,19 @@ text::Tokenizer load_tokenizer(const config::ModelSource& source) {
     throw ConfigError(error_message("model.tokenizer", "a model that starts fresh needs a tokenizer", "none",
                                     "the path of a SentencePiece tokenizer.model"));
   }
-  return text::Tokenizer::load(checkpoint::find_checkpoint(beside));
+  return checkpoint::load_tokenizer(checkpoint::find_checkpoint(beside));
+}
+
+void check_fits(const config::ModelConfig& shape, const text::Tokenizer& tokenizer, int64_t max_length) {
+  if (tokenizer.vocab_size() > shape.llm.vocab_size) {
+    throw ConfigError(error_message("model.tokenizer", "has more tokens than the language model has embeddings",
+                                    std::to_string(tokenizer.vocab_size()), std::to_string(shape.llm.vocab_size)));
+  }
+  if (max_length > shape.llm.max_position_embeddings) {
+    throw ConfigError(error_message("data.max_length", "more than the positions of the language model",
+                                    std::to_string(max_length),
+                                    fmt::format("at most {}", shape.llm.max_position_embeddings)));
+  }
 }
 
 model::ConvLlava build_model(const config::ModelSource& source, const config::ModelConfig& shape,
@@ -101,7 +109,7 @@ model::ConvLlava build_model(const config::ModelSource& source, const config::Mo
   model::initialize_projector(*model->mm_projector);
   int64_t stages = 0;
   if (!source.vision_from.empty()) {
-    stages = checkpoint::load_vision_tower(vision_directory(source.vision_from), *model->vision_tower);
+    stages = checkpoint::load_vision_tower(checkpoint::find_checkpoint(source.vision_from), *model->vision_tower);
   }
   if (stages < shape.vision.num_stages()) model::initialize_vision(*model->vision_tower, stages);
   if (source.llm_from.empty()) {

@@ -21,6 +21,9 @@ config::ModelConfig resolve_model_shape(const config::ModelSource& source);
 /// The tokenizer that `source` names or that lies beside its language model.
 text::Tokenizer load_tokenizer(const config::ModelSource& source);
 
+/// Throws ConfigError when the tokenizer has more tokens, or samples have more positions, than the language model.
+void check_fits(const config::ModelConfig& shape, const text::Tokenizer& tokenizer, int64_t max_length);
+
 /// Allocates the model and fills it: from `from`, or from `vision_from` and `llm_from`; what none of them provides
 /// starts fresh from `seed`.
 model::ConvLlava build_model(const config::ModelSource& source, const config::ModelConfig& shape,

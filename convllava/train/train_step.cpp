@@ -21,7 +21,7 @@ std::map<std::string, torch::Tensor> module_norms(const parallel::ReplicatedUnit
 
 }  // namespace
 
-GlobalCounts global_counts(const data::StepBatch& batch, bool stop, bool save, distributed::ProcessGroup& group) {
+GlobalCounts global_counts(const data::StepBatch& batch, distributed::ProcessGroup& group, bool stop, bool save) {
   double supervised = 0;
   double tokens = 0;
   for (const auto& micro : batch.micro_batches) {

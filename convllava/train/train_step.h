@@ -27,9 +27,11 @@ struct GlobalCounts {
   double save_requests = 0;  ///< ranks that want a checkpoint after this step
 };
 
-GlobalCounts global_counts(const data::StepBatch& batch, bool stop, bool save, distributed::ProcessGroup& group);
+/// `stop` and `save` are this rank's requests. Collective.
+GlobalCounts global_counts(const data::StepBatch& batch, distributed::ProcessGroup& group, bool stop = false,
+                           bool save = false);
 
-/// Numbers on the device, so that the host waits for them only where it logs.
+/// Numbers on the device: the host waits for them only where it reads them, which the trainer does when it logs.
 struct StepOutcome {
   torch::Tensor loss;                                 ///< [] fp32, this rank's part of the global mean
   torch::Tensor gradient_norm;                        ///< [] fp32, before clipping

@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
+#include <utility>
 
 #include "convllava/checkpoint/model_directory.h"
 #include "convllava/checkpoint/retention.h"
@@ -25,16 +26,25 @@
 #include "convllava/train/metric_log.h"
 #include "convllava/train/model_setup.h"
 #include "convllava/train/report.h"
+#include "convllava/train/same_run.h"
 #include "convllava/train/schedule.h"
 #include "convllava/train/train_step.h"
 #include "convllava/train/validation.h"
 
 namespace convllava::train {
 namespace fs = std::filesystem;
+namespace {
+
+fs::path without_slash(const fs::path& folder) { return folder.has_filename() ? folder : folder.parent_path(); }
+
+}  // namespace
 
 struct Trainer::Impl {
   Impl(config::TrainConfig run_config, distributed::ProcessGroup run_group, torch::Device run_device)
-      : config(std::move(run_config)), group(std::move(run_group)), device(run_device), run(config.output_dir) {}
+      : config(std::move(run_config)),
+        group(std::move(run_group)),
+        device(numbered_device(run_device)),
+        run(without_slash(config.output_dir)) {}
 
   void check_model();
   void open_folder();
@@ -51,11 +61,12 @@ struct Trainer::Impl {
   void count_skipped(const StepOutcome& outcome);
   void collect_skipped();
   void check_skipped();
-  double validate();
+  std::optional<double> validate();
   bool checkpoint_is_due() const;
   void save();
   void write_run_report();
   bool report_is_missing();
+  void check_learned();
   void finish();
   bool is_main() const { return group.rank() == 0; }
 
@@ -99,27 +110,31 @@ struct Trainer::Impl {
 void Trainer::Impl::check_model() {
   shape = resolve_model_shape(config.model);
   tokenizer = load_tokenizer(config.model);
-  if (tokenizer->vocab_size() > shape.llm.vocab_size) {
-    throw ConfigError(error_message("model.tokenizer", "has more tokens than the language model has embeddings",
-                                    std::to_string(tokenizer->vocab_size()), std::to_string(shape.llm.vocab_size)));
-  }
+  check_fits(shape, *tokenizer, config.data.max_length);
   model::ConvLlava outline(shape, torch::TensorOptions(torch::kMeta));
   set_trainable(*outline, config.trainable);
   if (!config.model.from.empty()) checkpoint::check_model(checkpoint::find_checkpoint(config.model.from), *outline);
   core::log_info("model\n" + parameter_table(*outline, config.train));
+  core::log_info("device: " + (device.is_cuda() ? device.str() + ", " + gpu_name(device) : "CPU"));
 }
 
 void Trainer::Impl::open_folder() {
   if (!is_main()) return;
   std::error_code error;
   fs::create_directories(run, error);
-  if (error) throw ConfigError(error_message("output_dir", "cannot create the folder", run.string(), error.message()));
+  if (error) {
+    throw ConfigError(error_message("output_dir: " + run.string(), "cannot create the folder", error.message(),
+                                    "a folder that can be written to"));
+  }
   lock.emplace(run);
 }
 
+/// The weights of a run that goes on come with its state, in `resume`.
 void Trainer::Impl::open_model() {
   const auto dtype = config.dtype == config::Dtype::kBf16 ? torch::kBFloat16 : torch::kFloat;
-  model = build_model(config.model, shape, torch::TensorOptions(device).dtype(dtype), config.seed);
+  const auto options = torch::TensorOptions(device).dtype(dtype);
+  const bool goes_on = checkpoint::latest_checkpoint(run).has_value();
+  model = goes_on ? model::ConvLlava(shape, options) : build_model(config.model, shape, options, config.seed);
   set_trainable(*model, config.trainable);
   for (const auto& part : config.train.recompute) {
     if (part == "vision") model->vision_tower->set_recompute(true);
@@ -146,15 +161,13 @@ void Trainer::Impl::resume() {
 
 /// Ranks that see other files would wait for each other in different collectives, or train apart without a word.
 void Trainer::Impl::check_agreement() {
-  constexpr uint64_t kExactInDouble = uint64_t{1} << 53;
   core::Fingerprint fingerprint;
   fingerprint.add(config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); }) + data.fingerprint);
-  distributed::require_agreement(
-      group,
-      {{"step", static_cast<double>(state.step)},
-       {"number of steps", static_cast<double>(total_steps)},
-       {"fingerprint of configuration and data", static_cast<double>(fingerprint.value() % kExactInDouble)}},
-      "output_dir and the data on disks that all ranks see, and one configuration");
+  distributed::require_agreement(group,
+                                 {{"step", static_cast<double>(state.step)},
+                                  {"number of steps", static_cast<double>(total_steps)},
+                                  {"fingerprint of configuration and data", fingerprint.as_double()}},
+                                 "output_dir and the data on disks that all ranks see, and one configuration");
 }
 
 /// Only of a run that goes on, so that one which is refused or complete keeps what it wrote.
@@ -180,8 +193,10 @@ data::LoaderOptions Trainer::Impl::loader_options() const {
 Trainer::Trainer(config::TrainConfig config, distributed::ProcessGroup group, torch::Device device)
     : impl_(std::make_unique<Impl>(std::move(config), std::move(group), device)) {
   auto& self = *impl_;
+  config::validate(self.config, "configuration");
   config::check_paths(self.config, "configuration");
   self.check_model();
+  require_same_run(self.run, self.config, *self.tokenizer);
   self.data = open_data(self.config, self.shape.vision.total_stride(), *self.tokenizer);
   self.open_folder();
   self.open_model();
@@ -300,15 +315,17 @@ void Trainer::Impl::log_step(const GlobalCounts& counts, const StepOutcome& outc
   steps_since_log = 0;
 }
 
-/// NaN without validation data, and after a stop signal.
-double Trainer::Impl::validate() {
-  if (!data.validation.dataset) return std::numeric_limits<double>::quiet_NaN();
+/// Nothing without validation data, and after a stop signal.
+std::optional<double> Trainer::Impl::validate() {
+  if (!data.validation.dataset) return std::nullopt;
   const core::Stopwatch watch;
-  const double loss = validation_loss(*model, data.validation, config.train.micro_batch_size, group);
+  const auto loss = validation_loss(*model, data.validation, config.train.micro_batch_size, group);
   seconds_aside += watch.seconds();
-  if (is_main() && !std::isnan(loss)) {
-    metrics->write(state.step, {{"validation/loss", loss}});
-    core::log_info(fmt::format("step {}: validation loss {:.4f}", state.step, loss));
+  if (!loss) {
+    summary.stopped = true;
+  } else if (is_main()) {
+    metrics->write(state.step, {{"validation/loss", *loss}});
+    core::log_info(fmt::format("step {}: validation loss {:.4f}", state.step, *loss));
   }
   return loss;
 }
@@ -323,7 +340,9 @@ bool Trainer::Impl::checkpoint_is_due() const {
 void Trainer::Impl::save() {
   if (last_saved == state.step) return;
   const core::Stopwatch watch;
-  collect_skipped();
+  collect_skipped();  // waits for the device
+  // When a rank dies its reductions end early everywhere, with garbage: all must have come this far.
+  group.barrier();
   if (is_main()) {
     core::PendingDirectory pending(checkpoint::step_directory(run, state.step));
     config::CheckpointRecord record;
@@ -385,8 +404,6 @@ void Trainer::Impl::after_step(const data::StepBatch& batch, const GlobalCounts&
     check_skipped();
     log_step(counts, outcome);
   }
-  const int64_t every = config.report.validate_every;
-  if (every > 0 && state.step % every == 0 && state.step < total_steps) validate();
 }
 
 void Trainer::Impl::train_steps() {
@@ -396,15 +413,17 @@ void Trainer::Impl::train_steps() {
   while (state.step < total_steps) {
     const core::Stopwatch watch;
     const auto batch = loader->next();
-    const auto counts = global_counts(batch, core::stop_signal() != 0, checkpoint_is_due(), group);
+    const auto counts = global_counts(batch, group, core::stop_signal() != 0, checkpoint_is_due());
     if (counts.stop_requests > 0) {
       summary.stopped = true;
       break;
     }
     const auto outcome = train_step(*model, batch, counts, *units, *optimizer, config.train.max_grad_norm,
                                     [&](const parallel::FlatRange& range) { return rates(range); });
+    after_step(batch, counts, outcome);  // waits for the device where it logs
     state.seconds += watch.seconds();
-    after_step(batch, counts, outcome);
+    const int64_t every = config.report.validate_every;
+    if (every > 0 && state.step % every == 0 && state.step < total_steps) validate();
     // The last one comes with the report, in `finish`.
     if (counts.save_requests > 0 && state.step < total_steps) save();
   }
@@ -417,18 +436,34 @@ bool Trainer::Impl::report_is_missing() {
   if (is_main()) {
     std::error_code error;
     const auto reported = fs::last_write_time(run / "report.html", error);
-    const auto saved = fs::last_write_time(checkpoint::step_directory(run, state.step) / "config.json");
-    missing = error || reported < saved;
+    if (!error)
+      missing = reported < fs::last_write_time(checkpoint::step_directory(run, state.step) / "config.json", error);
+    if (error) missing = 1;
   }
   return group.all_reduce(std::vector<double>{missing})[0] > 0;
 }
 
-/// What belongs to the end of a run; a run that was killed here is finished by the next start.
+/// A run that learned nothing is not a result.
+void Trainer::Impl::check_learned() {
+  collect_skipped();
+  if (state.samples == 0) {
+    throw DataError(error_message("data.train", "no sample could be used", quarantine->last_message(), "at least 1"));
+  }
+  if (state.skipped_steps == state.step) {
+    throw Error(error_message("train", "no step could be taken, because no gradient was finite",
+                              fmt::format("{} steps", state.step), "weights without NaN, a lower learning rate"));
+  }
+}
+
+/// What belongs to the end of a run; a run that was stopped or killed here is finished by the next start.
 void Trainer::Impl::finish() {
   summary.steps = state.step;
+  const bool done = state.step == total_steps;
+  if (done) check_learned();
   save();
-  if (!summary.stopped) summary.validation_after = validate();
-  write_run_report();
+  if (done) summary.validation_after = validate();
+  // Without the last loss the report is not complete, and the next start makes up for it.
+  if (!done || !summary.stopped) write_run_report();
 }
 
 TrainSummary Trainer::run() {

@@ -2,8 +2,8 @@
 
 #include <torch/types.h>
 
-#include <limits>
 #include <memory>
+#include <optional>
 
 #include "convllava/config/train_config.h"
 #include "convllava/distributed/process_group.h"
@@ -13,11 +13,11 @@
 namespace convllava::train {
 
 struct TrainSummary {
-  int64_t steps = 0;  ///< done in all, earlier sessions included
+  int64_t steps = 0;  ///< done in all, runs before a restart included
   int64_t total_steps = 0;
-  double validation_before = std::numeric_limits<double>::quiet_NaN();  ///< loss before the first step of the run
-  double validation_after = std::numeric_limits<double>::quiet_NaN();   ///< loss after the last step
-  bool stopped = false;  ///< ended early by a signal; there is a checkpoint to go on from
+  std::optional<double> validation_before;  ///< loss before the first step of the run
+  std::optional<double> validation_after;   ///< loss after the last step
+  bool stopped = false;                     ///< ended early by a signal; there is a checkpoint to go on from
 };
 
 /// Runs stages as `train` does:

@@ -1,7 +1,6 @@
 #include "convllava/train/validation.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
@@ -51,8 +50,8 @@ SampleAnswer ask(model::ConvLlavaImpl& model, const data::Dataset& dataset, int6
 
 }  // namespace
 
-double validation_loss(model::ConvLlavaImpl& model, const DataSelection& selection, int64_t micro_batch_size,
-                       distributed::ProcessGroup& group) {
+std::optional<double> validation_loss(model::ConvLlavaImpl& model, const DataSelection& selection,
+                                      int64_t micro_batch_size, distributed::ProcessGroup& group) {
   const torch::InferenceMode inference;
   const auto device = model.llm->head_weight().device();
   std::vector<double> sums = {0, 0};
@@ -65,7 +64,7 @@ double validation_loss(model::ConvLlavaImpl& model, const DataSelection& selecti
   const size_t share = (selection.members.size() + group.world_size() - 1) / group.world_size();
   for (size_t begin = 0; begin < share; begin += window) {
     if (group.all_reduce(std::vector<double>{core::stop_signal() != 0 ? 1.0 : 0.0})[0] > 0) {
-      return std::numeric_limits<double>::quiet_NaN();
+      return std::nullopt;
     }
     std::vector<data::BadSample> bad;
     const std::vector<int64_t> members(own.begin() + std::min(own.size(), begin),
@@ -90,7 +89,7 @@ std::vector<SampleAnswer> sample_answers(model::ConvLlavaImpl& model, const Data
   for (int64_t i = 0; i < std::min(count, available); ++i) {
     try {
       samples.push_back(ask(model, *selection.dataset, selection.members[i * available / std::min(count, available)]));
-    } catch (const DataError& error) {
+    } catch (const Error& error) {
       core::log_warning(std::string("left out of the report: ") + error.what());
     }
   }

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
-#include "convllava/config/train_config.h"
 #include "convllava/distributed/process_group.h"
 #include "convllava/model/convllava.h"
 #include "convllava/train/datasets.h"
@@ -12,10 +12,10 @@
 
 namespace convllava::train {
 
-/// Mean cross-entropy over the supervised tokens of the selection, shared out over the ranks; NaN when a stop signal
-/// came in the middle. Throws DataError when no sample can be used. Collective.
-double validation_loss(model::ConvLlavaImpl& model, const DataSelection& selection, int64_t micro_batch_size,
-                       distributed::ProcessGroup& group);
+/// Mean cross-entropy over the supervised tokens of the selection, shared out over the ranks; nothing when a stop
+/// signal came in the middle. Throws DataError when no sample can be used. Collective.
+std::optional<double> validation_loss(model::ConvLlavaImpl& model, const DataSelection& selection,
+                                      int64_t micro_batch_size, distributed::ProcessGroup& group);
 
 /// The model's greedy answers to the first question of `count` samples spread over the selection. Samples that cannot
 /// be asked are left out with a warning.

@@ -36,6 +36,7 @@ void check(const DatasetOptions& options) {
   const auto require = [](bool valid, const char* name, int64_t got, const char* expected) {
     if (!valid) throw ConfigError(error_message(name, "out of range", std::to_string(got), expected));
   };
+  if (options.folder.empty()) throw ConfigError(error_message("--out", "the path is empty", "\"\"", "a folder"));
   require(options.train >= 1 && options.train <= 10'000'000, "--train", options.train, "1 to 10000000 pictures");
   require(options.held_out >= 1 && options.held_out <= 1'000'000, "--val", options.held_out, "1 to 1000000 pictures");
   require(options.size >= 64 && options.size <= 1024, "--size", options.size, "64 to 1024 pixels");
@@ -144,10 +145,26 @@ void make_folder(const std::filesystem::path& path) {
   if (error) throw DataError(error_message(path.string(), "cannot be created", error.message()));
 }
 
+/// Makes the folder, and marks it before anything else is in it. One that holds something must have that mark.
+void claim_folder(const std::filesystem::path& folder) {
+  make_folder(folder);
+  const auto marker = folder / kMarkerFile;
+  std::error_code error;
+  if (std::filesystem::exists(marker, error)) return;
+  const bool empty = std::filesystem::is_empty(folder, error);
+  if (error) throw DataError(error_message(folder.string(), "cannot be looked into", error.message()));
+  if (!empty) {
+    throw ConfigError(error_message(folder.string(), "the folder holds files that make_demo_data did not write", "",
+                                    "a new or empty --out, or one that it has begun"));
+  }
+  write(marker, "A data set of make_demo_data: running it again replaces the files.\n");
+}
+
 }  // namespace
 
 void write_dataset(const DatasetOptions& options) {
   check(options);
+  claim_folder(options.folder);
   make_folder(options.folder / "images");
   make_folder(options.folder / "train_images");
   const auto train = make_scenes(options.seed, Split::kTrain, options.train);

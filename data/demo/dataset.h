@@ -8,6 +8,7 @@
 //     instruct_{train,val}.json     LLaVA records of ten turns: every fact asked and answered
 //     TextVQA_0.5.1_val.json        held-out pictures, one fact asked in each entry; "question_kind" names it
 //     tokenizer.model               SentencePiece BPE as LLaMA's, trained on these texts
+//     .make_demo_data               written first: the folder is this program's, which may write into it again
 //
 // The `image` of a record is relative to the folder. The same options give the same bytes.
 
@@ -15,6 +16,8 @@
 #include <filesystem>
 
 namespace convllava::demo {
+
+inline constexpr const char* kMarkerFile = ".make_demo_data";
 
 struct DatasetOptions {
   std::filesystem::path folder;
@@ -25,7 +28,8 @@ struct DatasetOptions {
   int threads = 2;
 };
 
-/// Throws ConfigError for options out of range and DataError for a file that cannot be written.
+/// Throws ConfigError for options out of range and for a folder with files but without the marker file, DataError for a
+/// file that cannot be written.
 void write_dataset(const DatasetOptions& options);
 
 }  // namespace convllava::demo

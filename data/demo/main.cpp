@@ -1,6 +1,7 @@
 // make_demo_data: draws the pictures, writes the texts and trains the tokenizer of the demo. See dataset.h.
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 
 #include "convllava/apps/command_line.h"
 #include "convllava/core/log.h"
@@ -13,7 +14,9 @@ int main(int argc, char** argv) {
       "tokenizer. The same seed gives the same files.");
   convllava::demo::DatasetOptions options;
   app.add_option("--out", options.folder, "folder to write")->required();
-  app.add_option("--seed", options.seed, "a different seed gives different pictures")->capture_default_str();
+  app.add_option("--seed", options.seed, "a different seed gives different pictures")
+      ->transform(convllava::apps::whole_number(0, INT64_MAX))
+      ->capture_default_str();
   app.add_option("--train", options.train, "pictures to train on")->capture_default_str();
   app.add_option("--val", options.held_out, "held-out pictures")->capture_default_str();
   app.add_option("--size", options.size, "pixels a side")->capture_default_str();

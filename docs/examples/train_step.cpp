@@ -54,7 +54,7 @@ int main() {
   distributed::ProcessGroup group;  // one process
   parallel::ReplicatedUnits units(*convllava, group);
   train::AdamW optimizer(units.units(), {});
-  const auto counts = train::global_counts(batch, /*stop=*/false, /*save=*/false, group);
+  const auto counts = train::global_counts(batch, group);
   for (int step = 0; step < 3; ++step) {
     const auto outcome = train::train_step(*convllava, batch, counts, units, optimizer, /*max_grad_norm=*/1.0,
                                            [](const parallel::FlatRange&) {

@@ -1,19 +1,20 @@
 # What the library links against. Sets CONVLLAVA_WITH_OPENCV and CONVLLAVA_WITH_CUDA.
 
+# The CUDA parts are C++: the headers of CUDA and NCCL that come with the wheel are all they need, and of its versions.
+# AUTO builds them where there is a driver or a toolkit, a sign that GPUs are in use here.
 set(CONVLLAVA_WITH_CUDA FALSE)
-if(NOT CONVLLAVA_CUDA STREQUAL "OFF")
-  find_package(CUDAToolkit QUIET)
-endif()
-# The wheel's headers and NCCL fix the version of the toolkit.
-if(CUDAToolkit_FOUND AND CUDAToolkit_VERSION_MAJOR EQUAL 13 AND CUDAToolkit_NVCC_EXECUTABLE)
-  file(GLOB CONVLLAVA_NCCL_INCLUDE_DIR
-       ${PROJECT_SOURCE_DIR}/.venv/lib/python*/site-packages/nvidia/nccl/include)
-  if(CONVLLAVA_NCCL_INCLUDE_DIR)
+set(nvidia ${PROJECT_SOURCE_DIR}/.venv/lib/python*/site-packages/nvidia)
+file(GLOB CONVLLAVA_CUDA_INCLUDE_DIRS ${nvidia}/cu13/include ${nvidia}/nccl/include)
+list(LENGTH CONVLLAVA_CUDA_INCLUDE_DIRS headers)
+find_program(CONVLLAVA_NVIDIA_SMI nvidia-smi)
+find_program(CONVLLAVA_NVCC nvcc PATHS /usr/local/cuda/bin)
+if(headers EQUAL 2)
+  if(CONVLLAVA_CUDA STREQUAL "ON" OR (CONVLLAVA_CUDA STREQUAL "AUTO" AND (CONVLLAVA_NVIDIA_SMI OR CONVLLAVA_NVCC)))
     set(CONVLLAVA_WITH_CUDA TRUE)
   endif()
 endif()
 if(CONVLLAVA_CUDA STREQUAL "ON" AND NOT CONVLLAVA_WITH_CUDA)
-  message(FATAL_ERROR "CONVLLAVA_CUDA=ON needs the CUDA 13 toolkit and the torch wheel of .venv (scripts/setup.sh)")
+  message(FATAL_ERROR "CONVLLAVA_CUDA=ON needs the torch wheel of .venv (scripts/setup.sh)")
 endif()
 
 find_package(LibTorch 2.11 REQUIRED)
@@ -34,7 +35,7 @@ pkg_check_modules(SentencePiece REQUIRED IMPORTED_TARGET sentencepiece)
 
 set(CONVLLAVA_WITH_OPENCV FALSE)
 if(NOT CONVLLAVA_OPENCV STREQUAL "OFF")
-  find_package(OpenCV QUIET COMPONENTS core imgproc imgcodecs)
+  find_package(OpenCV QUIET COMPONENTS core imgcodecs)
   if(OpenCV_FOUND)
     set(CONVLLAVA_WITH_OPENCV TRUE)
   elseif(CONVLLAVA_OPENCV STREQUAL "ON")

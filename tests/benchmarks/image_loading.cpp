@@ -1,10 +1,13 @@
-// Picture files -> normalised floats for the vision tower, on one thread.
+// Picture files -> square 8-bit pictures as the data loader makes them, on one thread; normalising them is the
+// model's part.
 //
 //   benchmark_image_loading FOLDER...
 //
-// Each folder of pictures is a measurement of its own; image_loading.py does the same work with Pillow and numpy.
+// Each folder of pictures is a measurement of its own; image_loading.py does the same work with Pillow.
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "benchmark.h"
 #include "convllava/core/error.h"
@@ -14,16 +17,13 @@
 namespace {
 
 namespace fs = std::filesystem;
-using convllava::image::Image;
 
 void measure(const fs::path& folder, int64_t size) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path());
-  std::vector<float> floats(size * size * 3);
   const double seconds = convllava::benchmark::median_seconds([&] {
     for (const fs::path& file : files) {
-      const Image picture = convllava::image::preprocess(convllava::image::load_image(file), {.size = size});
-      convllava::image::normalize(picture, floats.data());
+      convllava::image::preprocess(convllava::image::load_image(file), {.size = size});
     }
   });
   const auto count = static_cast<double>(files.size());

@@ -23,7 +23,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 BENCHMARKS = {
     "full_tower": "the paper's tower on one picture of 1536x1536 and of 1536x2048, against transformers",
-    "image_loading": "picture files to normalised floats, against Pillow and numpy",
+    "image_loading": "picture files to square 8-bit pictures, against Pillow",
     "training": "tower, language model and whole training step, against transformers",
 }
 COLUMNS = ("ours [ms]", "Python [ms]", "ratio", "ours [MiB]", "Python [MiB]", "ratio")

@@ -87,7 +87,7 @@ void whole_model() {
   parallel::ReplicatedUnits units(*model, group);
   train::AdamW optimizer(units.units(), {});
   const auto step = batch();
-  const auto counts = train::global_counts(step, false, false, group);
+  const auto counts = train::global_counts(step, group);
   report("training/convllava_step", benchmark::median_seconds([&] {
            train::train_step(*model, step, counts, units, optimizer, 1.0, [](const parallel::FlatRange&) {
              return train::Rates{1e-5, 0.0};

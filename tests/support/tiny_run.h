@@ -6,10 +6,13 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "convllava/config/train_config.h"
 #include "convllava/core/random.h"
+#include "convllava/train/metric_log.h"
 #include "tests/support/files.h"
+#include "tests/support/tiny_model.h"
 
 namespace convllava::testing {
 
@@ -36,8 +39,6 @@ inline void write_records(const std::filesystem::path& folder, int count) {
   }
   file << "\n]\n";
 }
-
-inline const std::string kTokenizer = CONVLLAVA_SOURCE_DIR "/tests/golden/text/tokenizer.model";
 
 /// fp32, 64-pixel pictures, two small stages of the model's parts; trains vision, projector and the language model for
 /// 6 steps.
@@ -66,6 +67,17 @@ inline config::TrainConfig tiny_run(const std::filesystem::path& folder) {
   config.report.samples = 2;
   config.report.tensorboard = false;
   return config;
+}
+
+/// The training and validation losses that the run in this folder has logged, in their order.
+inline std::vector<double> logged_losses(const std::filesystem::path& run) {
+  std::vector<double> values;
+  for (const auto& [step, scalars] : train::read_metrics(run / "metrics.jsonl")) {
+    for (const auto& [name, value] : scalars) {
+      if (name == "train/loss" || name == "validation/loss") values.push_back(value);
+    }
+  }
+  return values;
 }
 
 }  // namespace convllava::testing

@@ -66,6 +66,17 @@ TEST_CASE("a conversation goes on after a question that cannot be asked", "[prog
   INFO(about_picture.output);
   CHECK(about_picture.exit_code == 0);
   CHECK_THAT(about_picture.output, !contains("no \"<image>\""));  // the first that is asked brings the picture
+  CHECK(converse(model, {"hello\r"}).output == converse(model, {"hello"}).output);
+}
+
+TEST_CASE("a checkpoint whose tokenizer is damaged ends the programs with 4", "[programs]") {
+  const TemporaryFolder folder;
+  const auto model = trained(folder.path());
+  core::write_file_atomic(model / "checkpoint-8/tokenizer.model", "damaged");
+  const auto talk = converse(model, {"hello"});
+  INFO(talk.output);
+  CHECK(talk.exit_code == 4);
+  CHECK_THAT(talk.output, contains("tokenizer.model: not a SentencePiece model"));
 }
 
 TEST_CASE("a model without a chat template takes each line as a new question", "[programs]") {

@@ -31,6 +31,24 @@ TEST_CASE("a mistake on the command line ends the programs with 2", "[programs]"
   check(run({program("inspect"), "--params", ""}), 2, "expected a YAML file");
   check(run({program("inspect"), "--params", "a.yaml", "--labels", "a.yaml"}), 2, "Exactly 1 option");
   check(run({program("chat"), "--model", ".", "--max-new-tokens", "0"}), 2, "not in range");
+  for (const char* number : {"-1", "1x", "9223372036854775808"}) {
+    check(run({program("inspect"), "--labels", "a.yaml", "--sample", number}), 2,
+          std::string("--sample: not in range; got ") + number + "; expected 0 to 9223372036854775807");
+  }
+}
+
+TEST_CASE("options of make_demo_data that make no sense end it with 2", "[programs]") {
+  if (!std::filesystem::exists(program("make_demo_data"))) SKIP("make_demo_data draws with OpenCV, which is not there");
+  const TemporaryFolder folder;
+  for (const char* seed : {"-1", "18446744073709551617"}) {
+    check(run({program("make_demo_data"), "--out", (folder / "demo").string(), "--seed", seed}), 2,
+          std::string("--seed: not in range; got ") + seed);
+  }
+  CHECK(folder.names().empty());
+  check(run({program("make_demo_data"), "--out", ""}), 2, "--out: the path is empty");
+  folder.write("captions_train.json", "mine");
+  check(run({program("make_demo_data"), "--out", folder.path().string()}), 2,
+        "the folder holds files that make_demo_data did not write");
 }
 
 TEST_CASE("options of eval that make no sense end it with 2", "[programs]") {
@@ -44,6 +62,8 @@ TEST_CASE("options of eval that make no sense end it with 2", "[programs]") {
   refused({"--model", ".", "--batch-size", "65537"}, "not in range");
   refused({"--predictions", "a.jsonl", "--model", "."}, "excludes");
   refused({"--predictions", "a.jsonl", "--predict-only"}, "excludes");
+  refused({"--predictions", "a.jsonl", "--batch-size", "2"}, "--batch-size excludes --predictions");
+  refused({"--predictions", "a.jsonl", "--max-new-tokens", "2"}, "--max-new-tokens excludes --predictions");
   refused({}, "--model: missing");
 }
 
@@ -77,6 +97,18 @@ TEST_CASE("a checkpoint that cannot be read ends the programs with 4", "[program
   check(run({program("inspect"), "--tensors", folder.path().string()}), 4, folder.path().string());
 }
 
+TEST_CASE("a picture that chat cannot ask about ends it before it asks", "[programs]") {
+  const TemporaryFolder folder;
+  folder.write("config.json", R"({"model_type": "llama", "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48,
+    "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128,
+    "rms_norm_eps": 1e-5})");
+  const auto chat = [&](const std::string& image) {
+    return run({program("chat"), "--model", folder.path().string(), "--image", image});
+  };
+  check(chat(""), 3, "chat: --image: the path is empty");
+  check(chat("a.jpg"), 4, folder.path().string() + ": a language model alone cannot see; got --image");
+}
+
 TEST_CASE("a name that no file can have is told with the reason", "[programs]") {
   const TemporaryFolder folder;
   const std::string endless(300, 'n');
@@ -104,7 +136,9 @@ TEST_CASE("inspect tells the parameters, the labels and the tensors of a run", "
   write_records(folder.path(), 16);
   const auto config = write_config(folder.path(), [](auto& c) { c.train.max_steps = 1; });
   check(run({program("inspect"), "--params", config}), 0, "vision stage 2");
-  check(run({program("inspect"), "--labels", config, "--sample", "1"}), 0, "learnt from");
+  const auto shown = run({program("inspect"), "--labels", config, "--sample", "1"});
+  check(shown, 0, "learnt from");
+  CHECK_THAT(shown.output, contains("[[") && contains("]]\n") && !contains("\x1b["));  // a pipe has no colours
   check(run({program("inspect"), "--labels", config}), 0, "0 of 16 samples have nothing to learn from");
   check(run({program("inspect"), "--labels", config, "--sample", "99"}), 2, "0 to 15");
   check(run({program("train"), "--config", config}), 0, "checkpoint-1");
@@ -125,4 +159,17 @@ TEST_CASE("inspect counts the samples of which nothing is learnt, also before on
   const auto shown = run({program("inspect"), "--labels", config, "--sample", "1"});
   check(shown, 3, audit);
   check(shown, 3, "train.json:1: record 1: no part of an answer fits into max_length 160");
+}
+
+TEST_CASE("inspect tells that a picture does not fit into the sample", "[programs]") {
+  const TemporaryFolder folder;
+  write_records(folder.path(), 1);
+  const auto config = write_config(folder.path(), [](auto&) {});
+  std::ofstream(folder.path() / "train.json")
+      << R"([{"id": "a", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "b"}]},)"
+      << R"({"id": "c", "image": "images/0.ppm", "conversations": [{"from": "human", "value": ")"
+      << std::string(200, '?') << R"("}, {"from": "gpt", "value": "d"}, {"from": "human", "value": "<image>"},)"
+      << R"({"from": "gpt", "value": "e"}]}])";
+  check(run({program("inspect"), "--labels", config}), 0,
+        "images/0.ppm: the picture does not fit into the sample; got 1 visual tokens behind ");
 }

@@ -10,6 +10,7 @@
 #include "convllava/core/error.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/support/process.h"
+#include "tests/support/tiny_model.h"
 
 namespace convllava::checkpoint::testing {
 
@@ -17,6 +18,7 @@ using convllava::testing::CapturedStderr;
 using convllava::testing::FileSizeLimit;
 using convllava::testing::OrdinaryUser;
 using convllava::testing::shared_data;
+using convllava::testing::small_tokenizer;
 using convllava::testing::TemporaryFolder;
 using convllava::testing::text_of;
 using convllava::testing::write_text;
@@ -25,22 +27,15 @@ inline std::filesystem::path golden(const std::string& name) {
   return std::filesystem::path(CONVLLAVA_SOURCE_DIR) / "tests/golden/checkpoint" / name;
 }
 
-inline text::Tokenizer small_tokenizer() {
-  return text::Tokenizer::load(std::filesystem::path(CONVLLAVA_SOURCE_DIR) / "tests/golden/text/tokenizer.model");
-}
-
 /// Five stages, grouped queries, no value a default.
 inline config::ModelConfig small_config() {
   config::ModelConfig config;
   config.vision.depths = {1, 1, 2, 1, 1};
   config.vision.hidden_sizes = {4, 4, 8, 8, 12};
   config.vision.layer_scale_init_value = 0.5;
+  config.llm = convllava::testing::tiny_llama();
   config.llm.vocab_size = 600;
-  config.llm.hidden_size = 32;
   config.llm.intermediate_size = 40;
-  config.llm.num_hidden_layers = 2;
-  config.llm.num_attention_heads = 4;
-  config.llm.num_key_value_heads = 2;
   config.llm.max_position_embeddings = 96;
   config.llm.rms_norm_eps = 1e-4;
   config.llm.rope_theta = 5000;

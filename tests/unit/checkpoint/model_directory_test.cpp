@@ -338,6 +338,19 @@ TEST_CASE("a checkpoint is compared with an outline that has no memory", "[check
              contains("vision_tower.encoder.stages.4.layers.0.layer_scale_parameter [12] for [16]"));
 }
 
+TEST_CASE("a record that was cut off is not taken for one with the default values", "[checkpoint]") {
+  const TemporaryFolder folder("cut");
+  save(folder.path(), random_model(small_config()));
+  const auto whole = core::read_file(folder / "convllava.yaml");
+  for (const std::string left : {"", "format: 1\n", "format: 1\nwritten_by: a\ntemplate: v1\n"}) {
+    core::write_file_atomic(folder / "convllava.yaml", left);
+    CHECK_THAT(message_of<CheckpointError>([&] { read_record(folder.path()); }),
+               contains("not given; the file may have been cut off"));
+  }
+  core::write_file_atomic(folder / "convllava.yaml", whole);
+  CHECK(read_record(folder.path())->image.size == 320);
+}
+
 TEST_CASE("a record or a folder that is something else is an error of the checkpoint", "[checkpoint]") {
   const TemporaryFolder folder("else");
   std::filesystem::create_directory(folder / "convllava.yaml");

@@ -156,7 +156,7 @@ TEST_CASE("a source of the model is required and must be unambiguous", "[config]
   CHECK(refusal([](auto& c) {
           c.model = {};
           c.model.from = "runs/../runs/a/";
-        }) == "a.yaml: output_dir: is the checkpoint that the run starts from; got runs/a; expected another folder");
+        }) == "a.yaml: output_dir: holds the checkpoint that the run starts from; got runs/a; expected another folder");
 }
 
 TEST_CASE("the folder that a run starts from is known by any of its names", "[config]") {
@@ -172,11 +172,12 @@ TEST_CASE("the folder that a run starts from is known by any of its names", "[co
       c.output_dir = output_dir;
     });
   };
-  const std::string what = "a.yaml: output_dir: is the checkpoint that the run starts from; got ";
+  const std::string what = "a.yaml: output_dir: holds the checkpoint that the run starts from; got ";
   CHECK(refusal_of(link, real) == what + real + "; expected another folder");
   CHECK(refusal_of(real + "/", link) == what + link + "; expected another folder");
   CHECK(refusal_of(link, link + "/../link/.") == what + link + "/../link/.; expected another folder");
   CHECK_THAT(refusal_of("runs/a", fs::absolute("runs/a").string()), contains(what));
+  CHECK_THAT(refusal_of("runs/a/checkpoint-6", "runs/a"), contains(what));
   CHECK(refusal_of(link, real + "/next").empty());
 }
 
@@ -298,12 +299,12 @@ TEST_CASE("the optimisation must make sense", "[config]") {
           c.train.micro_batch_size = 16;
         }) == "a.yaml: train.micro_batch_size: more than train.global_batch_size; got 16; expected at most 8");
   CHECK(refusal([](auto& c) { c.train.epochs = 0; }) ==
-        "a.yaml: train.epochs: nothing to do; got 0; expected more than 0");
+        "a.yaml: train.epochs: out of range; got 0; expected 1e-06 to 1000000");
   CHECK(refusal([](auto& c) { c.train.betas = {0.9}; }) ==
         "a.yaml: train.betas: not two numbers; got 1; expected two, for example [0.9, 0.999]");
   CHECK(refusal([](auto& c) {
           c.train.betas = {0.9, 1.0};
-        }) == "a.yaml: train.betas.1: out of range; got 1; expected at least 0, below 1");
+        }) == "a.yaml: train.betas.1: out of range; got 1; expected 0 to 0.999999");
   CHECK(refusal([](auto& c) { c.train.recompute = {"vison"}; }) ==
         "a.yaml: train.recompute.0: no such part; got vison; expected one of vision, llm (did you mean vision?)");
 }

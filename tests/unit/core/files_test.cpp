@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -27,6 +28,13 @@ using testing::write_text;
 using Names = std::set<std::string>;
 
 }  // namespace
+
+TEST_CASE("a pipe in the place of a file is refused, not waited for", "[core]") {
+  const TemporaryFolder folder("pipe");
+  REQUIRE(mkfifo((folder / "picture.jpg").c_str(), 0644) == 0);
+  CHECK_THAT(message_of<DataError>([&] { read_file(folder / "picture.jpg"); }),
+             contains("picture.jpg: cannot read the file; got a pipe or a device; expected a regular file"));
+}
 
 TEST_CASE("a file is read whole", "[core]") {
   const TemporaryFolder folder("read");

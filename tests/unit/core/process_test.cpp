@@ -1,10 +1,16 @@
 #include "convllava/core/process.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <iostream>
 #include <thread>
 
 #include "convllava/core/error.h"
+#include "convllava/core/files.h"
 #include "tests/catch.h"
 #include "tests/support/process.h"
 
@@ -44,6 +50,78 @@ TEST_CASE("a stop signal sets a flag, and the first one counts", "[core]") {
     REQUIRE(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 7);
   }
+}
+
+TEST_CASE("a hang-up is a stop signal unless nohup has it ignored", "[core]") {
+  for (const bool ignored : {false, true}) {
+    const int status = in_child([&] {
+      std::signal(SIGHUP, ignored ? SIG_IGN : SIG_DFL);
+      install_stop_handler();
+      std::raise(SIGHUP);
+      return stop_signal();
+    });
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == (ignored ? 0 : SIGHUP));
+  }
+}
+
+TEST_CASE("a reader of the output that goes away does not end a run", "[core]") {
+  const int status = in_child([] {
+    install_stop_handler();
+    int ends[2];
+    if (pipe(ends) != 0) return 1;
+    close(ends[0]);
+    return write(ends[1], "a", 1) < 0 && errno == EPIPE ? 7 : 1;
+  });
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 7);
+}
+
+TEST_CASE("a stream that was closed does not lend its number to a file", "[core]") {
+  const TemporaryFolder folder("closed");
+  const int status = in_child([&] {
+    close(STDERR_FILENO);
+    return run_main("train", [&] {
+      const int file = open((folder / "file").c_str(), O_WRONLY | O_CREAT, 0644);
+      std::fputs("a line of the log", stderr);
+      return file == STDERR_FILENO ? 1 : 7;
+    });
+  });
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 7);
+  CHECK(testing::text_of(folder / "file").empty());
+}
+
+TEST_CASE("output that does not arrive is not a success", "[core]") {
+  const TemporaryFolder folder("full");
+  const int status = in_child([&] {
+    const CapturedStderr captured(folder / "stderr");
+    dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO);
+    return run_main("inspect", [] {
+      std::cout << "a table";
+      return 0;
+    });
+  });
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 1);
+  CHECK(testing::text_of(folder / "stderr") ==
+        "inspect: standard output: cannot be written; got No space left on device\n");
+}
+
+TEST_CASE("a limit on the size of files is an error with a message, not a death", "[core]") {
+  const TemporaryFolder folder("limit");
+  const int status = in_child([&] {
+    const CapturedStderr captured(folder / "stderr");
+    const rlimit limit{1000, 1000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    return run_main("train", [&] {
+      write_file_atomic(folder / "weights", std::string(5000, 'w'));
+      return 0;
+    });
+  });
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 4);
+  CHECK_THAT(testing::text_of(folder / "stderr"), testing::contains("cannot write; got File too large"));
 }
 
 TEST_CASE("a later signal ends the process", "[core]") {

@@ -8,19 +8,12 @@
 
 #include "convllava/core/error.h"
 #include "convllava/data/packed_batch.h"
-#include "tests/catch.h"
 #include "tests/unit/data/fixtures.h"
 
 namespace convllava::data {
 namespace {
 
-using convllava::testing::contains;
-using convllava::testing::message_of;
-using testing::record_json;
-using testing::small_options;
-using testing::small_tokenizer;
-using testing::TemporaryFolder;
-using Ids = std::vector<int64_t>;
+using namespace testing;
 
 Dataset dataset_of(const TemporaryFolder& folder, const std::string& json,
                    const SampleOptions& options = small_options()) {

@@ -10,9 +10,16 @@
 #include <vector>
 
 #include "convllava/data/dataset.h"
+#include "tests/catch.h"
 #include "tests/support/files.h"
+#include "tests/support/tiny_model.h"
 
 namespace convllava::data::testing {
+
+using convllava::testing::contains;
+using convllava::testing::message_of;
+using convllava::testing::small_tokenizer;
+using Ids = std::vector<int64_t>;
 
 /// A folder that pictures can be drawn into.
 class TemporaryFolder : public convllava::testing::TemporaryFolder {
@@ -30,10 +37,6 @@ inline std::string record_json(const std::string& image, const std::string& ques
   const std::string head = image.empty() ? "{" : R"({"image": ")" + image + R"(", )";
   return head + R"("conversations": [{"from": "human", "value": ")" + (image.empty() ? "" : "<image>\\n") + question +
          R"("}, {"from": "gpt", "value": ")" + answer + R"("}]})";
-}
-
-inline text::Tokenizer small_tokenizer() {
-  return text::Tokenizer::load(std::filesystem::path(CONVLLAVA_SOURCE_DIR) / "tests/golden/text/tokenizer.model");
 }
 
 /// 64-pixel pictures of 4 visual tokens.

@@ -9,19 +9,12 @@
 #include <vector>
 
 #include "convllava/core/error.h"
-#include "tests/catch.h"
 #include "tests/unit/data/fixtures.h"
 
 namespace convllava::data {
 namespace {
 
-using convllava::testing::contains;
-using convllava::testing::message_of;
-using testing::record_json;
-using testing::small_options;
-using testing::small_tokenizer;
-using testing::TemporaryFolder;
-using Ids = std::vector<int64_t>;
+using namespace testing;
 
 constexpr int64_t kRecords = 29;
 

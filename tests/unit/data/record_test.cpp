@@ -8,16 +8,12 @@
 #include <vector>
 
 #include "convllava/core/error.h"
-#include "tests/catch.h"
 #include "tests/unit/data/fixtures.h"
 
 namespace convllava::data {
 namespace {
 
-using convllava::testing::contains;
-using convllava::testing::message_of;
-using testing::record_json;
-using testing::TemporaryFolder;
+using namespace testing;
 
 const std::string kGood = record_json("a.jpg", "what is it", "a cat");
 

@@ -70,7 +70,7 @@ std::string fact_of(const Scene& scene, const std::string& kind) {
 
 TEST_CASE("the same seed gives the same bytes on any number of threads", "[demo]") {
   const auto first = made("a", 1, 1);
-  CHECK(first.size() == 70 + 9 + 6);
+  CHECK(first.size() == 70 + 9 + 6 + 1);
   CHECK(first == made("b", 1, 3));
   const auto other = made("c", 2, 1);
   CHECK(first.at("images/t000000.jpg") != other.at("images/t000000.jpg"));
@@ -190,6 +190,7 @@ TEST_CASE("options out of range and folders that cannot be written are refused",
   const auto message = [](DatasetOptions options) {
     return testing::message_of<ConfigError>([&] { write_dataset(options); });
   };
+  CHECK_THAT(message({}), testing::contains("--out: the path is empty"));
   CHECK_THAT(message({.folder = "x", .train = 0}), testing::contains("--train") && testing::contains("got 0"));
   CHECK_THAT(message({.folder = "x", .held_out = 0}), testing::contains("--val") && testing::contains("got 0"));
   CHECK_THAT(message({.folder = "x", .size = 32}), testing::contains("--size") && testing::contains("64 to 1024"));
@@ -198,6 +199,29 @@ TEST_CASE("options out of range and folders that cannot be written are refused",
              testing::contains("/dev/null/demo") && testing::contains("cannot be created"));
   const Folder folder("unwritable");
   fs::create_directories(folder.path() / "images" / "t000000.jpg");
+  std::ofstream(folder.path() / kMarkerFile);
   CHECK(testing::message_of<DataError>([&] { write_dataset({.folder = folder.path(), .train = 1, .held_out = 1}); }) ==
         (folder.path() / "images" / "t000000.jpg").string() + ": cannot be written; got Is a directory");
+}
+
+TEST_CASE("a folder with other files is left alone, one that was begun is written again", "[demo]") {
+  const Folder folder("others");
+  fs::create_directories(folder.path() / "images");
+  std::ofstream(folder.path() / "tokenizer.model") << "mine";
+  const DatasetOptions options = {.folder = folder.path(), .train = 1, .held_out = 1};
+  CHECK(testing::message_of<ConfigError>([&] { write_dataset(options); }) ==
+        folder.path().string() +
+            ": the folder holds files that make_demo_data did not write; expected a new or empty --out, or one that it "
+            "has begun");
+  CHECK(contents(folder.path()) == std::map<std::string, std::string>{{"tokenizer.model", "mine"}});
+
+  const Folder begun("begun");
+  fs::create_directories(begun.path());
+  const DatasetOptions again = {.folder = begun.path(), .train = 1, .held_out = 1};
+  write_dataset(again);
+  const auto whole = contents(begun.path());
+  fs::remove(begun.path() / "tokenizer.model");
+  std::ofstream(begun.path() / "captions_train.json") << "half";
+  write_dataset(again);
+  CHECK(contents(begun.path()) == whole);
 }

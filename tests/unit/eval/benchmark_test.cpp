@@ -55,7 +55,9 @@ TEST_CASE("predictions of other programs are read", "[eval]") {
   REQUIRE(predictions.size() == 2);
   CHECK(predictions[0].id == "7");
   CHECK(predictions[0].text == "yes");
+  CHECK(predictions[0].line == 1);
   CHECK(predictions[1].id == "x");
+  CHECK(predictions[1].line == 3);
   CHECK(predictions[1].text == "no");
 }
 

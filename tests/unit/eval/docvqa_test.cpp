@@ -35,7 +35,7 @@ TEST_CASE("DocVQA's questions and score come from its official file", "[eval]") 
   CHECK(questions[0].id == "5");
   CHECK(questions[0].image == folder / "documents/a.png");
   CHECK(questions[0].text == "What is the TOTAL?\nAnswer the question using a single word or phrase.");
-  const auto scores = benchmark->score(folder.path(), {{"5", "1,200.00", ""}, {"6", "dr. smyth", ""}});
+  const auto scores = benchmark->score(folder.path(), {{"5", "1,200.00", ""}, {"6", "dr. smyth", ""}}, "p.jsonl");
   REQUIRE(scores.size() == 1);
   CHECK(scores[0].name == "anls");
   CHECK(scores[0].value == Approx(100 * (1 + 8.0 / 9) / 2));
@@ -48,7 +48,7 @@ TEST_CASE("a DocVQA file that cannot be asked or scored is refused", "[eval]") {
   CHECK_THAT(message_of<DataError>([&] { benchmark->questions(folder.path()); }),
              contains("data[0]: names no picture"));
   CHECK_THAT(message_of<DataError>([&] {
-               benchmark->score(folder.path(), {{"5", "a", ""}});
+               benchmark->score(folder.path(), {{"5", "a", ""}}, "p.jsonl");
              }),
              contains("has no reference answers"));
   CHECK_FALSE(benchmark->has_answers(folder.path()));
@@ -63,7 +63,7 @@ TEST_CASE("the ANLS of a published example is 0.378", "[eval]") {
   for (const auto& answer : nlohmann::json::parse(stream)) {
     predictions.push_back({answer["questionId"].dump(), answer["answer"].get<std::string>(), ""});
   }
-  const auto scores = make_benchmark("docvqa")->score(gold, predictions);
+  const auto scores = make_benchmark("docvqa")->score(gold, predictions, "p.jsonl");
   CHECK(scores[0].value == Approx(37.8).margin(0.05));
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "convllava/core/error.h"
@@ -11,6 +12,7 @@
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
 #include "tests/support/ranks.h"
+#include "tests/support/tiny_model.h"
 #include "tests/unit/eval/fixtures.h"
 
 namespace convllava::eval {
@@ -45,7 +47,7 @@ checkpoint::Pretrained small_model(uint64_t seed = 1, image::Aspect aspect = ima
   config::CheckpointRecord record;
   record.image = {64, aspect};
   record.config.output_dir = "runs/small";
-  return {model, text::Tokenizer::load(fs::path(CONVLLAVA_SOURCE_DIR) / "tests/golden/text/tokenizer.model"), record};
+  return {model, convllava::testing::small_tokenizer(), record};
 }
 
 void write_picture(const fs::path& path, int width, int height, int shade) {
@@ -72,7 +74,9 @@ class TinyBenchmark final : public Benchmark {
     if (!replaced.empty()) questions[3].text = replaced;
     return questions;
   }
-  std::vector<Score> score(const fs::path&, const std::vector<Prediction>&) const override { return {}; }
+  std::vector<Score> score(const fs::path&, const std::vector<Prediction>&, const fs::path&) const override {
+    return {};
+  }
 
   static constexpr int kQuestions = 7;
   std::string replaced;  ///< the text of question 3, when given
@@ -227,6 +231,19 @@ TEST_CASE("a question that does not fit into the model leaves the others alone",
   expected[3] = "";
   CHECK(texts(predictions) == expected);
   CHECK_THAT(predictions[3].error, contains("does not fit into the model's context"));
+}
+
+TEST_CASE("a model whose scores are not numbers ends the run instead of answering nothing", "[eval]") {
+  const TemporaryFolder folder("eval_predict_nan");
+  write_pictures(folder);
+  auto pretrained = small_model();
+  {
+    const torch::NoGradGuard no_grad;
+    pretrained.model->named_parameters()["llm.model.norm.weight"].fill_(NAN);
+  }
+  CHECK_THAT(message_of<CheckpointError>([&] { run(pretrained, folder, folder / "out"); }),
+             contains("the scores of the next token are not finite"));
+  CHECK_FALSE(fs::exists(folder / "out/predictions.jsonl"));
 }
 
 TEST_CASE("what cannot answer questions about pictures is refused", "[eval]") {

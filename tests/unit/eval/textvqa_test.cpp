@@ -78,7 +78,7 @@ TEST_CASE("TextVQA's score is the mean soft accuracy, over all and for each kind
                        entry("3", "q", "\"question_kind\": \"a number\", \"answers\": " + json_list("two")),
                        entry("4", "q", "\"answers\": " + json_list("two"))}));
   const auto scores = make_benchmark("textvqa")->score(
-      folder.path(), {{"4", "3", ""}, {"3", "2", ""}, {"2", "B", ""}, {"1", "red", ""}});
+      folder.path(), {{"4", "3", ""}, {"3", "2", ""}, {"2", "B", ""}, {"1", "red", ""}}, "p.jsonl");
   REQUIRE(scores.size() == 3);
   CHECK(scores[0].name == "accuracy");
   CHECK(scores[0].value == Approx((90 + 100 + 100 + 0) / 4.0));
@@ -93,12 +93,15 @@ TEST_CASE("predictions that do not fit the questions are refused", "[eval]") {
   const std::string answers = "\"answers\": " + json_list("two");
   write_text(folder / kFile, vqa_file({entry("1", "q", answers), entry("2", "q", answers), entry("3", "q", answers)}));
   const auto message = [&](const std::vector<Prediction>& predictions) {
-    return message_of<DataError>([&] { make_benchmark("textvqa")->score(folder.path(), predictions); });
+    return message_of<DataError>([&] { make_benchmark("textvqa")->score(folder.path(), predictions, "p.jsonl"); });
   };
+  CHECK_THAT(message({}), contains("p.jsonl: questions without an answer; got 3 of 3, for example 1, 2, 3"));
   CHECK_THAT(message({{"1", "a", ""}}), contains("questions without an answer; got 2 of 3, for example 2, 3"));
-  CHECK_THAT(message({{"1", "a", ""}, {"1", "b", ""}}), contains("a question is answered twice; got 1"));
-  CHECK_THAT(message({{"1", "a", ""}, {"2", "a", ""}, {"3", "b", ""}, {"99", "b", ""}}),
-             contains("a question that the benchmark does not have; got 99; expected the ids of its 3 questions"));
+  CHECK(message({{"1", "a", "", 1}, {"2", "b", "", 2}, {"1", "b", "", 4}}) ==
+        "p.jsonl:4: a question is answered twice; got 1; expected one answer, as in p.jsonl:1");
+  CHECK(message({{"1", "a", "", 1}, {"2", "a", "", 2}, {"99", "b", "", 3}, {"3", "b", "", 4}}) ==
+        "p.jsonl:3: an answer to a question that the benchmark does not have; got 99; expected the ids of its 3 "
+        "questions");
 }
 
 TEST_CASE("a split without reference answers can be asked but not scored", "[eval]") {
@@ -108,7 +111,7 @@ TEST_CASE("a split without reference answers can be asked but not scored", "[eva
   CHECK(benchmark->questions(folder / "TextVQA_0.5.1_test.json").size() == 1);
   CHECK_FALSE(benchmark->has_answers(folder / "TextVQA_0.5.1_test.json"));
   CHECK_THAT(message_of<DataError>([&] {
-               benchmark->score(folder / "TextVQA_0.5.1_test.json", {{"1", "a", ""}});
+               benchmark->score(folder / "TextVQA_0.5.1_test.json", {{"1", "a", ""}}, "p.jsonl");
              }),
              contains("data[0]: has no reference answers, so these predictions cannot be scored"));
 
@@ -118,6 +121,9 @@ TEST_CASE("a split without reference answers can be asked but not scored", "[eva
              contains("data[1]: has no reference answers, which other questions have"));
   write_text(folder / "all.json", vqa_file({entry("1", "q", answers), entry("2", "q", answers)}));
   CHECK(benchmark->has_answers(folder / "all.json"));
+  write_text(folder / "one_of_ten.json", vqa_file({entry("1", "q", answers), entry("2", "q", R"("answers": ["x"])")}));
+  CHECK_THAT(message_of<DataError>([&] { benchmark->has_answers(folder / "one_of_ten.json"); }),
+             contains("data[1]: not the ten answers that soft accuracy is defined for; got 1; expected 10"));
 }
 
 TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
@@ -127,14 +133,16 @@ TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
     return message_of<DataError>([&] {
       const auto benchmark = make_benchmark("textvqa");
       benchmark->questions(folder.path());
-      benchmark->score(folder.path(), {{"1", "a", ""}});
+      benchmark->score(folder.path(), {{"1", "a", ""}}, "p.jsonl");
     });
   };
   const std::string answers = "\"answers\": " + json_list("x");
   CHECK_THAT(message("{\"data\": [\n{\"question_id\": 1,\n \"quest"),
-             contains("val.json:3: the file ends in the middle"));
-  CHECK_THAT(message("{\"data\":\n oops}"), contains("val.json:2: not JSON"));
-  CHECK_THAT(message(""), contains("the file ends in the middle"));
+             contains("val.json:3: the file ends in the middle; got syntax error") && !contains("json.exception"));
+  CHECK_THAT(message("{\"data\":\n oops}"), contains("val.json:2: not JSON; got syntax error") &&
+                                                !contains("json.exception") && !contains("last read"));
+  CHECK_THAT(message(""), contains("val.json: the file is empty; expected JSON in the benchmark's official layout"));
+  CHECK_THAT(message("\n"), contains("val.json: the file is empty"));
   CHECK_THAT(message("[]"), contains("not in the benchmark's layout; got array"));
   CHECK_THAT(message("{\"data\": []}"), contains("an object whose \"data\" is a list of questions"));
   CHECK_THAT(message(vqa_file({"5"})), contains("data[0]: not an object; got number"));
@@ -144,7 +152,7 @@ TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
   CHECK_THAT(message(vqa_file({"{\"question_id\": 1, \"question\": \"\"}"})),
              contains("data[0]: \"question\" is empty; expected text"));
   CHECK_THAT(message(vqa_file({entry("1e999", "q", answers)})),
-             contains("val.json: a number that cannot be represented; got ") && contains("1e999"));
+             contains("val.json: a number that cannot be represented; got number overflow") && contains("1e999"));
   CHECK_THAT(message(vqa_file({entry("1", "q", "\"answers\": [1]")})),
              contains("\"answers\" has the wrong type; got [1]; expected a list of texts"));
   CHECK_THAT(message(vqa_file({entry("1", "q", answers), entry("1", "q", answers)})),
@@ -166,7 +174,7 @@ TEST_CASE("scene text in TextVQA's format is read with its pictures", "[eval]") 
         std::string("What text is written in the region [0.09, 0.23, 0.11, 0.29] of the image?") + kSuffix);
   std::vector<Prediction> predictions;
   for (const auto& question : questions) predictions.push_back({question.id, "TOKYO", ""});
-  const auto score = benchmark->score(file, predictions);
+  const auto score = benchmark->score(file, predictions, "p.jsonl");
   CHECK(score[0].value > 0);
   CHECK(score[0].value < 10);
 }

@@ -32,13 +32,11 @@ inline image::Image draw(const std::string& pattern, uint64_t seed, int64_t widt
   return result;
 }
 
-inline uint64_t fnv1a(const void* data, size_t bytes) {
+inline uint64_t fnv1a(const image::Image& image) {
   uint64_t value = 0xCBF29CE484222325;
-  for (size_t i = 0; i < bytes; ++i) value = (value ^ static_cast<const uint8_t*>(data)[i]) * 0x100000001B3;
+  for (const uint8_t byte : image.pixels) value = (value ^ byte) * 0x100000001B3;
   return value;
 }
-
-inline uint64_t fnv1a(const image::Image& image) { return fnv1a(image.pixels.data(), image.pixels.size()); }
 
 /// The lines of a golden file that are not comments, as streams to read fields from.
 inline std::vector<std::istringstream> golden_lines(const std::string& name) {

@@ -5,6 +5,7 @@
 #include "convllava/model/llama.h"
 #include "convllava/nn/head_loss.h"
 #include "tests/support/golden.h"
+#include "tests/support/tiny_model.h"
 
 // bf16 keeps eight bits, and programs that round after other operations part at once: transformers rounds RoPE's
 // cosines and each factor of the layer scale, this library does not. So both are measured against the same model in
@@ -63,14 +64,7 @@ Result run_tower(torch::ScalarType dtype, bool recompute) {
 
 Result run_llama(torch::ScalarType dtype, bool recompute) {
   const auto file = golden("model/llama_gqa.safetensors");
-  config::LlamaConfig config;
-  config.vocab_size = 64;
-  config.hidden_size = 32;
-  config.intermediate_size = 48;
-  config.num_hidden_layers = 2;
-  config.num_attention_heads = 4;
-  config.num_key_value_heads = 2;
-  model::Llama llama(config, torch::TensorOptions().dtype(dtype));
+  model::Llama llama(testing::tiny_llama(), torch::TensorOptions().dtype(dtype));
   load_rounded(*llama, file);
   llama->set_recompute(recompute);
   const auto ids = file.tensor("input_ids");

@@ -2,8 +2,9 @@
 
 #include <cstring>
 
-#include "convllava/image/preprocess.h"
 #include "tests/support/golden.h"
+#include "tests/support/tiny_model.h"
+#include "tests/unit/image/golden.h"
 
 using namespace convllava;
 using testing::golden;
@@ -15,13 +16,7 @@ config::ModelConfig tiny() {
   config::ModelConfig config;
   config.vision.depths = {1, 1, 1, 1, 1};
   config.vision.hidden_sizes = {8, 12, 16, 20, 24};
-  config.llm.vocab_size = 64;
-  config.llm.hidden_size = 32;
-  config.llm.intermediate_size = 48;
-  config.llm.num_hidden_layers = 2;
-  config.llm.num_attention_heads = 4;
-  config.llm.num_key_value_heads = 2;
-  config.llm.max_position_embeddings = 128;
+  config.llm = testing::tiny_llama();
   return config;
 }
 
@@ -81,12 +76,13 @@ TEST_CASE("a batch without pictures does not run the tower", "[model]") {
   }
 }
 
-TEST_CASE("pixels are normalised to the bit as the picture library does it", "[model]") {
-  image::Image picture{16, 16, {}};
-  for (int i = 0; i < 16 * 16 * 3; ++i) picture.pixels.push_back(static_cast<uint8_t>(i * 7));
-  std::vector<float> expected(picture.pixels.size());
-  image::normalize(picture, expected.data());
-  const auto pixels = torch::from_blob(picture.pixels.data(), {1, 16, 16, 3}, torch::kByte);
+TEST_CASE("pixels are normalised to the bits of numpy, for every byte and channel", "[model]") {
+  std::vector<uint32_t> expected;
+  for (auto& line : testing::golden_lines("normalize.txt")) {
+    for (uint32_t bits; line >> std::hex >> bits;) expected.push_back(bits);
+  }
+  REQUIRE(expected.size() == 256 * 3);
+  const auto pixels = torch::arange(256, torch::kByte).reshape({1, 16, 16, 1}).expand({1, 16, 16, 3});
   const auto actual = model::normalize_pixels(pixels, torch::kFloat).permute({0, 2, 3, 1}).contiguous();
   CHECK(std::memcmp(actual.data_ptr<float>(), expected.data(), expected.size() * sizeof(float)) == 0);
 }

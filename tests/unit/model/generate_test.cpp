@@ -6,6 +6,7 @@
 #include "convllava/model/answer.h"
 #include "convllava/model/initialize.h"
 #include "tests/support/golden.h"
+#include "tests/support/tiny_model.h"
 
 using namespace convllava;
 using testing::golden;
@@ -16,13 +17,7 @@ config::ModelConfig language_only(int64_t kv_heads) {
   config::ModelConfig config;
   config.vision.depths.clear();
   config.vision.hidden_sizes.clear();
-  config.llm.vocab_size = 64;
-  config.llm.hidden_size = 32;
-  config.llm.intermediate_size = 48;
-  config.llm.num_hidden_layers = 2;
-  config.llm.num_attention_heads = 4;
-  config.llm.num_key_value_heads = kv_heads;
-  config.llm.max_position_embeddings = 128;
+  config.llm = testing::tiny_llama(kv_heads);
   return config;
 }
 
@@ -99,9 +94,27 @@ TEST_CASE("a cache refuses more tokens than it was made for", "[model]") {
 TEST_CASE("a language model alone refuses a picture", "[model]") {
   model::ConvLlava model(language_only(2));
   CHECK_THROWS_AS(model->encode_images(torch::zeros({1, 64, 64, 3}, torch::kByte)), DataError);
-  const auto tokenizer = text::Tokenizer::load(CONVLLAVA_SOURCE_DIR "/tests/golden/text/tokenizer.model");
+  const auto tokenizer = testing::small_tokenizer();
   const model::Question question{{{text::Speaker::kHuman, "<image>\nWhat?"}},
                                  image::Image{64, 64, std::vector<uint8_t>(64 * 64 * 3)}};
   CHECK_THAT(testing::message_of<DataError>([&] { model::answer(*model, tokenizer, {question}, {}); }),
              testing::contains("model: a language model alone cannot see; got a picture"));
+}
+
+TEST_CASE("weights that are not finite are told, not taken for an answer", "[model]") {
+  auto model = reference_model(2, "llama_gqa.safetensors");
+  const torch::NoGradGuard no_grad;
+  model->llm->norm->weight[0] = std::numeric_limits<float>::quiet_NaN();
+  const auto prompts = batch_of({torch::tensor({1, 5}, torch::kLong)});
+  CHECK_THAT(testing::message_of<CheckpointError>([&] { model::generate(*model, prompts, {}); }),
+             testing::contains("the scores of the next token are not finite"));
+}
+
+TEST_CASE("nothing is generated where nothing is asked for", "[model]") {
+  auto model = reference_model(2, "llama_gqa.safetensors");
+  model::Batch none;
+  none.cu_seqlens = {0};
+  CHECK(model::generate(*model, none, {}).empty());
+  const auto prompts = batch_of({torch::tensor({1, 5}, torch::kLong)});
+  CHECK(model::generate(*model, prompts, {.max_new_tokens = 0}) == std::vector<std::vector<int64_t>>{{}});
 }

@@ -2,10 +2,12 @@
 
 #include "convllava/nn/head_loss.h"
 #include "tests/support/golden.h"
+#include "tests/support/tiny_model.h"
 
 using namespace convllava;
 using testing::golden;
 using testing::relative_difference;
+using testing::tiny_llama;
 
 namespace {
 
@@ -13,21 +15,9 @@ namespace {
 constexpr double kOutputTolerance = 3e-6;
 constexpr double kGradientTolerance = 1e-5;
 
-config::LlamaConfig tiny(int64_t kv_heads) {
-  config::LlamaConfig config;
-  config.vocab_size = 64;
-  config.hidden_size = 32;
-  config.intermediate_size = 48;
-  config.num_hidden_layers = 2;
-  config.num_attention_heads = 4;
-  config.num_key_value_heads = kv_heads;
-  config.max_position_embeddings = 128;
-  return config;
-}
-
 void check_parity(int64_t kv_heads, const std::string& file_name, bool recompute) {
   const auto file = golden("model/" + file_name);
-  model::Llama llama(tiny(kv_heads));
+  model::Llama llama(tiny_llama(kv_heads));
   llama->set_recompute(recompute);
   testing::load_parameters(*llama, file);
   const auto ids = file.tensor("input_ids");
@@ -61,7 +51,7 @@ TEST_CASE("recomputed layers give the same loss and gradients", "[model]") {
 
 TEST_CASE("packed sequences do not see each other", "[model]") {
   const auto file = golden("model/llama_gqa.safetensors");
-  model::Llama llama(tiny(2));
+  model::Llama llama(tiny_llama(2));
   testing::load_parameters(*llama, file);
   const torch::NoGradGuard no_grad;
   const auto ids = torch::randint(3, 64, {17}, torch::kLong);
@@ -77,7 +67,7 @@ TEST_CASE("packed sequences do not see each other", "[model]") {
 }
 
 TEST_CASE("tied embeddings serve as the head", "[model]") {
-  auto config = tiny(2);
+  auto config = tiny_llama(2);
   config.tie_word_embeddings = true;
   model::Llama llama(config);
   CHECK(llama->named_parameters().contains("lm_head.weight") == false);

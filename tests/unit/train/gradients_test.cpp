@@ -22,7 +22,7 @@ struct Gradients {
 /// Loss and gradients of the first step with this micro-batch size, summed over the ranks of `group`.
 Gradients first_step(const config::TrainConfig& config, int64_t micro_batch_size,
                      distributed::ProcessGroup group = {}) {
-  const auto tokenizer = text::Tokenizer::load(testing::kTokenizer);
+  const auto tokenizer = testing::small_tokenizer();
   const auto shape = train::resolve_model_shape(config.model);
   auto model = train::build_model(config.model, shape, torch::kFloat, config.seed);
   train::set_trainable(*model, config.trainable);
@@ -36,7 +36,7 @@ Gradients first_step(const config::TrainConfig& config, int64_t micro_batch_size
   parallel::ReplicatedUnits units(*model, group);
   const auto batch = loader.next();
   REQUIRE(batch.bad.empty());
-  const auto counts = train::global_counts(batch, false, false, group);
+  const auto counts = train::global_counts(batch, group);
   Gradients result;
   const auto loss = train::accumulate_gradients(*model, batch, counts, units);
   result.loss = group.all_reduce(std::vector<double>{loss.item<double>()})[0];

@@ -19,6 +19,14 @@ TEST_CASE("a stage's shape can be told before the stage before it has run", "[tr
       testing::contains("model.from: no such checkpoint, and model.size does not tell the shape; got no/such/run"));
 }
 
+TEST_CASE("a size keeps its own layer scale unless another is given", "[train]") {
+  config::ModelSource source;
+  source.size = "tiny";
+  CHECK(train::resolve_model_shape(source).vision.layer_scale_init_value == 1);
+  source.layer_scale_init_value = 1e-6;
+  CHECK(train::resolve_model_shape(source).vision.layer_scale_init_value == 1e-6);
+}
+
 TEST_CASE("the parameter table names each part once with what trains", "[train]") {
   model::ConvLlava model(config::named_model_config("convllava-7b"), torch::kMeta);
   train::set_trainable(*model, {"vision.stages.3-5", "projector", "llm"});

@@ -7,7 +7,6 @@
 #include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
-#include "convllava/train/metric_log.h"
 #include "convllava/train/trainer.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
@@ -17,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using convllava::testing::contains;
+using convllava::testing::logged_losses;
 using convllava::testing::message_of;
 using convllava::testing::run_ranks;
 
@@ -40,16 +40,6 @@ struct Rank {
   fs::path folder;
 };
 
-std::vector<double> losses(const fs::path& run) {
-  std::vector<double> values;
-  for (const auto& [step, scalars] : read_metrics(run / "metrics.jsonl")) {
-    for (const auto& [name, value] : scalars) {
-      if (name == "train/loss" || name == "validation/loss") values.push_back(value);
-    }
-  }
-  return values;
-}
-
 void check_close(const std::vector<double>& found, const std::vector<double>& expected) {
   REQUIRE(found.size() == expected.size());
   // Sums over other groups of samples: fp32 rounding, carried on through the steps of AdamW.
@@ -71,9 +61,9 @@ TEST_CASE("ranks train the run of one process, and one process goes on where the
       const fs::path shared = config.output_dir;
       config.output_dir = (rank.folder / "alone").string();
       Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
-      const auto expected = losses(config.output_dir);
+      const auto expected = logged_losses(config.output_dir);
       CHECK(expected.size() == 6 + 3);
-      check_close(losses(shared), expected);
+      check_close(logged_losses(shared), expected);
 
       config.output_dir = (rank.folder / "continued").string();
       const fs::path continued = config.output_dir;
@@ -82,7 +72,7 @@ TEST_CASE("ranks train the run of one process, and one process goes on where the
                fs::copy_options::recursive);
       fs::copy(shared / "metrics.jsonl", continued / "metrics.jsonl");
       Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
-      check_close(losses(continued), expected);
+      check_close(logged_losses(continued), expected);
     }
     rank.group.shutdown();
   });

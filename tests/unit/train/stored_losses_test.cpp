@@ -6,7 +6,6 @@
 #include <fstream>
 
 #include "convllava/core/files.h"
-#include "convllava/train/metric_log.h"
 #include "convllava/train/trainer.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
@@ -31,13 +30,7 @@ std::vector<double> losses() {
   config.train.lr_per_module = {{"vision", 3e-3}};
   config.report.validate_every = 4;
   Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
-  std::vector<double> values;
-  for (const auto& [step, scalars] : read_metrics(fs::path(config.output_dir) / "metrics.jsonl")) {
-    for (const auto& [name, value] : scalars) {
-      if (name == "train/loss" || name == "validation/loss") values.push_back(value);
-    }
-  }
-  return values;
+  return testing::logged_losses(config.output_dir);
 }
 
 }  // namespace

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "convllava/config/train_config.h"
+
+namespace convllava::config {
+
+/// A field that a run cannot change when it goes on.
+struct ChangedField {
+  std::string path;  ///< "model.from"
+  std::string before;
+  std::string after;
+};
+
+/// The first difference between the configuration that a run was started with and the one that it is to go on with, in
+/// what decides its parameters and its samples: the model, `trainable`, `dtype`, `seed`, pictures, templates, lengths,
+/// grouping, the global batch. Folders of the data may move; learning rates, reports and the end of the run may change.
+std::optional<ChangedField> changed_field(const TrainConfig& before, const TrainConfig& after);
+
+}  // namespace convllava::config

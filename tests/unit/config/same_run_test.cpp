@@ -1,0 +1,50 @@
+#include "convllava/config/same_run.h"
+
+#include "tests/catch.h"
+#include "tests/support/files.h"
+
+namespace convllava::config {
+namespace {
+
+TrainConfig started() {
+  TrainConfig config;
+  config.output_dir = "runs/a";
+  config.model.from = "runs/before";
+  config.trainable = {"projector"};
+  return config;
+}
+
+std::string changed_by(const std::function<void(TrainConfig&)>& change) {
+  TrainConfig config = started();
+  change(config);
+  const auto changed = changed_field(started(), config);
+  return changed ? changed->path + " " + changed->before + " -> " + changed->after : "";
+}
+
+}  // namespace
+
+TEST_CASE("what decides parameters and samples cannot change while a run goes on", "[config]") {
+  CHECK(changed_by([](auto&) {}).empty());
+  CHECK(changed_by([](auto& c) { c.model.size = "tiny"; }) == "model.size \"\" -> tiny");
+  CHECK_THAT(changed_by([](auto& c) { c.model.from = "runs/other"; }), testing::contains("model.from "));
+  CHECK(changed_by([](auto& c) { c.trainable = {"llm"}; }) == "trainable [projector] -> [llm]");
+  CHECK(changed_by([](auto& c) { c.dtype = Dtype::kFp32; }) == "dtype bf16 -> fp32");
+  CHECK(changed_by([](auto& c) { c.data.max_length = 4096; }) == "data.max_length 2048 -> 4096");
+  CHECK(changed_by([](auto& c) { c.data.group_by = Grouping::kNone; }) == "data.group_by modality_length -> none");
+  CHECK(changed_by([](auto& c) { c.image.aspect = image::Aspect::kNative; }) == "image.aspect pad -> native");
+}
+
+TEST_CASE("rates, reports, the end of a run and the places of its files may change", "[config]") {
+  CHECK(changed_by([](auto& c) {
+          c.train.lr = 1e-3;
+          c.train.max_steps = 7;
+          c.train.micro_batch_size = 1;
+          c.report.log_every = 5;
+          c.data.root = "elsewhere";
+          c.data.workers = 1;
+          c.output_dir = "runs/moved";
+        }).empty());
+  CHECK(changed_by([](auto& c) { c.model.from = "runs/../runs/before/"; }).empty());
+}
+
+}  // namespace convllava::config
