@@ -436,9 +436,9 @@ bool Trainer::Impl::report_is_missing() {
   if (is_main()) {
     std::error_code error;
     const auto reported = fs::last_write_time(run / "report.html", error);
-    if (!error)
-      missing = reported < fs::last_write_time(checkpoint::step_directory(run, state.step) / "config.json", error);
-    if (error) missing = 1;
+    const auto written = checkpoint::step_directory(run, state.step) / "config.json";
+    const auto saved = error ? reported : fs::last_write_time(written, error);
+    missing = error || reported < saved;
   }
   return group.all_reduce(std::vector<double>{missing})[0] > 0;
 }
@@ -458,7 +458,7 @@ void Trainer::Impl::check_learned() {
 /// What belongs to the end of a run; a run that was stopped or killed here is finished by the next start.
 void Trainer::Impl::finish() {
   summary.steps = state.step;
-  const bool done = state.step == total_steps;
+  const bool done = state.step >= total_steps;
   if (done) check_learned();
   save();
   if (done) summary.validation_after = validate();

@@ -4,9 +4,12 @@
 
 #include <fmt/format.h>
 
+#include <csignal>
+
 #include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/core/process.h"
 #include "convllava/train/trainer.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
@@ -74,6 +77,26 @@ TEST_CASE("ranks train the run of one process, and one process goes on where the
       Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
       check_close(logged_losses(continued), expected);
     }
+    rank.group.shutdown();
+  });
+}
+
+TEST_CASE("a stop during the last validation leaves the report to the next start", "[train]") {
+  run_ranks(1, [] {
+    Rank rank;
+    auto config = rank.config();
+    config.data.validation_share = 0.2;
+    config.train.max_steps = 2;
+    config.report.samples = 0;
+    CHECK_FALSE(Trainer(config, rank.group, torch::kCPU).run().stopped);
+    const fs::path report = fs::path(config.output_dir) / "report.html";
+    fs::remove(report);
+    core::install_stop_handler();
+    std::raise(SIGTERM);
+    const auto summary = Trainer(config, rank.group, torch::kCPU).run();
+    CHECK(summary.stopped);
+    CHECK_FALSE(summary.validation_after);
+    CHECK_FALSE(fs::exists(report));
     rank.group.shutdown();
   });
 }
