@@ -62,7 +62,7 @@ void write_run(const fs::path& folder, const std::string& name, const std::strin
   config.data.train = {{"train.json", "images", 1.0}};
   config.train.max_steps = 2;
   fs::create_directories((folder / name).parent_path());
-  write_text(folder / name, config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); }));
+  save_config(folder / name, config);
 }
 
 void write_benchmarks(const fs::path& folder) {

@@ -14,13 +14,17 @@ namespace convllava::testing {
 
 inline std::string program(const std::string& name) { return CONVLLAVA_BINARY_DIR "/bin/" + name; }
 
+inline void save_config(const std::filesystem::path& path, config::TrainConfig config) {
+  write_text(path, config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); }));
+}
+
 /// folder/train.yaml for `tiny_run`, changed by `change`.
 template <class Change>
 std::string write_config(const std::filesystem::path& folder, Change change) {
   auto config = tiny_run(folder);
   change(config);
   const auto path = folder / "train.yaml";
-  std::ofstream(path) << config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); });
+  save_config(path, config);
   return path.string();
 }
 
