@@ -84,7 +84,7 @@ int main(int argc, char** argv) {
   const auto* asked =
       app.add_option("--prompt", prompt, "One question; without it, questions are read from standard input");
   app.add_option("--max-new-tokens", max_new_tokens, "Longest answer")
-      ->check(CLI::Range(int64_t{1}, model::kMaxNewTokens));
+      ->transform(apps::whole_number(1, model::kMaxNewTokens));
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return core::run_main("chat", [&] {

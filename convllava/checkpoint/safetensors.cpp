@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +17,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/json_reason.h"
+#include "convllava/core/mapped_file.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::checkpoint {
@@ -68,41 +67,13 @@ std::optional<size_t> dtype_rank(torch::ScalarType type) {
   return std::nullopt;
 }
 
-/// A read-only mapping of a whole file.
-class Mapping {
- public:
-  explicit Mapping(const fs::path& path) {
-    // O_NONBLOCK: opening a pipe would otherwise wait for somebody to write into it.
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0) fail(path, std::strerror(errno));
-    struct stat status {};
-    const bool known = ::fstat(descriptor, &status) == 0;
-    const bool regular = known && S_ISREG(status.st_mode);
-    if (regular) size_ = static_cast<size_t>(status.st_size);
-    // Of an empty file there is nothing to map.
-    if (size_ > 0) data_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    const int reason = errno;
-    ::close(descriptor);
-    if (known && !regular) fail(path, S_ISDIR(status.st_mode) ? std::strerror(EISDIR) : "not a regular file");
-    if (!known || data_ == MAP_FAILED) fail(path, std::strerror(reason));
+core::MappedFile map(const fs::path& path) {
+  try {
+    return core::MappedFile(path);
+  } catch (const Error& reason) {
+    throw CheckpointError(error_message(path.string(), "cannot read the file", reason.what(), "a safetensors file"));
   }
-  ~Mapping() {
-    if (data_ != nullptr) ::munmap(data_, size_);
-  }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-
-  const char* data() const { return static_cast<const char*>(data_); }
-  size_t size() const { return size_; }
-
- private:
-  [[noreturn]] static void fail(const fs::path& path, std::string_view reason) {
-    throw CheckpointError(error_message(path.string(), "cannot read the file", reason, "a safetensors file"));
-  }
-
-  void* data_ = nullptr;
-  size_t size_ = 0;
-};
+}
 
 struct Entry {
   TensorInfo info;
@@ -114,7 +85,7 @@ struct Entry {
 /// Checks a header and turns it into entries.
 class HeaderReader {
  public:
-  HeaderReader(const fs::path& path, const Mapping& mapping) : path_(path), mapping_(mapping) {}
+  HeaderReader(const fs::path& path, const core::MappedFile& mapping) : path_(path), mapping_(mapping) {}
 
   void read() {
     if (mapping_.size() < kLengthBytes) {
@@ -269,7 +240,7 @@ class HeaderReader {
   }
 
   const fs::path& path_;
-  const Mapping& mapping_;
+  const core::MappedFile& mapping_;
 };
 
 /// A file being written; the system's reason is in what it throws.
@@ -334,7 +305,7 @@ std::vector<const NamedTensors::value_type*> storage_order(const fs::path& path,
 }  // namespace
 
 struct SafetensorsFile::Impl {
-  explicit Impl(const fs::path& path) : path(path), mapping(path) {
+  explicit Impl(const fs::path& path) : path(path), mapping(map(path)) {
     HeaderReader header(path, mapping);
     header.read();
     data = mapping.data() + header.data_begin;
@@ -344,7 +315,7 @@ struct SafetensorsFile::Impl {
   }
 
   fs::path path;
-  Mapping mapping;
+  core::MappedFile mapping;
   const char* data = nullptr;
   std::map<std::string, Entry> entries;
   std::map<std::string, TensorInfo> infos;

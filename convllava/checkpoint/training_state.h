@@ -17,7 +17,7 @@ struct TrainingState {
   int64_t bad_samples = 0;       ///< samples that were drawn and could not be used
   int64_t tokens = 0;            ///< tokens consumed
   double seconds = 0;            ///< training time so far
-  std::string data_fingerprint;  ///< of seed, batch size and data set sizes: resuming with other data is an error
+  std::string data_fingerprint;  ///< of the data sets' sizes: a run goes on with the same
   NamedTensors tensors;          ///< "<unit>.exp_avg", "<unit>.exp_avg_sq", "<unit>.master", ...
 };
 

@@ -5,6 +5,18 @@
 
 namespace convllava::core {
 
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return result;
+}
+
+}  // namespace
+
 int edit_distance(std::string_view a, std::string_view b) {
   std::vector<int> row(b.size() + 1);
   std::iota(row.begin(), row.end(), 0);
@@ -25,7 +37,7 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   int best = std::min(std::max(2, size / 3), size - 1) + 1;
   std::string nearest;
   for (const auto& candidate : candidates) {
-    const int distance = edit_distance(name, candidate);
+    const int distance = edit_distance(lower(name), lower(candidate));
     if (distance < best) {
       best = distance;
       nearest = candidate;

@@ -12,7 +12,7 @@ namespace convllava::core {
 int edit_distance(std::string_view a, std::string_view b);
 
 /// The nearest candidate, or "" when none is near: within 2 edits, or a third of a longer name's bytes, and by fewer
-/// edits than the name has bytes.
+/// edits than the name has bytes. Upper and lower case are the same to it.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
 /// "a, b, c".

@@ -1,19 +1,14 @@
 #include "convllava/data/record.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "convllava/core/error.h"
 #include "convllava/core/json_reason.h"
+#include "convllava/core/mapped_file.h"
 #include "convllava/core/unicode.h"
 #include "convllava/data/json_scanner.h"
 
@@ -24,47 +19,13 @@ using nlohmann::json;
 
 constexpr std::string_view kExpectedFile = "a JSON array of records, or one record per line";
 
-/// The bytes of a file, read by the system page by page when they are looked at.
-class MappedFile {
- public:
-  explicit MappedFile(const std::filesystem::path& path) {
-    const std::string where = path.string();
-    // O_NONBLOCK: opening a pipe would otherwise wait for somebody to write into it.
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0) fail(where, errno);
-    struct stat status {};
-    if (::fstat(descriptor, &status) != 0) {
-      const int error = errno;
-      ::close(descriptor);
-      fail(where, error);
-    }
-    if (!S_ISREG(status.st_mode)) {
-      ::close(descriptor);
-      const char* kind = S_ISDIR(status.st_mode) ? "a directory" : "a device or pipe";
-      throw DataError(error_message(where, "cannot be read as annotations", kind, kExpectedFile));
-    }
-    size_ = static_cast<size_t>(status.st_size);
-    if (size_ > 0) bytes_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    const int error = errno;
-    ::close(descriptor);
-    if (bytes_ == MAP_FAILED) fail(where, error);
+core::MappedFile map(const std::filesystem::path& path) {
+  try {
+    return core::MappedFile(path);
+  } catch (const Error& reason) {
+    throw DataError(error_message(path.string(), "cannot read the file", reason.what(), kExpectedFile));
   }
-  ~MappedFile() {
-    if (size_ > 0) ::munmap(bytes_, size_);
-  }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-
-  std::string_view text() const { return {static_cast<const char*>(bytes_), size_}; }
-
- private:
-  [[noreturn]] static void fail(const std::string& where, int error) {
-    throw DataError(error_message(where, "cannot be opened", std::strerror(error), kExpectedFile));
-  }
-
-  void* bytes_ = nullptr;
-  size_t size_ = 0;
-};
+}
 
 /// A value in a message: scalars as they are written, the rest by its kind.
 std::string describe(const json& value) {
@@ -186,14 +147,15 @@ struct AnnotationFile::Impl {
   std::string where(int64_t index, int64_t line) const { return fmt::format("{}:{}: record {}", file, line, index); }
 
   std::string file;
-  MappedFile mapped;
+  core::MappedFile mapped;
   std::string_view text;
   bool one_per_line = false;
   std::vector<Entry> entries;
   std::vector<BadRecord> bad;
 };
 
-AnnotationFile::Impl::Impl(const std::filesystem::path& path) : file(path.string()), mapped(path), text(mapped.text()) {
+AnnotationFile::Impl::Impl(const std::filesystem::path& path)
+    : file(path.string()), mapped(map(path)), text(mapped.text()) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   JsonScanner scanner(text, file);
   const char first = scanner.peek();

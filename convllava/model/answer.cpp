@@ -10,9 +10,7 @@ namespace {
 
 data::Sample encode(const ConvLlavaImpl& model, const text::Tokenizer& tokenizer, const Question& question,
                     const AnswerOptions& options) {
-  if (question.picture && model.config().vision.num_stages() == 0) {
-    throw DataError(error_message("model", "a language model alone cannot see", "a picture", "a question without one"));
-  }
+  if (question.picture) model.require_vision();
   data::Sample sample;
   sample.prompt.input_ids =
       text::encode_question(tokenizer, options.prompt_template, question.turns, question.picture.has_value());

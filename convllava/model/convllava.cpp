@@ -18,8 +18,12 @@ ConvLlavaImpl::ConvLlavaImpl(config::ModelConfig config, const torch::TensorOpti
   llm = register_module("llm", Llama(config_.llm, options));
 }
 
-torch::Tensor ConvLlavaImpl::encode_images(const torch::Tensor& pixels) {
+void ConvLlavaImpl::require_vision() const {
   if (!vision_tower) throw DataError(error_message("model", "a language model alone cannot see", "a picture", "text"));
+}
+
+torch::Tensor ConvLlavaImpl::encode_images(const torch::Tensor& pixels) {
+  require_vision();
   const auto normalized = normalize_pixels(pixels, vision_tower->patch_embeddings->weight.scalar_type());
   return mm_projector(vision_tower(normalized)).flatten(0, 1);
 }

@@ -34,6 +34,9 @@ class ConvLlavaImpl : public torch::nn::Module {
   /// Pictures [n, H, W, 3] uint8 -> projected visual tokens [n * N, hidden], picture by picture.
   torch::Tensor encode_images(const torch::Tensor& pixels);
 
+  /// Throws DataError of a language model alone.
+  void require_vision() const;
+
   const config::ModelConfig& config() const { return config_; }
   ConvNext vision_tower{nullptr};
   Projector mm_projector{nullptr};

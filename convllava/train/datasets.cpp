@@ -31,11 +31,9 @@ std::shared_ptr<const data::Dataset> open_sets(const config::TrainConfig& config
   return std::make_shared<data::Dataset>(std::move(files), options, tokenizer);
 }
 
-/// Tells apart what would give other batches: the files by size, so that they may move.
+/// Tells apart sets that would give other batches, by their sizes: files may move.
 uint64_t digest_of(const config::TrainConfig& config) {
-  std::string text =
-      fmt::format("{} {} {} {} {}", static_cast<int>(config.data.prompt_template), config.data.max_length,
-                  config.image.size, static_cast<int>(config.image.aspect), static_cast<int>(config.data.group_by));
+  std::string text;
   for (const auto* sets : {&config.data.train, &config.data.validation}) {
     for (const auto& set : *sets) {
       std::error_code ignored;
@@ -66,15 +64,12 @@ RunData open_data(const config::TrainConfig& config, int64_t total_stride, const
   }
   if (data.train.members.empty()) {
     const bool split = !data.validation.members.empty() && config.data.validation.empty();
-    throw DataError(error_message("data.train", "there is nothing to train on", "0 records",
-                                  split ? "more than one picture, or no data.validation_share, which took them all"
-                                        : "at least 1"));
+    throw DataError(error_message(
+        "data.train", "there is nothing to train on", "0 records",
+        split ? "more than one picture, or no data.validation_share, which took them all" : "at least 1"));
   }
-  data.fingerprint = fmt::format(
-      "seed {}, global batch {}, {} of {} records, fingerprint of sets, template, lengths, grouping and pictures "
-      "{:016x}",
-      config.seed, config.train.global_batch_size, data.train.members.size(), data.train.dataset->size(),
-      digest_of(config));
+  data.fingerprint = fmt::format("{} of {} records, fingerprint of the sets {:016x}", data.train.members.size(),
+                                 data.train.dataset->size(), digest_of(config));
   core::log_info(fmt::format("data: {} training and {} validation samples", data.train.members.size(),
                              data.validation.members.size()));
   return data;

@@ -23,7 +23,7 @@ struct DataSelection {
 struct RunData {
   DataSelection train;
   DataSelection validation;
-  std::string fingerprint;  ///< what must be equal for a run to be resumed
+  std::string fingerprint;  ///< of the sets' sizes and weights: equal where a run goes on
 };
 
 /// Opens every annotation file. Throws DataError when one cannot be used or there is nothing to train on. Records that

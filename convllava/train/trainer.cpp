@@ -76,6 +76,7 @@ struct Trainer::Impl {
   fs::path run;
   config::ModelConfig shape;
   std::optional<core::FolderLock> lock;
+  std::optional<checkpoint::StepDirectory> latest;  ///< where the run goes on from
   std::optional<text::Tokenizer> tokenizer;
   model::ConvLlava model{nullptr};
   RunData data;
@@ -129,12 +130,11 @@ void Trainer::Impl::open_folder() {
   lock.emplace(run);
 }
 
-/// The weights of a run that goes on come with its state, in `resume`.
 void Trainer::Impl::open_model() {
   const auto dtype = config.dtype == config::Dtype::kBf16 ? torch::kBFloat16 : torch::kFloat;
   const auto options = torch::TensorOptions(device).dtype(dtype);
-  const bool goes_on = checkpoint::latest_checkpoint(run).has_value();
-  model = goes_on ? model::ConvLlava(shape, options) : build_model(config.model, shape, options, config.seed);
+  // The weights of a run that goes on come with its state, in `resume`.
+  model = latest ? model::ConvLlava(shape, options) : build_model(config.model, shape, options, config.seed);
   set_trainable(*model, config.trainable);
   for (const auto& part : config.train.recompute) {
     if (part == "vision") model->vision_tower->set_recompute(true);
@@ -145,12 +145,11 @@ void Trainer::Impl::open_model() {
 }
 
 void Trainer::Impl::resume() {
-  const auto latest = checkpoint::latest_checkpoint(run);
   state.data_fingerprint = data.fingerprint;
   if (!latest) return;
   auto saved = checkpoint::load_training_state(latest->path);
   if (saved.data_fingerprint != data.fingerprint) {
-    throw ConfigError(error_message("output_dir", "holds a run with other data or another batch size: " + run.string(),
+    throw ConfigError(error_message("output_dir", "holds a run with other data: " + run.string(),
                                     saved.data_fingerprint, data.fingerprint + ", or a new folder"));
   }
   checkpoint::load_model(latest->path, *model);
@@ -199,6 +198,7 @@ Trainer::Trainer(config::TrainConfig config, distributed::ProcessGroup group, to
   require_same_run(self.run, self.config, *self.tokenizer);
   self.data = open_data(self.config, self.shape.vision.total_stride(), *self.tokenizer);
   self.open_folder();
+  self.latest = checkpoint::latest_checkpoint(self.run);  // under the lock: another run may have gone on until now
   self.open_model();
   self.resume();
   self.units = std::make_unique<parallel::ReplicatedUnits>(*self.model, self.group);

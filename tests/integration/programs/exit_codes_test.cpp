@@ -30,7 +30,8 @@ TEST_CASE("a mistake on the command line ends the programs with 2", "[programs]"
   check(run({program("inspect"), "--sample", "1"}), 2, "--sample requires --labels");
   check(run({program("inspect"), "--params", ""}), 2, "expected a YAML file");
   check(run({program("inspect"), "--params", "a.yaml", "--labels", "a.yaml"}), 2, "Exactly 1 option");
-  check(run({program("chat"), "--model", ".", "--max-new-tokens", "0"}), 2, "not in range");
+  check(run({program("chat"), "--model", ".", "--max-new-tokens", "0"}), 2,
+        "--max-new-tokens: not in range; got 0; expected 1 to 1");
   for (const char* number : {"-1", "1x", "9223372036854775808"}) {
     check(run({program("inspect"), "--labels", "a.yaml", "--sample", number}), 2,
           std::string("--sample: not in range; got ") + number + "; expected 0 to 9223372036854775807");
@@ -59,7 +60,8 @@ TEST_CASE("options of eval that make no sense end it with 2", "[programs]") {
   refused({"--model", ".", "--max-new-tokens", "-5"}, "not in range");
   refused({"--model", ".", "--max-new-tokens", "9223372036854775807"}, "not in range");
   refused({"--model", ".", "--batch-size", "0"}, "not in range");
-  refused({"--model", ".", "--batch-size", "65537"}, "not in range");
+  refused({"--model", ".", "--batch-size", "65537"}, "--batch-size: not in range; got 65537; expected 1 to 65536");
+  refused({"--model", ".", "--batch-size", "010x"}, "--batch-size: not in range; got 010x");
   refused({"--predictions", "a.jsonl", "--model", "."}, "excludes");
   refused({"--predictions", "a.jsonl", "--predict-only"}, "excludes");
   refused({"--predictions", "a.jsonl", "--batch-size", "2"}, "--batch-size excludes --predictions");

@@ -20,6 +20,8 @@ TEST_CASE("the nearest name is suggested", "[core]") {
   CHECK(nearest_name("weight-decay", names) == "weight_decay");
   CHECK(nearest_name("step", names) == "steps");
   CHECK(nearest_name("steps", names) == "steps");
+  CHECK(nearest_name("Weight_Decay", names) == "weight_decay");
+  CHECK(nearest_name("LR", {"eps", "lr"}) == "lr");
 }
 
 TEST_CASE("a name that is like none suggests nothing", "[core]") {

@@ -142,12 +142,12 @@ TEST_CASE("a file that is no annotation file is refused", "[data]") {
   };
   const std::string expected = "; expected a JSON array of records, or one record per line";
   CHECK(error(folder.path() / "none.json") ==
-        (folder.path() / "none.json").string() + ": cannot be opened; got No such file or directory" + expected);
-  CHECK(error(folder.path()) == folder.path().string() + ": cannot be read as annotations; got a directory" + expected);
-  CHECK(error("/dev/null") == "/dev/null: cannot be read as annotations; got a device or pipe" + expected);
+        (folder.path() / "none.json").string() + ": cannot read the file; got No such file or directory" + expected);
+  CHECK(error(folder.path()) == folder.path().string() + ": cannot read the file; got Is a directory" + expected);
+  CHECK(error("/dev/null") == "/dev/null: cannot read the file; got a pipe or a device" + expected);
   const auto pipe = folder.path() / "pipe";
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-  CHECK(error(pipe) == pipe.string() + ": cannot be read as annotations; got a device or pipe" + expected);
+  CHECK(error(pipe) == pipe.string() + ": cannot read the file; got a pipe or a device" + expected);
   CHECK_THAT(file_error(""), contains("set.json: the file is empty" + expected));
   CHECK_THAT(file_error("\xEF\xBB\xBF \n"), contains("set.json: the file is empty"));
   CHECK_THAT(file_error("[\n]"), contains("set.json:2: the array is empty" + expected));

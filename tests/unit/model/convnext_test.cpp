@@ -9,7 +9,8 @@ using testing::relative_difference;
 
 namespace {
 
-// fp32 against fp32 in another order of summation. Measured: outputs 4e-7, gradients 2e-6; the margin is for other CPUs.
+// fp32 against fp32 in another order of summation. Measured: outputs 4e-7, gradients 2e-6; the margin is for other
+// CPUs.
 constexpr double kOutputTolerance = 2e-6;
 constexpr double kGradientTolerance = 1e-5;
 
