@@ -87,6 +87,9 @@ Record record_of(json value) {
   if (const json* image = image_of(value)) {
     if (!image->is_string()) unusable("\"image\" is not a path", describe(*image), "exactly one picture, as a string");
     record.image = image->get<std::string>();
+    if (record.image->find('\0') != std::string::npos) {  // the system would open what stands before it
+      unusable("\"image\" holds a NUL byte", describe(*image), "a path");
+    }
   }
   if (const auto id = value.find("id"); id != value.end() && id->is_string()) {
     record.id = id->get<std::string>();

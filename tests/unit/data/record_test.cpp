@@ -239,6 +239,8 @@ TEST_CASE("a record that is not a conversation is listed with the reason", "[dat
   CHECK(record_error(R"({"image": ["a.jpg", "b.jpg"], "conversations": []})") ==
         "\"image\" is not a path; got an array of 2; expected exactly one picture, as a string");
   CHECK_THAT(record_error(R"({"image": 12})"), contains("\"image\" is not a path; got 12"));
+  CHECK(record_error(R"({"image": "a\u0000b.jpg"})") ==
+        R"("image" holds a NUL byte; got "a\x00b.jpg"; expected a path)");
 }
 
 TEST_CASE("an unusable line of JSON lines is listed", "[data]") {
