@@ -1,0 +1,99 @@
+// What only a GPU runs, against the CPU: the flash kernel, training in fp32 and bf16, a run that goes on.
+
+#include <filesystem>
+
+#include "convllava/nn/attention.h"
+#include "convllava/train/trainer.h"
+#include "tests/support/golden.h"
+#include "tests/support/tiny_run.h"
+
+namespace convllava::train {
+namespace {
+
+bool no_gpu() { return !torch::cuda::is_available(); }
+
+std::vector<double> losses(config::TrainConfig config, config::Device device, config::Dtype dtype, int64_t steps) {
+  config.device = device;
+  config.dtype = dtype;
+  config.train.max_steps = steps;
+  config.train.schedule = config::Schedule::kConstant;  // its rates do not depend on the number of steps
+  config.train.warmup_ratio = 0;
+  config.report.log_every = 1;
+  config.report.samples = 0;
+  Trainer(config, distributed::ProcessGroup(), pick_device(device, 0)).run();
+  return testing::logged_losses(config.output_dir);
+}
+
+/// Runs of six steps from the same weights: devices draw others from the same seed.
+class Runs {
+ public:
+  Runs() {
+    testing::write_records(folder_.path(), 40);
+    const auto start = testing::tiny_run(folder_.path());
+    losses(start, config::Device::kCpu, config::Dtype::kFp32, 2);
+    next_ = start;
+    next_.model = {};
+    next_.model.from = start.output_dir;
+  }
+  config::TrainConfig named(const std::string& name) const {
+    auto config = next_;
+    config.output_dir = (folder_ / name).string();
+    return config;
+  }
+
+ private:
+  testing::TemporaryFolder folder_;
+  config::TrainConfig next_;
+};
+
+void check_equal(const std::vector<double>& actual, const std::vector<double>& expected, double tolerance) {
+  REQUIRE(actual.size() == expected.size());
+  for (size_t i = 0; i < actual.size(); ++i) CHECK(actual[i] == Approx(expected[i]).epsilon(tolerance));
+}
+
+}  // namespace
+
+TEST_CASE("the flash kernel attends as the definition does, forward and gradients", "[gpu]") {
+  if (no_gpu()) SKIP("this machine has no GPU");
+  constexpr double kTolerance = 0.02;  // a rounding to bf16 is 0.004 of the value, and a result passes several
+  REQUIRE(nn::fits_flash_kernel(torch::kCUDA, torch::kBFloat16, 64, 3));
+  const std::vector<int64_t> cu_seqlens = {0, 70, 71, 200};
+  const auto leaf = [](int64_t heads) { return torch::randn({200, heads, 64}).to(torch::kBFloat16); };
+  torch::manual_seed(5);
+  const std::vector<torch::Tensor> inputs = {leaf(8), leaf(2), leaf(2)};
+  const auto upstream = leaf(8);
+  const auto attend = [&](const torch::Device& device, torch::ScalarType dtype) {
+    std::vector<torch::Tensor> x;
+    for (const auto& input : inputs) x.push_back(input.to(device, dtype).requires_grad_(true));
+    const auto y = nn::causal_attention(x[0], x[1], x[2], nn::SequenceLayout::make(cu_seqlens, device));
+    auto results = torch::autograd::grad({y}, x, {upstream.to(device, dtype)});
+    results.push_back(y);
+    return results;
+  };
+  const auto expected = attend(torch::kCPU, torch::kDouble);
+  const auto actual = attend(torch::kCUDA, torch::kBFloat16);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    CHECK(testing::relative_difference(actual[i].cpu(), expected[i].detach()) < kTolerance);
+  }
+}
+
+TEST_CASE("training on the GPU takes the course that it takes on the CPU", "[gpu]") {
+  if (no_gpu()) SKIP("this machine has no GPU");
+  const Runs runs;
+  const auto expected = losses(runs.named("cpu"), config::Device::kCpu, config::Dtype::kFp32, 6);
+  // Convolutions of fp32 may multiply in TF32, which keeps ten bits; bf16 keeps seven.
+  check_equal(losses(runs.named("fp32"), config::Device::kCuda, config::Dtype::kFp32, 6), expected, 0.01);
+  check_equal(losses(runs.named("bf16"), config::Device::kCuda, config::Dtype::kBf16, 6), expected, 0.05);
+}
+
+TEST_CASE("a run on the GPU goes on from its checkpoint", "[gpu]") {
+  if (no_gpu()) SKIP("this machine has no GPU");
+  const Runs runs;
+  const auto dtype = GENERATE(config::Dtype::kFp32, config::Dtype::kBf16);
+  const auto expected = losses(runs.named("whole"), config::Device::kCuda, dtype, 6);
+  losses(runs.named("halves"), config::Device::kCuda, dtype, 3);
+  // Sums of gradients of the embedding come in any order; Adam's first steps carry that on.
+  check_equal(losses(runs.named("halves"), config::Device::kCuda, dtype, 6), expected, 0.01);
+}
+
+}  // namespace convllava::train
