@@ -141,3 +141,11 @@ TEST_CASE("eval answers a split whose reference answers are kept back, and does 
   CHECK(fs::exists(output / "predictions.jsonl"));
   CHECK_FALSE(fs::exists(output / "scores.json"));
 }
+
+TEST_CASE("chat without a picture continues a published language model as its reference does", "[programs]") {
+  const auto model = shared_data("stories260K");
+  if (!fs::exists(model)) SKIP("no stories260K at " + model.string());
+  const auto told = run({program("chat"), "--model", model.string(), "--prompt", "", "--max-new-tokens", "200"});
+  CHECK(told.exit_code == 0);
+  CHECK_THAT(told.output, contains(core::read_file(model / "greedy_200_tokens.txt")));
+}
