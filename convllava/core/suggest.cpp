@@ -36,8 +36,9 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   const auto size = static_cast<int>(name.size());
   int best = std::min(std::max(2, size / 3), size - 1) + 1;
   std::string nearest;
+  const std::string lower_name = lower(name);
   for (const auto& candidate : candidates) {
-    const int distance = edit_distance(lower(name), lower(candidate));
+    const int distance = edit_distance(lower_name, lower(candidate));
     if (distance < best) {
       best = distance;
       nearest = candidate;

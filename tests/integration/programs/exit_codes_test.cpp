@@ -31,7 +31,7 @@ TEST_CASE("a mistake on the command line ends the programs with 2", "[programs]"
   check(run({program("inspect"), "--params", ""}), 2, "expected a YAML file");
   check(run({program("inspect"), "--params", "a.yaml", "--labels", "a.yaml"}), 2, "Exactly 1 option");
   check(run({program("chat"), "--model", ".", "--max-new-tokens", "0"}), 2,
-        "--max-new-tokens: not in range; got 0; expected 1 to 1");
+        "--max-new-tokens: not in range; got 0; expected 1 to 1048576");
   for (const char* number : {"-1", "1x", "9223372036854775808"}) {
     check(run({program("inspect"), "--labels", "a.yaml", "--sample", number}), 2,
           std::string("--sample: not in range; got ") + number + "; expected 0 to 9223372036854775807");
