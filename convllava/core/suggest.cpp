@@ -5,8 +5,6 @@
 
 namespace convllava::core {
 
-namespace {
-
 std::string lower(std::string_view text) {
   std::string result(text);
   for (char& c : result) {
@@ -14,8 +12,6 @@ std::string lower(std::string_view text) {
   }
   return result;
 }
-
-}  // namespace
 
 int edit_distance(std::string_view a, std::string_view b) {
   std::vector<int> row(b.size() + 1);
