@@ -40,13 +40,15 @@ int64_t seconds_now() {
 // Only calls that are allowed in a signal handler.
 void on_signal(int signal) {
   constexpr int64_t kSameRequest = 3;  // seconds; a terminal and a launcher send the same Ctrl-C one after the other
-  if (requested_signal != 0 && seconds_now() - requested_at > kSameRequest) {
-    std::signal(signal, SIG_DFL);
-    std::raise(signal);
+  if (requested_signal == 0) {
+    requested_at = seconds_now();
+    requested_signal = signal;
+    return;
   }
-  if (requested_signal != 0) return;
-  requested_at = seconds_now();
-  requested_signal = signal;
+  // Another signal is no second request: Slurm sends SIGTERM at the end of the time of which SIGUSR1 warned.
+  if (signal != requested_signal || seconds_now() - requested_at <= kSameRequest) return;
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
 }
 
 /// A stream that the caller has closed would lend its number to the next file, which then got the log.
@@ -71,7 +73,7 @@ void install_stop_handler() {
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
-  for (const int signal : {SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU}) sigaction(signal, &action, nullptr);
   struct sigaction hang_up {};
   sigaction(SIGHUP, nullptr, &hang_up);
   if (hang_up.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "convllava/core/error.h"
+#include "convllava/core/watched_file.h"
 
 namespace convllava::data {
 namespace {
@@ -32,6 +33,8 @@ class Assembly {
   void fill(size_t i) {
     try {
       slots_[i].sample = load_(indices_[i]);
+    } catch (const core::FileChanged&) {
+      slots_[i].failure = std::current_exception();
     } catch (const DataError& error) {
       slots_[i].bad = error.what();
     } catch (...) {

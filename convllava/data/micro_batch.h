@@ -19,8 +19,8 @@ struct MicroBatch {
   int64_t cut_samples = 0;  ///< those with labels beyond max_length
 };
 
-/// Starts to load `indices`. A sample whose `load` throws DataError is left out and listed in `bad`; anything else that
-/// it throws comes out of the future. `load` is called from several threads at once.
+/// Starts to load `indices`. A sample whose `load` throws DataError is left out and listed in `bad`; core::FileChanged
+/// and anything else that it throws comes out of the future. `load` is called from several threads at once.
 std::future<MicroBatch> load_micro_batch(core::ThreadPool& pool, std::function<Sample(int64_t index)> load,
                                          std::vector<int64_t> indices, int64_t max_length);
 

@@ -8,8 +8,8 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/json_reason.h"
-#include "convllava/core/mapped_file.h"
 #include "convllava/core/unicode.h"
+#include "convllava/core/watched_file.h"
 #include "convllava/data/json_scanner.h"
 
 namespace convllava::data {
@@ -19,9 +19,9 @@ using nlohmann::json;
 
 constexpr std::string_view kExpectedFile = "a JSON array of records, or one record per line";
 
-core::MappedFile map(const std::filesystem::path& path) {
+core::WatchedFile open(const std::filesystem::path& path) {
   try {
-    return core::MappedFile(path);
+    return core::WatchedFile(path);
   } catch (const Error& reason) {
     throw DataError(error_message(path.string(), "cannot read the file", reason.what(), kExpectedFile));
   }
@@ -133,32 +133,39 @@ int64_t count_words(std::string_view text) {
 }  // namespace
 
 struct AnnotationFile::Impl {
-  /// The end of a record is found again when it is read.
   struct Entry {
     int64_t offset;
+    int64_t bytes;
     int64_t line;
     RecordSummary summary;
   };
 
   explicit Impl(const std::filesystem::path& path);
+  void index(std::string_view contents);
   void index_array(JsonScanner& scanner);
   void index_lines(JsonScanner& scanner);
   void add(std::string_view bytes, int64_t line);
   /// What begins at `offset`, up to the end of its line.
   std::string_view line_at(size_t offset) const { return text.substr(offset, text.find('\n', offset) - offset); }
-  std::string_view bytes(const Entry& entry) const;
+  std::string bytes(const Entry& entry) const { return source.read(entry.offset, entry.bytes); }
   std::string where(int64_t index, int64_t line) const { return fmt::format("{}:{}: record {}", file, line, index); }
 
   std::string file;
-  core::MappedFile mapped;
-  std::string_view text;
-  bool one_per_line = false;
+  core::WatchedFile source;
+  const char* first_byte = nullptr;  ///< of the contents, while they are indexed
+  std::string_view text;             ///< the contents without a byte order mark, while they are indexed
   std::vector<Entry> entries;
   std::vector<BadRecord> bad;
 };
 
 AnnotationFile::Impl::Impl(const std::filesystem::path& path)
-    : file(path.string()), mapped(map(path)), text(mapped.text()) {
+    : file(path.string()), source(open(path)) {
+  index(source.read(0, source.size()));
+}
+
+void AnnotationFile::Impl::index(std::string_view contents) {
+  first_byte = contents.data();
+  text = contents;
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   JsonScanner scanner(text, file);
   const char first = scanner.peek();
@@ -167,9 +174,9 @@ AnnotationFile::Impl::Impl(const std::filesystem::path& path)
     throw DataError(error_message(scanner.where(), "the file does not hold annotations",
                                   printable(text.substr(scanner.position())), kExpectedFile));
   }
-  one_per_line = first == '{';
-  one_per_line ? index_lines(scanner) : index_array(scanner);
+  first == '{' ? index_lines(scanner) : index_array(scanner);
   entries.shrink_to_fit();
+  text = {};
 }
 
 void AnnotationFile::Impl::index_array(JsonScanner& scanner) {
@@ -194,7 +201,7 @@ void AnnotationFile::Impl::index_lines(JsonScanner& scanner) {
   while (scanner.peek(), !scanner.at_end()) {
     const size_t offset = scanner.position();
     const std::string_view bytes = line_at(offset);
-    if (entries.size() == 1 && bad.size() == 1 && text[offset] != '{' && is_cut_off(line_at(entries[0].offset))) {
+    if (entries.size() == 1 && bad.size() == 1 && text[offset] != '{' && is_cut_off(text.substr(entries[0].offset - (text.data() - first_byte), entries[0].bytes))) {
       throw DataError(error_message(scanner.where(), "the file holds an object spread over several lines",
                                     printable(bytes), kExpectedFile));
     }
@@ -218,12 +225,7 @@ void AnnotationFile::Impl::add(std::string_view bytes, int64_t line) {
   } catch (const DataError& error) {
     bad.push_back({index, error_message(where(index, line), error.what())});
   }
-  entries.push_back({bytes.data() - text.data(), line, summary});
-}
-
-std::string_view AnnotationFile::Impl::bytes(const Entry& entry) const {
-  if (one_per_line) return line_at(entry.offset);
-  return JsonScanner(text.substr(entry.offset), file, entry.line).value("the record");
+  entries.push_back({bytes.data() - first_byte, static_cast<int64_t>(bytes.size()), line, summary});
 }
 
 AnnotationFile::AnnotationFile(const std::filesystem::path& path) : impl_(std::make_shared<const Impl>(path)) {}
@@ -236,12 +238,14 @@ Record AnnotationFile::record(int64_t index) const {
   const Impl::Entry& entry = impl_->entries.at(index);
   try {
     return record_of(parse(impl_->bytes(entry), entry.line));
+  } catch (const core::FileChanged&) {  // no fault of the record
+    throw;
   } catch (const DataError& error) {
     throw DataError(error_message(where(index), error.what()));
   }
 }
 
-std::string_view AnnotationFile::bytes(int64_t index) const { return impl_->bytes(impl_->entries.at(index)); }
+std::string AnnotationFile::bytes(int64_t index) const { return impl_->bytes(impl_->entries.at(index)); }
 
 std::string AnnotationFile::where(int64_t index) const { return impl_->where(index, impl_->entries.at(index).line); }
 

@@ -26,12 +26,12 @@ struct RecordSummary {
   int64_t words = 0;  ///< white-space separated words over all turns (LLaVA's length)
 };
 
-/// A memory-mapped annotation file: it must not be shortened while in use. Only an index of record positions and their
-/// summaries is kept in memory (32 bytes a record); a record is parsed when it is asked for. Records count from 0.
-/// Thread-safe.
+/// An annotation file that stays open. Only an index of record positions and their summaries is kept in memory (40 bytes
+/// a record); a record is read and parsed when it is asked for. A file that somebody writes into meanwhile gives
+/// core::FileChanged, whichever record is asked for. Records count from 0. Thread-safe.
 class AnnotationFile {
  public:
-  /// Scans the file once. Throws DataError with file and line when it cannot be read, is empty, is neither an array nor
+  /// Reads the whole file once. Throws DataError with file and line when it cannot be read, is empty, is neither an array nor
   /// JSON lines, or ends in the middle. A record that cannot be used (malformed, no conversations, unknown speaker,
   /// ...) is listed in `bad`.
   explicit AnnotationFile(const std::filesystem::path& path);
@@ -45,8 +45,8 @@ class AnnotationFile {
   const RecordSummary& summary(int64_t index) const;
   /// Throws DataError for a record that is in `bad`.
   Record record(int64_t index) const;
-  /// The record as it stands in the file, also a bad one; valid as long as the file is open.
-  std::string_view bytes(int64_t index) const;
+  /// The record as it stands in the file, also a bad one.
+  std::string bytes(int64_t index) const;
   /// "file:line: record 12", for messages about a record.
   std::string where(int64_t index) const;
   const std::vector<BadRecord>& bad() const;

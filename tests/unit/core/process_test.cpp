@@ -39,7 +39,7 @@ TEST_CASE("run_main gives the exit code also when its message cannot be written"
 }
 
 TEST_CASE("a stop signal sets a flag, and the first one counts", "[core]") {
-  for (const int signal : {SIGTERM, SIGINT}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU}) {
     const int status = in_child([&] {
       install_stop_handler();
       if (stop_signal() != 0) return 1;
@@ -124,16 +124,18 @@ TEST_CASE("a limit on the size of files is an error with a message, not a death"
   CHECK_THAT(testing::text_of(folder / "stderr"), testing::contains("cannot write; got File too large"));
 }
 
-TEST_CASE("a later signal ends the process", "[core]") {
+TEST_CASE("the same signal again, later, ends the process; another one does not", "[core]") {
   const int status = in_child([] {
     install_stop_handler();
-    std::raise(SIGTERM);
+    std::raise(SIGUSR1);
     std::this_thread::sleep_for(std::chrono::milliseconds(5100));
-    std::raise(SIGINT);
+    std::raise(SIGTERM);
+    if (stop_signal() != SIGUSR1) return 1;
+    std::raise(SIGUSR1);
     return 0;
   });
   REQUIRE(WIFSIGNALED(status));
-  CHECK(WTERMSIG(status) == SIGINT);
+  CHECK(WTERMSIG(status) == SIGUSR1);
 }
 
 }  // namespace convllava::core

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "convllava/core/error.h"
+#include "convllava/core/watched_file.h"
+#include "convllava/data/loader.h"
 #include "convllava/data/packed_batch.h"
 #include "tests/unit/data/fixtures.h"
 
@@ -307,6 +309,23 @@ TEST_CASE("sets of weight 0 are in neither part of a split, bad records in one",
   const Dataset nothing({{unused, "", 0.0}}, small_options(), small_tokenizer());
   CHECK(nothing.split(0.5, 1).second.empty());
   CHECK(Dataset({}, small_options(), small_tokenizer()).split(0.5, 1).second.empty());
+}
+
+TEST_CASE("an annotation file that is written anew while it is in use is no fault of its records", "[data]") {
+  const TemporaryFolder folder;
+  const auto path = folder.write("set.json", "[" + record_json("", "what", "a") + "]");
+  // So that a file system with coarse times sees a difference.
+  std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  const Dataset dataset({{path, folder.path(), 1.0}}, small_options(), small_tokenizer());
+  CHECK(dataset.sample(0).cut_labels == 0);
+  SECTION("emptied") { folder.write("set.json", ""); }
+  SECTION("with other records of the same size") {
+    folder.write("set.json", "[" + record_json("", "that", "b") + "]");
+  }
+  const std::string expected = path.string() + ": the file was changed while it is in use";
+  CHECK_THAT(message_of<core::FileChanged>([&] { dataset.sample(0); }), contains(expected));
+  Loader loader(dataset, {0}, {});
+  CHECK_THAT(message_of<core::FileChanged>([&] { loader.next(); }), contains(expected));
 }
 
 TEST_CASE("annotation files of real data sets are read whole", "[data]") {

@@ -1,0 +1,57 @@
+#include "convllava/core/watched_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace convllava::core {
+
+WatchedFile::WatchedFile(std::filesystem::path path) : path_(std::move(path)) {
+  // O_NONBLOCK: opening a pipe would otherwise wait for somebody to write into it.
+  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor_ < 0) throw Error(std::strerror(errno));
+  struct stat status {};
+  const bool known = ::fstat(descriptor_, &status) == 0;
+  if (!known || !S_ISREG(status.st_mode)) {
+    const std::string reason = !known                    ? std::strerror(errno)
+                               : S_ISDIR(status.st_mode) ? std::strerror(EISDIR)
+                                                         : "a pipe or a device";
+    ::close(descriptor_);
+    throw Error(reason);
+  }
+  size_ = status.st_size;
+  modified_seconds_ = status.st_mtim.tv_sec;
+  modified_nanoseconds_ = status.st_mtim.tv_nsec;
+}
+
+WatchedFile::~WatchedFile() { ::close(descriptor_); }
+
+bool WatchedFile::is_unchanged() const {
+  struct stat status {};
+  return ::fstat(descriptor_, &status) == 0 && status.st_size == size_ && status.st_mtim.tv_sec == modified_seconds_ &&
+         status.st_mtim.tv_nsec == modified_nanoseconds_;
+}
+
+std::string WatchedFile::read(int64_t offset, int64_t count) const {
+  std::string bytes(static_cast<size_t>(count), '\0');
+  int64_t filled = 0;
+  while (filled < count) {
+    const ssize_t more = ::pread(descriptor_, bytes.data() + filled, count - filled, offset + filled);
+    if (more < 0 && errno == EINTR) continue;
+    if (more < 0) {
+      throw DataError(error_message(path_.string(), "cannot read the file", std::strerror(errno), "a readable file"));
+    }
+    if (more == 0) break;  // it has been shortened
+    filled += more;
+  }
+  // Asked afterwards: what was read before a change may be used.
+  if (filled == count && is_unchanged()) return bytes;
+  throw FileChanged(error_message(path_.string(), "the file was changed while it is in use", {},
+                                  "the same contents until the end; a new version beside it, or moved over it"));
+}
+
+}  // namespace convllava::core

@@ -1,0 +1,69 @@
+#include "convllava/core/watched_file.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/catch.h"
+#include "tests/support/files.h"
+
+namespace convllava::core {
+namespace {
+
+using testing::message_of;
+using testing::TemporaryFolder;
+
+}  // namespace
+
+TEST_CASE("a watched file is read in pieces", "[core]") {
+  const TemporaryFolder folder("watched");
+  const std::string bytes("a\0bc", 4);
+  const WatchedFile file(folder.write("some", bytes));
+  CHECK(file.size() == 4);
+  CHECK(file.read(0, 4) == bytes);
+  CHECK(file.read(2, 1) == "b");
+  CHECK(file.read(4, 0).empty());
+  CHECK(WatchedFile(folder.write("none", "")).read(0, 0).empty());
+}
+
+TEST_CASE("what cannot be watched is refused with the reason alone", "[core]") {
+  const TemporaryFolder folder("unwatched");
+  const auto reason = [](const std::filesystem::path& path) {
+    return message_of<Error>([&] { WatchedFile file(path); });
+  };
+  CHECK(reason(folder / "absent") == "No such file or directory");
+  CHECK(reason(folder.path()) == "Is a directory");
+  REQUIRE(mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  CHECK(reason(folder / "pipe") == "a pipe or a device");
+}
+
+TEST_CASE("a file that is written into while it is in use is told", "[core]") {
+  const TemporaryFolder folder("changed");
+  const auto path = folder.write("set.json", "0123456789");
+  // So that a file system with coarse times sees a difference.
+  std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  const WatchedFile file(path);
+  SECTION("emptied") { folder.write("set.json", ""); }
+  SECTION("shortened") { folder.write("set.json", "01234"); }
+  SECTION("made longer") { std::ofstream(path, std::ios::app) << "more"; }
+  SECTION("other contents of the same size") { folder.write("set.json", "9876543210"); }
+  CHECK(message_of<FileChanged>([&] { file.read(0, 2); }) ==
+        path.string() +
+            ": the file was changed while it is in use; expected the same contents until the end; a new version beside "
+            "it, or moved over it");
+}
+
+TEST_CASE("a file that takes the name of one in use does not matter", "[core]") {
+  const TemporaryFolder folder("replaced");
+  const auto path = folder.write("set.json", "old");
+  const WatchedFile file(path);
+  SECTION("by a rename") { std::filesystem::rename(folder.write("new.json", "new one"), path); }
+  SECTION("after it was deleted") {
+    std::filesystem::remove(path);
+    folder.write("set.json", "new one");
+  }
+  CHECK(file.read(0, 3) == "old");
+}
+
+}  // namespace convllava::core
