@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "convllava/checkpoint/whole_checkpoint.h"
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
 
@@ -55,14 +56,25 @@ void remove_or_warn(const fs::path& path) {
   if (error) core::log_warning(fmt::format("{}: cannot remove: {}", path.string(), error.message()));
 }
 
-/// What a save (core::PendingDirectory) or a removal that was interrupted left behind. A `.old` whose successor never
-/// came stays: it is the only copy of its step.
-bool is_leftover(const fs::path& path) {
-  const std::string name = path.filename().string();
-  if (step_of_hidden(name, ".tmp") || step_of_hidden(name, kRemoved)) return true;
-  const auto replaced = step_of_hidden(name, ".old");
-  std::error_code ignored;
-  return replaced && fs::exists(step_directory(path.parent_path(), *replaced), ignored);
+/// A `.old` whose successor never came is the only copy of its step.
+void remove_or_put_back(const fs::path& old, const fs::path& checkpoint) {
+  std::error_code error;
+  if (fs::exists(checkpoint, error)) return remove_or_warn(old);
+  fs::rename(old, checkpoint, error);
+  if (error) core::log_warning(fmt::format("{}: cannot be put back: {}", checkpoint.string(), error.message()));
+}
+
+/// Throws with the name of the newest whole checkpoint where the newest is damaged.
+fs::path newest_usable(const fs::path& run, const std::vector<StepDirectory>& found) {
+  const auto damage = damage_of_model(found.back().path);
+  if (!damage) return found.back().path;
+  for (auto other = found.rbegin() + 1; other != found.rend(); ++other) {
+    if (!damage_of_model(other->path)) {
+      throw CheckpointError(error_message(run.string(), "the newest checkpoint is damaged", *damage,
+                                          other->path.string() + " to be named instead, which is whole"));
+    }
+  }
+  return found.back().path;
 }
 
 }  // namespace
@@ -88,7 +100,7 @@ std::optional<StepDirectory> latest_checkpoint(const fs::path& run) {
 fs::path find_checkpoint(const fs::path& path) {
   std::error_code error;
   if (fs::exists(path / "config.json", error)) return path;
-  if (const auto latest = latest_checkpoint(path)) return latest->path;
+  if (const auto found = list_checkpoints(path); !found.empty()) return newest_usable(path, found);
   if (holds_weights(path)) return path;
   std::string got = error.message();  // the path's name is too long, or a folder may not be entered
   if (!error) {
@@ -99,10 +111,19 @@ fs::path find_checkpoint(const fs::path& path) {
       error_message(path.string(), "no checkpoint here", got, "a checkpoint directory or a run folder"));
 }
 
-void remove_old_checkpoints(const fs::path& run, int64_t keep_last) {
+void clear_interrupted_saves(const fs::path& run) {
   for (const auto& path : entries_of(run)) {
-    if (is_leftover(path)) remove_or_warn(path);
+    const std::string name = path.filename().string();
+    if (step_of_hidden(name, ".tmp") || step_of_hidden(name, kRemoved)) {
+      remove_or_warn(path);
+    } else if (const auto step = step_of_hidden(name, ".old")) {
+      remove_or_put_back(path, step_directory(run, *step));
+    }
   }
+}
+
+void remove_old_checkpoints(const fs::path& run, int64_t keep_last) {
+  clear_interrupted_saves(run);
   const auto found = list_checkpoints(run);
   const auto kept = static_cast<size_t>(std::max<int64_t>(keep_last, 0));
   for (size_t i = 0; i + kept < found.size(); ++i) {

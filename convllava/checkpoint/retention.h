@@ -20,11 +20,15 @@ std::vector<StepDirectory> list_checkpoints(const std::filesystem::path& run);
 std::optional<StepDirectory> latest_checkpoint(const std::filesystem::path& run);
 /// The checkpoint that a path means: itself when it holds a model (config.json, or only weights, as OpenCLIP writes
 /// them), the newest inside when it is a run folder.
-/// Throws CheckpointError when it is neither.
+/// Throws CheckpointError when it is neither, and when the newest is damaged: the message then names the newest whole
+/// one.
 std::filesystem::path find_checkpoint(const std::filesystem::path& path);
 
-/// Removes the oldest until `keep_last` are left, and what an interrupted save left behind. What cannot be removed is a
+/// Removes what interrupted saves and removals left behind, and puts back a checkpoint whose replacement was
+/// interrupted before it had its place: for the start of a run, before it needs the room. What cannot be removed is a
 /// warning.
+void clear_interrupted_saves(const std::filesystem::path& run);
+/// `clear_interrupted_saves`; then removes the oldest until `keep_last` are left. What cannot be removed is a warning.
 void remove_old_checkpoints(const std::filesystem::path& run, int64_t keep_last);
 
 }  // namespace convllava::checkpoint

@@ -29,19 +29,25 @@ void save_training_state(const fs::path& directory, const TrainingState& state) 
                                            {"skipped_steps", state.skipped_steps},
                                            {"samples", state.samples},
                                            {"bad_samples", state.bad_samples},
+                                           {"idle_steps", state.idle_steps},
                                            {"tokens", state.tokens},
+                                           {"answer_tokens", state.answer_tokens},
+                                           {"cut_samples", state.cut_samples},
+                                           {"cut_tokens", state.cut_tokens},
                                            {"seconds", state.seconds},
                                            {"data_fingerprint", state.data_fingerprint}};
   core::write_file_atomic(path / kCountersFile, counters.dump(2) + "\n");
 }
 
-TrainingState load_training_state(const fs::path& directory) {
-  const fs::path path = directory / kDirectory;
-  if (!directory_exists(path)) {
-    throw CheckpointError(error_message(path.string(), "there is no training state to resume from", {},
-                                        "a checkpoint that `train` wrote"));
-  }
-  const JsonObject counters(path / kCountersFile);
+namespace {
+
+struct StateFiles {
+  TrainingState counters;
+  SafetensorsFile tensors;
+};
+
+TrainingState read_counters(const fs::path& file) {
+  const JsonObject counters(file);
   TrainingState state;
   state.step = counters.whole(kStepKey);
   state.skipped_steps = counters.whole("skipped_steps");
@@ -50,14 +56,37 @@ TrainingState load_training_state(const fs::path& directory) {
   state.tokens = counters.whole("tokens");
   state.seconds = counters.number("seconds");
   state.data_fingerprint = counters.text("data_fingerprint");
+  // The first versions did not count these.
+  state.idle_steps = counters.whole("idle_steps", 0);
+  state.answer_tokens = counters.whole("answer_tokens", 0);
+  state.cut_samples = counters.whole("cut_samples", 0);
+  state.cut_tokens = counters.whole("cut_tokens", 0);
+  return state;
+}
 
-  const SafetensorsFile file(path / kTensorsFile);
-  const auto step = file.metadata().find(kStepKey);
-  const std::string got = step == file.metadata().end() ? "none" : step->second;
-  if (got != std::to_string(state.step)) {
-    throw CheckpointError(error_message((path / kTensorsFile).string(), "of another step than state.json", got,
-                                        std::to_string(state.step)));
+StateFiles open_state(const fs::path& directory) {
+  const fs::path path = directory / kDirectory;
+  if (!directory_exists(path)) {
+    throw CheckpointError(error_message(path.string(), "there is no training state to resume from", {},
+                                        "a checkpoint that `train` wrote"));
   }
+  StateFiles files{read_counters(path / kCountersFile), SafetensorsFile(path / kTensorsFile)};
+  const auto& metadata = files.tensors.metadata();
+  const auto step = metadata.find(kStepKey);
+  const std::string got = step == metadata.end() ? "none" : step->second;
+  if (got != std::to_string(files.counters.step)) {
+    throw CheckpointError(error_message((path / kTensorsFile).string(), "of another step than state.json", got,
+                                        std::to_string(files.counters.step)));
+  }
+  return files;
+}
+
+}  // namespace
+
+void check_training_state(const fs::path& directory) { open_state(directory); }
+
+TrainingState load_training_state(const fs::path& directory) {
+  auto [state, file] = open_state(directory);
   for (const auto& [name, info] : file.tensors()) state.tensors.emplace_back(name, file.tensor(name));
   return state;
 }

@@ -15,7 +15,11 @@ struct TrainingState {
   int64_t skipped_steps = 0;     ///< of these, steps left out because of non-finite gradients
   int64_t samples = 0;           ///< samples consumed
   int64_t bad_samples = 0;       ///< samples that were drawn and could not be used
+  int64_t idle_steps = 0;        ///< steps in whose loss no trainable parameter had a part
   int64_t tokens = 0;            ///< tokens consumed
+  int64_t answer_tokens = 0;     ///< of these, supervised
+  int64_t cut_samples = 0;       ///< samples that lost a part of their answers to data.max_length
+  int64_t cut_tokens = 0;        ///< supervised tokens that they lost
   double seconds = 0;            ///< training time so far
   std::string data_fingerprint;  ///< of the data sets' sizes: a run goes on with the same
   NamedTensors tensors;          ///< "<unit>.exp_avg", "<unit>.exp_avg_sq", "<unit>.master", ...
@@ -25,5 +29,7 @@ struct TrainingState {
 void save_training_state(const std::filesystem::path& directory, const TrainingState& state);
 /// Tensors are read-only views of the file. Throws CheckpointError when the state is absent or damaged.
 TrainingState load_training_state(const std::filesystem::path& directory);
+/// Throws as `load_training_state` does, without looking at the tensors' values.
+void check_training_state(const std::filesystem::path& directory);
 
 }  // namespace convllava::checkpoint

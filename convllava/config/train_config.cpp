@@ -87,8 +87,10 @@ void OptimizationConfig::visit_fields(FieldVisitor& visitor) {
   visitor.field("micro_batch_size", micro_batch_size,
                 "Samples per forward pass and rank. More is faster and takes more memory; the result is the same.",
                 kCount);
-  visitor.field("epochs", epochs, "Passes over the data; a fraction is allowed.", {1e-6, 1e6});
-  visitor.field("max_steps", max_steps, "Ends the run after this many optimizer steps; 0 leaves it to `epochs`.",
+  visitor.field("epochs", epochs, "Passes over the data; a fraction is allowed. 0: as many as `max_steps` takes, or one.",
+                {0, 1e6});
+  visitor.field("max_steps", max_steps, "Ends the run after this many optimizer steps; 0 leaves it to `epochs`. Where `epochs` ends it earlier, a warning "
+                "says so.",
                 kStepsOrNone);
   visitor.field("lr", lr, "Highest learning rate of AdamW, reached after the warm-up.", {0, 1});
   visitor.field("lr_per_module", lr_per_module,

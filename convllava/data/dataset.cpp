@@ -116,6 +116,16 @@ Record Dataset::record(int64_t index) const {
   return files_[entry.source].record(entry.record);
 }
 
+std::vector<BadSample> Dataset::bad_records() const {
+  std::vector<BadSample> bad;
+  int64_t first = 0;
+  for (const AnnotationFile& file : files_) {
+    for (const auto& record : file.bad()) bad.push_back({first + record.index, record.message});
+    first += file.size();
+  }
+  return bad;
+}
+
 std::filesystem::path Dataset::image_path(int64_t index) const {
   const Record record = this->record(index);
   return record.image ? sources_[entries_[index].source].images / *record.image : std::filesystem::path();

@@ -38,6 +38,12 @@ struct Sample {
   int64_t cut_labels = 0;  ///< supervised tokens that did not fit into max_length
 };
 
+/// A record or picture that is left out.
+struct BadSample {
+  int64_t index = 0;
+  std::string message;
+};
+
 /// Several sets as one list of records; index = position in the concatenation. Thread-safe after construction.
 class Dataset {
  public:
@@ -53,6 +59,8 @@ class Dataset {
   /// "file:line: record 12".
   std::string where(int64_t index) const;
   Record record(int64_t index) const;
+  /// The records that are known to be bad before a picture is opened (AnnotationFile::bad), in ascending order.
+  std::vector<BadSample> bad_records() const;
   /// The picture's path; empty for a record without one.
   std::filesystem::path image_path(int64_t index) const;
   /// Throws DataError naming file, record and reason: a bad record, a picture that cannot be used, an answer of which

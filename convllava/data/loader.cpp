@@ -109,13 +109,16 @@ StepBatch Loader::next() {
   for (auto& future : step.micro_batches) future.wait();
   // Only now, so that never more than `prefetch_steps` are in memory beside the one in use.
   impl_->submit_step();
-  StepBatch batch{step.epoch, step.step_in_epoch, {}, {}, 0, 0};
+  StepBatch batch;
+  batch.epoch = step.epoch;
+  batch.step_in_epoch = step.step_in_epoch;
   for (auto& future : step.micro_batches) {
     MicroBatch micro = future.get();
     batch.micro_batches.push_back(std::move(micro.packed));
     batch.bad.insert(batch.bad.end(), micro.bad.begin(), micro.bad.end());
     batch.samples += micro.samples;
     batch.cut_samples += micro.cut_samples;
+    batch.cut_tokens += micro.cut_tokens;
   }
   return batch;
 }

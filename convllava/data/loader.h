@@ -13,12 +13,6 @@
 
 namespace convllava::data {
 
-/// A record or picture that was left out.
-struct BadSample {
-  int64_t index = 0;
-  std::string message;
-};
-
 /// This rank's share of one optimizer step.
 struct StepBatch {
   int64_t epoch = 0;
@@ -27,6 +21,7 @@ struct StepBatch {
   std::vector<BadSample> bad;
   int64_t samples = 0;
   int64_t cut_samples = 0;  ///< samples of which a part of the answer did not fit
+  int64_t cut_tokens = 0;   ///< what they lost
 };
 
 struct LoaderOptions {

@@ -62,6 +62,7 @@ class Assembly {
         continue;
       }
       batch.cut_samples += slots_[i].sample->cut_labels > 0;
+      batch.cut_tokens += slots_[i].sample->cut_labels;
       samples.push_back(std::move(*slots_[i].sample));
     }
     batch.samples = static_cast<int64_t>(samples.size());

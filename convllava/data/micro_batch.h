@@ -17,6 +17,7 @@ struct MicroBatch {
   std::vector<BadSample> bad;
   int64_t samples = 0;      ///< that are in `packed`
   int64_t cut_samples = 0;  ///< those with labels beyond max_length
+  int64_t cut_tokens = 0;   ///< these labels
 };
 
 /// Starts to load `indices`. A sample whose `load` throws DataError is left out and listed in `bad`; core::FileChanged

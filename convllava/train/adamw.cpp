@@ -23,6 +23,7 @@ AdamW::AdamW(const std::vector<parallel::FlatUnit>& units, const AdamWOptions& o
 void AdamW::step(const std::function<Rates(const parallel::FlatRange&)>& rates, const torch::Tensor& divisor,
                  const torch::Tensor& skip) {
   const torch::NoGradGuard no_grad;
+  whole_ = false;
   step_.add_(1 - skip);
   for (auto& state : states_) {
     for (const auto& range : state.unit->ranges()) {
@@ -37,6 +38,7 @@ void AdamW::step(const std::function<Rates(const parallel::FlatRange&)>& rates, 
       narrow.copy_(state.master);
     }
   }
+  whole_ = true;
 }
 
 checkpoint::NamedTensors AdamW::state() const {

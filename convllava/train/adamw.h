@@ -36,6 +36,9 @@ class AdamW {
   void step(const std::function<Rates(const parallel::FlatRange&)>& rates, const torch::Tensor& divisor,
             const torch::Tensor& skip);
 
+  /// False once a step has ended in its middle: the parameters are then of two steps.
+  bool is_whole() const { return whole_; }
+
   /// "<unit>.exp_avg", "<unit>.exp_avg_sq", "<unit>.master" (bf16 only) and "step".
   checkpoint::NamedTensors state() const;
   /// Throws CheckpointError when names or sizes differ.
@@ -51,6 +54,7 @@ class AdamW {
   AdamWOptions options_;
   std::vector<UnitState> states_;
   torch::Tensor step_;  ///< fp32, steps taken
+  bool whole_ = true;
 };
 
 }  // namespace convllava::train

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -46,6 +47,21 @@ uint64_t digest_of(const config::TrainConfig& config) {
   return fingerprint.value();
 }
 
+constexpr int64_t kMostWarnings = 10;
+
+void check_known_bad(const DataSelection& selection, double max_bad_share) {
+  const auto& members = selection.members;  // ascending
+  std::vector<data::BadSample> bad = selection.dataset->bad_records();
+  std::erase_if(bad, [&](const auto& b) { return !std::binary_search(members.begin(), members.end(), b.index); });
+  if (bad.empty()) return;
+  const std::string count = fmt::format("{} of {}, the first: {}", bad.size(), members.size(), bad.front().message);
+  if (static_cast<double>(bad.size()) > max_bad_share * static_cast<double>(members.size())) {
+    throw DataError(error_message("data.train", "too many records cannot be used", count,
+                                  fmt::format("at most a share of {} (data.max_bad_share)", max_bad_share)));
+  }
+  core::log_warning("data.train: records that cannot be used: " + count);
+}
+
 std::vector<int64_t> all_of(const data::Dataset& dataset) { return dataset.split(0.0, 0).first; }
 
 }  // namespace
@@ -68,6 +84,7 @@ RunData open_data(const config::TrainConfig& config, int64_t total_stride, const
         "data.train", "there is nothing to train on", "0 records",
         split ? "more than one picture, or no data.validation_share, which took them all" : "at least 1"));
   }
+  check_known_bad(data.train, config.data.max_bad_share);
   data.fingerprint = fmt::format("{} of {} records, fingerprint of the sets {:016x}", data.train.members.size(),
                                  data.train.dataset->size(), digest_of(config));
   core::log_info(fmt::format("data: {} training and {} validation samples", data.train.members.size(),
@@ -92,7 +109,8 @@ void Quarantine::add(const std::vector<data::BadSample>& samples) {
     const std::string line = nlohmann::json{{"index", sample.index}, {"message", sample.message}}.dump(
         -1, ' ', false, nlohmann::json::error_handler_t::replace);
     if (!listed_.insert(line).second) continue;
-    core::log_warning("left out: " + sample.message);
+    if (++warnings_ <= kMostWarnings) core::log_warning("left out: " + sample.message);
+    if (warnings_ == kMostWarnings) core::log_warning("what else is left out stands in " + file_.string() + " only");
     stream << line << "\n";
   }
   stream.flush();

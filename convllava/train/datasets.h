@@ -26,12 +26,14 @@ struct RunData {
   std::string fingerprint;  ///< of the sets' sizes and weights: equal where a run goes on
 };
 
-/// Opens every annotation file. Throws DataError when one cannot be used or there is nothing to train on. Records that
-/// cannot be used show when they are drawn.
+/// Opens every annotation file. Throws DataError when one cannot be used, when there is nothing to train on, and when
+/// more of the training records than data.max_bad_share are known to be bad by now. Pictures are opened when their
+/// records are drawn.
 RunData open_data(const config::TrainConfig& config, int64_t total_stride, const text::Tokenizer& tokenizer);
 
-/// quarantine.jsonl (quarantine.rank<r>.jsonl on other ranks): one line for each record or picture that was left out,
-/// however often it is met. A fresh run starts an empty file.
+/// quarantine.jsonl (quarantine.rank<r>.jsonl on other ranks): one line for each record or picture of training and
+/// validation that was left out, however often it is met. The first few are warnings too. A fresh run starts an empty
+/// file.
 class Quarantine {
  public:
   Quarantine(const std::filesystem::path& run, int rank, bool fresh);
@@ -43,6 +45,7 @@ class Quarantine {
  private:
   std::filesystem::path file_;
   std::set<std::string> listed_;
+  int64_t warnings_ = 0;  ///< of this process
   std::string last_message_;
 };
 

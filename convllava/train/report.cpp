@@ -115,7 +115,27 @@ std::string sample(const SampleAnswer& sample) {
   return html + "</div></div>\n";
 }
 
+std::string sample_heading(const std::vector<SampleAnswer>& samples) {
+  const auto same = std::count_if(samples.begin(), samples.end(), [](const auto& s) { return s.answer == s.reference; });
+  return fmt::format("Sample answers: {} of {} as the reference", same, samples.size());
+}
+
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> validation_facts(
+    const std::vector<std::pair<int64_t, Scalars>>& metrics) {
+  std::vector<std::pair<std::string, std::string>> facts;
+  std::pair<int64_t, double> last;
+  for (const auto& [step, scalars] : metrics) {
+    for (const auto& [name, value] : scalars) {
+      if (name != "validation/loss") continue;
+      if (step == 0) facts = {{"validation loss before", format_number(value)}};
+      last = {step, value};
+    }
+  }
+  if (last.first > 0) facts.emplace_back(fmt::format("validation loss, step {}", last.first), format_number(last.second));
+  return facts;
+}
 
 void write_report(const std::filesystem::path& file, const ReportContents& contents) {
   std::string charts;
@@ -128,7 +148,7 @@ void write_report(const std::filesystem::path& file, const ReportContents& conte
   html += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
   html += fmt::format("<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<main>\n", title, kStyle);
   html += fmt::format("<h1>{}</h1>\n<div class=\"soft\">ConvLLaVA training report</div>\n", title);
-  html += facts(contents) + section("Curves", "charts", charts) + section("Sample answers", "samples", samples);
+  html += facts(contents) + section("Curves", "charts", charts) + section(sample_heading(contents.samples), "samples", samples);
   if (!contents.config_yaml.empty()) {
     html += fmt::format(
         "<section><h2>Configuration</h2>\n<details><summary>Show</summary><pre>{}</pre></details></section>\n",

@@ -19,17 +19,21 @@ struct KnownChart {
 
 // In the order of the report.
 constexpr KnownChart kKnown[] = {
-    {"loss", "Loss", "cross-entropy per supervised token"},
+    {"loss", "Loss", "cross-entropy per supervised token", 1, true},
     {"lr", "Learning rate", ""},
     {"grad_norm", "Gradient norm", "before clipping", 1, true},
     {"speed/tokens_per_second", "Throughput", "tokens per second"},
     {"speed/samples_per_second", "Throughput", "samples per second"},
     {"speed/seconds_per_step", "Step time", "seconds"},
+    {"speed/data_wait_share", "Waiting for data", "share of rank 0's time"},
     {"speed/tflops", "Arithmetic", "TFLOP/s of all ranks"},
     {"speed/mfu", "Model FLOPs utilisation", "share of the GPUs' bf16 peak"},
     {"memory/resident_bytes", "Memory of rank 0", "GiB resident", 1.0 / (1 << 30)},
     {"memory/gpu_peak_bytes", "GPU memory of rank 0", "GiB at most", 1.0 / (1 << 30)},
     {"supervised_tokens", "Supervised tokens", "per step"},
+    {"data/cut_samples", "Answers cut off by max_length", "samples per step"},
+    {"data/bad_samples", "Samples that could not be used", "so far"},
+    {"data/idle_steps", "Steps without anything to learn from", "so far"},
 };
 constexpr std::string_view kLeftOut = "epoch";  // a straight line
 

@@ -6,7 +6,25 @@
 
 namespace convllava::train {
 
+namespace {
+
+/// A product of a decimal fraction and a count is off by a rounding error: 0.07 * 100 > 7.
+int64_t round_up(double steps) {
+  const double nearest = std::round(steps);
+  const bool whole = std::abs(steps - nearest) <= 1e-9 * nearest;
+  return static_cast<int64_t>(whole ? nearest : std::ceil(steps));
+}
+
+}  // namespace
+
+int64_t total_steps(double epochs, int64_t max_steps, int64_t steps_per_epoch) {
+  if (epochs == 0) return max_steps > 0 ? max_steps : steps_per_epoch;
+  const int64_t steps = std::max<int64_t>(1, round_up(epochs * static_cast<double>(steps_per_epoch)));
+  return max_steps > 0 ? std::min(steps, max_steps) : steps;
+}
+
 int64_t warmup_steps(double ratio, int64_t total_steps) {
+  if (total_steps == 1) return 0;
   return static_cast<int64_t>(std::ceil(ratio * static_cast<double>(total_steps)));
 }
 

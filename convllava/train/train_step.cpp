@@ -1,5 +1,7 @@
 #include "convllava/train/train_step.h"
 
+#include <algorithm>
+
 #include "convllava/model/batch.h"
 #include "convllava/nn/libtorch.h"
 
@@ -19,19 +21,32 @@ std::map<std::string, torch::Tensor> module_norms(const parallel::ReplicatedUnit
   return norms;
 }
 
+/// Whether a trainable parameter has a part in the loss of any micro-batch of any rank.
+bool any_gradient(const model::ConvLlavaImpl& model, const GlobalCounts& counts) {
+  const auto language = model.llm->parameters();
+  const bool reads = std::any_of(language.begin(), language.end(), [](const auto& p) { return p.requires_grad(); });
+  return (reads ? counts.supervised_tokens : counts.supervised_with_pictures) > 0;
+}
+
 }  // namespace
 
-GlobalCounts global_counts(const data::StepBatch& batch, distributed::ProcessGroup& group, bool stop, bool save) {
-  double supervised = 0;
-  double tokens = 0;
+GlobalCounts global_counts(const data::StepBatch& batch, distributed::ProcessGroup& group,
+                           const StepRequests& requests) {
+  int64_t supervised = 0;
+  int64_t with_pictures = 0;
+  int64_t tokens = 0;
   for (const auto& micro : batch.micro_batches) {
-    supervised += static_cast<double>(micro.supervised_tokens());
-    tokens += static_cast<double>(micro.tokens());
+    supervised += micro.supervised_tokens();
+    if (!micro.images.empty()) with_pictures += micro.supervised_tokens();
+    tokens += micro.tokens();
   }
-  const auto sums = group.all_reduce(std::vector<double>{
-      supervised, tokens, static_cast<double>(batch.samples), static_cast<double>(batch.cut_samples),
-      static_cast<double>(batch.bad.size()), stop ? 1.0 : 0.0, save ? 1.0 : 0.0});
-  return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]};
+  const auto sums = group.all_reduce(
+      std::vector<double>{static_cast<double>(supervised), static_cast<double>(with_pictures),
+                          static_cast<double>(tokens), static_cast<double>(batch.samples),
+                          static_cast<double>(batch.cut_samples), static_cast<double>(batch.cut_tokens),
+                          static_cast<double>(batch.bad.size()), requests.stop ? 1.0 : 0.0, requests.save ? 1.0 : 0.0,
+                          requests.failed ? 1.0 : 0.0});
+  return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7], sums[8], sums[9]};
 }
 
 torch::Tensor accumulate_gradients(model::ConvLlavaImpl& model, const data::StepBatch& batch,
@@ -44,7 +59,7 @@ torch::Tensor accumulate_gradients(model::ConvLlavaImpl& model, const data::Step
     const auto& micro = batch.micro_batches[i];
     if (micro.supervised_tokens() == 0) continue;
     const auto loss = model.loss(model::to_tensors(micro, device), 1.0 / counts.supervised_tokens);
-    loss.backward();
+    if (loss.requires_grad()) loss.backward();
     total += loss.detach();
   }
   units.finish_reduction();
@@ -61,6 +76,8 @@ StepOutcome train_step(model::ConvLlavaImpl& model, const data::StepBatch& batch
   for (const auto& item : outcome.module_norms) norms.push_back(item.second);
   outcome.gradient_norm = torch::stack(norms).norm();
   outcome.skipped = outcome.gradient_norm.isfinite().logical_not().to(torch::kFloat);
+  outcome.learned = any_gradient(model, counts);
+  if (!outcome.learned) return outcome;  // a step on zeros would still move by the moments and decay the weights
   auto divisor = torch::ones_like(outcome.gradient_norm);
   if (max_grad_norm > 0) divisor = ((outcome.gradient_norm + 1e-6) / max_grad_norm).clamp_min(1.0);
   optimizer.step(rates, divisor, outcome.skipped);

@@ -16,20 +16,30 @@
 
 namespace convllava::train {
 
+/// What one rank has to say before a step.
+struct StepRequests {
+  bool stop = false;    ///< it was asked to stop
+  bool save = false;    ///< it wants a checkpoint after this step
+  bool failed = false;  ///< it has no batch
+};
+
 /// What all ranks know of a step before it runs: sums over ranks.
 struct GlobalCounts {
   double supervised_tokens = 0;
+  double supervised_with_pictures = 0;  ///< of these, in micro-batches that hold a picture
   double tokens = 0;
   double samples = 0;
-  double cut_samples = 0;
+  double cut_samples = 0;  ///< samples that lost a part of their answers to data.max_length
+  double cut_tokens = 0;   ///< what they lost
   double bad_samples = 0;
-  double stop_requests = 0;  ///< ranks that were asked to stop
-  double save_requests = 0;  ///< ranks that want a checkpoint after this step
+  double stop_requests = 0;
+  double save_requests = 0;
+  double failures = 0;
 };
 
-/// `stop` and `save` are this rank's requests. Collective.
-GlobalCounts global_counts(const data::StepBatch& batch, distributed::ProcessGroup& group, bool stop = false,
-                           bool save = false);
+/// Collective.
+GlobalCounts global_counts(const data::StepBatch& batch, distributed::ProcessGroup& group,
+                           const StepRequests& requests = {});
 
 /// Numbers on the device: the host waits for them only where it reads them, which the trainer does when it logs.
 struct StepOutcome {
@@ -37,10 +47,14 @@ struct StepOutcome {
   torch::Tensor gradient_norm;                        ///< [] fp32, before clipping
   std::map<std::string, torch::Tensor> module_norms;  ///< vision, projector, llm
   torch::Tensor skipped;                              ///< [] fp32, 1 where the step was left out because of NaN or Inf
+  bool learned = true;  ///< false where no trainable parameter had a part in the loss: nothing was changed then
 };
 
 /// Gradients of the mean cross-entropy over the global batch's supervised tokens, however the batch is split into ranks
 /// and micro-batches: for each micro-batch forward and backward; reduce; clip by the global norm; step.
+///
+/// A micro-batch whose loss no trainable parameter has a part in (only texts, and a frozen language model) counts to
+/// the loss and has no backward. Where all are such, parameters and optimizer stay as they are.
 StepOutcome train_step(model::ConvLlavaImpl& model, const data::StepBatch& batch, const GlobalCounts& counts,
                        parallel::ReplicatedUnits& units, AdamW& optimizer, double max_grad_norm,
                        const std::function<Rates(const parallel::FlatRange&)>& rates);

@@ -51,7 +51,8 @@ SampleAnswer ask(model::ConvLlavaImpl& model, const data::Dataset& dataset, int6
 }  // namespace
 
 std::optional<double> validation_loss(model::ConvLlavaImpl& model, const DataSelection& selection,
-                                      int64_t micro_batch_size, distributed::ProcessGroup& group) {
+                                      int64_t micro_batch_size, distributed::ProcessGroup& group,
+                                      Quarantine& quarantine) {
   const torch::InferenceMode inference;
   const auto device = model.llm->head_weight().device();
   std::vector<double> sums = {0, 0};
@@ -74,7 +75,7 @@ std::optional<double> validation_loss(model::ConvLlavaImpl& model, const DataSel
       sums[0] += model.loss(model::to_tensors(packed, device), 1.0).item<double>();
       sums[1] += static_cast<double>(packed.supervised_tokens());
     }
-    for (const auto& sample : bad) core::log_warning("left out of validation: " + sample.message);
+    quarantine.add(bad);
   }
   sums = group.all_reduce(sums);
   if (sums[1] == 0) {

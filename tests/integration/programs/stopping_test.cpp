@@ -1,5 +1,7 @@
 // Runs that are stopped from outside.
 
+#include <csignal>
+
 #include "convllava/core/files.h"
 #include "tests/catch.h"
 #include "tests/integration/programs/run_files.h"
@@ -60,6 +62,19 @@ TEST_CASE("SIGTERM and Ctrl-C write a checkpoint, and the run goes on from there
   INFO(interrupted.output);
   CHECK_THAT(interrupted.output, contains("going on from step") && contains("checkpoint-"));
   CHECK(interrupted.exit_code == 130);
+}
+
+TEST_CASE("the signals of cluster schedulers write a checkpoint too", "[programs]") {
+  for (const auto& [name, number] : {std::pair{"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"XCPU", SIGXCPU}}) {
+    const TemporaryFolder folder;
+    write_records(folder.path(), 16);
+    const auto outcome =
+        run({"bash", "-c", program("train") + " --config " + endless(folder.path()) + " & p=$!; " +
+                               until(has_trained(folder.path() / "run")) + "kill -" + name + " $p; wait $p"});
+    INFO(outcome.output);
+    CHECK(outcome.exit_code == 128 + number);
+    CHECK_THAT(outcome.output, contains("checkpoint-"));
+  }
 }
 
 TEST_CASE("a signal to one rank stops all of them with one checkpoint", "[programs]") {

@@ -63,15 +63,16 @@ TEST_CASE("what interrupted saves and removals left behind is removed", "[checkp
   const TemporaryFolder folder("leftovers");
   make_directories(folder, {"checkpoint-8", ".checkpoint-9.tmp", ".checkpoint-8.old", ".checkpoint-1.removed",
                             ".cache.tmp", "notes.tmp"});
-  remove_old_checkpoints(folder.path(), 3);
+  SECTION("by the start of a run") { clear_interrupted_saves(folder.path()); }
+  SECTION("by the next save") { remove_old_checkpoints(folder.path(), 3); }
   CHECK(folder.names() == Names{"checkpoint-8", ".cache.tmp", "notes.tmp"});
 }
 
-TEST_CASE("a replaced checkpoint stays while its successor is not there", "[checkpoint]") {
+TEST_CASE("a checkpoint whose replacement was interrupted is put back", "[checkpoint]") {
   const TemporaryFolder folder("old");
-  make_directories(folder, {".checkpoint-8.old"});
-  remove_old_checkpoints(folder.path(), 3);
-  CHECK(folder.names() == Names{".checkpoint-8.old"});
+  make_directories(folder, {".checkpoint-8.old", ".checkpoint-8.tmp"});
+  clear_interrupted_saves(folder.path());
+  CHECK(folder.names() == Names{"checkpoint-8"});
 }
 
 TEST_CASE("a checkpoint that cannot be removed is a warning and does not stop the run", "[checkpoint]") {

@@ -16,7 +16,11 @@ TrainingState sample_state() {
   state.skipped_steps = 2;
   state.samples = 315904;
   state.bad_samples = 12;
+  state.idle_steps = 3;
   state.tokens = 5'000'000'000;
+  state.answer_tokens = 700'000'000;
+  state.cut_samples = 45;
+  state.cut_tokens = 6000;
   state.seconds = 1234.56789012345;
   state.data_fingerprint = "seed 42, batch 256, \"lcs\": 558128";
   state.tensors = {{"llm.layers.0.master", torch::rand({5})}, {"llm.layers.0.exp_avg", torch::rand({5})}};
@@ -46,7 +50,11 @@ TEST_CASE("a training state comes back bit for bit", "[checkpoint]") {
   CHECK(loaded.skipped_steps == saved.skipped_steps);
   CHECK(loaded.samples == saved.samples);
   CHECK(loaded.bad_samples == saved.bad_samples);
+  CHECK(loaded.idle_steps == saved.idle_steps);
   CHECK(loaded.tokens == saved.tokens);
+  CHECK(loaded.answer_tokens == saved.answer_tokens);
+  CHECK(loaded.cut_samples == saved.cut_samples);
+  CHECK(loaded.cut_tokens == saved.cut_tokens);
   CHECK(loaded.seconds == saved.seconds);
   CHECK(loaded.data_fingerprint == saved.data_fingerprint);
   REQUIRE(loaded.tensors.size() == 2);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <thread>
 
 #include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
@@ -123,13 +124,16 @@ TEST_CASE("a rank that cannot start tells the others why", "[train]") {
   run_ranks(2, [] {
     Rank rank;
     const auto config = rank.config();
+    const fs::path there = rank.folder / "there";  // rank 1 is past the barrier, in which the news may reach it too
     if (rank.group.rank() == 0) {
+      while (!fs::exists(there)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
       fs::create_directories(config.output_dir);
       const core::FolderLock lock(config.output_dir);
       const auto message = message_of<ConfigError>([&] { Trainer(config, rank.group, torch::kCPU); });
       CHECK_THAT(message, contains("another run is writing into this folder"));
       rank.group.abandon(message);
     } else {
+      testing::write_text(there, "");
       CHECK_THAT(message_of<DistributedError>([&] { Trainer(config, rank.group, torch::kCPU); }),
                  contains("rank 0") && contains("another run is writing into this folder"));
     }

@@ -1,5 +1,6 @@
 #include "convllava/train/trainer.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include "convllava/checkpoint/retention.h"
@@ -109,6 +110,83 @@ TEST_CASE("a full disk ends the run with the checkpoint before it in place", "[t
   CHECK(run(config).steps == 4);
 }
 
+TEST_CASE("what a killed save left makes room before the run goes on", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 16);
+  auto config = testing::tiny_run(folder.path());
+  config.train.max_steps = 2;
+  run(config);
+  const fs::path killed = fs::path(config.output_dir) / ".checkpoint-4.tmp";
+  fs::create_directories(killed / "vision_tower");
+  testing::write_text(killed / "model.safetensors", "half of the weights");
+  config.train.max_steps = 4;
+  const train::Trainer trainer(config, distributed::ProcessGroup(), torch::kCPU);
+  CHECK_FALSE(fs::exists(killed));
+}
+
+TEST_CASE("a run goes on from the checkpoint before a damaged one, which is kept", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 16);
+  auto config = testing::tiny_run(folder.path());
+  config.checkpoint.every_steps = 2;
+  config.train.max_steps = 4;
+  run(config);
+  const auto losses = testing::logged_losses(config.output_dir);
+  const fs::path run_folder = config.output_dir;
+  fs::resize_file(run_folder / "checkpoint-4/model.safetensors", 1000);
+  testing::CapturedStderr log(folder / "log");
+  CHECK(run(config).steps == 4);
+  CHECK_THAT(log.text(), testing::contains("checkpoint-4 is damaged (") &&
+                             testing::contains("renamed to checkpoint-4.damaged") &&
+                             testing::contains("going on from step 2"));
+  CHECK(testing::logged_losses(run_folder) == losses);
+  CHECK(fs::file_size(run_folder / "checkpoint-4.damaged/model.safetensors") == 1000);
+}
+
+TEST_CASE("only max_steps decides the end of a run that says nothing of epochs", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 8);  // one step an epoch
+  auto config = testing::tiny_run(folder.path());
+  config.train.epochs = 0;
+  config.train.max_steps = 3;
+  config.report.samples = 0;
+  CHECK(run(config).steps == 3);
+
+  config.output_dir += "-epochs";
+  config.train.epochs = 2;
+  testing::CapturedStderr log(folder / "log");
+  CHECK(run(config).steps == 2);
+  CHECK_THAT(log.text(),
+             testing::contains("train.max_steps 3 has no effect: train.epochs 2 ends the run after 2 steps"));
+}
+
+TEST_CASE("answers that max_length cuts off are told at the end", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 8);
+  testing::write_text(folder / "train.json", "[" + [] {
+    std::string records;
+    for (int i = 0; i < 8; ++i) {
+      records += std::string(i ? "," : "") + R"({"conversations": [{"from": "human", "value": "q"}, )" +
+                 R"({"from": "gpt", "value": ")" + std::string(i == 3 ? 400 : 2, 'x') + R"("}]})";
+    }
+    return records;
+  }() + "]");
+  auto config = testing::tiny_run(folder.path());
+  config.train.max_steps = 2;
+  config.report.samples = 0;
+  testing::CapturedStderr log(folder / "log");
+  run(config);
+  const auto text = log.text();
+  const auto state = checkpoint::load_training_state(checkpoint::find_checkpoint(config.output_dir));
+  CHECK(state.cut_samples == 2);  // once in each of two epochs
+  CHECK(state.cut_tokens > 0);
+  CHECK_THAT(text, testing::contains("2 samples lost " + std::to_string(state.cut_tokens) + " of " +
+                                     std::to_string(state.cut_tokens + state.answer_tokens) +
+                                     " answer tokens, which data.max_length 160 cut off"));
+  CHECK_THAT(text, testing::contains("step 2 of 2; checkpoint " + config.output_dir + "/checkpoint-2, report " +
+                                     config.output_dir + "/report.html"));
+}
+
 TEST_CASE("frozen parameters stay byte-equal, trainable ones move", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
@@ -182,6 +260,35 @@ TEST_CASE("the list of bad records names each once, whatever bytes its path has"
                train::Quarantine("/nowhere", 0, true).add({{1, "c"}});
              }),
              testing::contains("/nowhere/quarantine.jsonl: cannot write"));
+}
+
+TEST_CASE("many bad records are a few warnings and a list", "[train]") {
+  const testing::TemporaryFolder folder;
+  std::vector<data::BadSample> bad;
+  for (int i = 0; i < 1000; ++i) bad.push_back({i, "picture " + std::to_string(i)});
+  testing::CapturedStderr log(folder / "log");
+  train::Quarantine quarantine(folder.path(), 0, true);
+  quarantine.add(bad);
+  const auto text = log.text();
+  CHECK(std::count(text.begin(), text.end(), '\n') == 11);
+  CHECK_THAT(text, testing::contains("left out: picture 9\n") &&
+                       testing::contains("what else is left out stands in " + quarantine.file().string() + " only"));
+  const auto list = core::read_file(quarantine.file());
+  CHECK(std::count(list.begin(), list.end(), '\n') == 1000);
+}
+
+TEST_CASE("validation pictures that cannot be used are listed too", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 16);
+  fs::copy_file(folder / "train.json", folder / "validation.json");
+  testing::write_text(folder / "images/5.ppm", "not a picture");
+  auto config = testing::tiny_run(folder.path());
+  config.data.validation = {{"validation.json", "", 1.0}};
+  config.data.max_bad_share = 0.5;
+  config.train.max_steps = 1;
+  run(config);
+  CHECK_THAT(core::read_file(fs::path(config.output_dir) / "quarantine.jsonl"),
+             testing::contains("validation.json:7: record 5: "));
 }
 
 TEST_CASE("a picture that cannot be used counts once an epoch, not more and more", "[train]") {

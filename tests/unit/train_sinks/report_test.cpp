@@ -62,6 +62,23 @@ TEST_CASE("a report holds curves, facts, answers and the configuration, and need
   }
 }
 
+TEST_CASE("a report counts the answers that are the reference", "[train_sinks]") {
+  const TemporaryFolder folder("sinks_count");
+  const auto html = report(folder, {"", {}, {}, {{{}, "a", "1", "1"}, {{}, "b", "2", "3"}, {{}, "c", "", ""}}, ""});
+  CHECK_THAT(html, contains("<h2>Sample answers: 2 of 3 as the reference</h2>"));
+}
+
+TEST_CASE("a report says what validation gave before and after", "[train_sinks]") {
+  using Facts = std::vector<std::pair<std::string, std::string>>;
+  CHECK(validation_facts({{0, {{"validation/loss", 6.25}}},
+                          {1, {{"train/loss", 5.0}}},
+                          {4, {{"validation/loss", 3.0}}},
+                          {9, {{"validation/loss", 2.5}}}}) ==
+        Facts{{"validation loss before", "6.25"}, {"validation loss, step 9", "2.5"}});
+  CHECK(validation_facts({{0, {{"validation/loss", 6.25}}}}) == Facts{{"validation loss before", "6.25"}});
+  CHECK(validation_facts({{1, {{"train/loss", 5.0}}}}).empty());
+}
+
 TEST_CASE("what users and models write cannot become markup", "[train_sinks]") {
   const TemporaryFolder folder("sinks_escape");
   const std::string evil = "<script>\"x\" & 'y'</script>";

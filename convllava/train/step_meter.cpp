@@ -1,0 +1,43 @@
+#include "convllava/train/step_meter.h"
+
+#include <fmt/format.h>
+
+namespace convllava::train {
+
+Scalars Speed::scalars() const {
+  Scalars scalars = {{"speed/tokens_per_second", tokens_per_second},
+                     {"speed/samples_per_second", samples_per_second},
+                     {"speed/seconds_per_step", seconds_per_step},
+                     {"speed/data_wait_share", data_wait_share},
+                     {"speed/tflops", tflops}};
+  if (mfu) scalars.emplace_back("speed/mfu", *mfu);
+  return scalars;
+}
+
+std::string Speed::text() const {
+  const std::string utilisation = mfu ? fmt::format(" MFU {:.1f} %", 100 * *mfu) : "";
+  return fmt::format("{:.0f} tok/s {:.1f} img/s {:.3g} TFLOP/s{} data wait {:.0f} %", tokens_per_second,
+                     samples_per_second, tflops, utilisation, 100 * data_wait_share);
+}
+
+void StepMeter::add(const GlobalCounts& counts, double flops, double data_wait) {
+  tokens_ += counts.tokens;
+  samples_ += counts.samples;
+  flops_ += flops;
+  data_wait_ += data_wait;
+  steps_ += 1;
+}
+
+Speed StepMeter::speed(double flops_of_all, std::optional<double> peak_flops) const {
+  Speed speed;
+  speed.seconds = watch_.seconds() - left_out_;
+  speed.tokens_per_second = tokens_ / speed.seconds;
+  speed.samples_per_second = samples_ / speed.seconds;
+  speed.seconds_per_step = speed.seconds / static_cast<double>(steps_);
+  speed.data_wait_share = data_wait_ / speed.seconds;
+  speed.tflops = flops_of_all / speed.seconds / 1e12;
+  if (peak_flops) speed.mfu = flops_of_all / speed.seconds / *peak_flops;
+  return speed;
+}
+
+}  // namespace convllava::train

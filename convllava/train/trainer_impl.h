@@ -1,0 +1,97 @@
+#pragma once
+
+// Internal: what a Trainer holds. trainer_setup.cpp makes it ready, trainer.cpp runs it.
+
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/training_state.h"
+#include "convllava/core/files.h"
+#include "convllava/core/progress.h"
+#include "convllava/model/training_flops.h"
+#include "convllava/train/adamw.h"
+#include "convllava/train/datasets.h"
+#include "convllava/train/metric_log.h"
+#include "convllava/train/skipped_steps.h"
+#include "convllava/train/step_meter.h"
+#include "convllava/train/train_step.h"
+#include "convllava/train/trainer.h"
+
+namespace convllava::train {
+
+struct Trainer::Impl {
+  Impl(config::TrainConfig run_config, distributed::ProcessGroup run_group, torch::Device run_device);
+
+  void check_model();
+  void check_pictures() const;
+  void open_folder();
+  void open_model();
+  void resume();
+  void count_total_steps();
+  void check_agreement();
+  void open_logs();
+  data::LoaderOptions loader_options() const;
+  Rates rates(const parallel::FlatRange& range) const;
+  void train_steps();
+  data::StepBatch next_batch(StepRequests& requests);
+  [[noreturn]] void leave_after_failure();
+  void after_step(const data::StepBatch& batch, const GlobalCounts& counts, const StepOutcome& outcome);
+  void log_step(const GlobalCounts& counts, const StepOutcome& outcome);
+  void check_bad_share(const data::StepBatch& batch, const GlobalCounts& counts);
+  void note_idle_step();
+  SkippedSteps::Count collect_skipped();
+  [[noreturn]] void end_after_skipped(int64_t in_row);
+  std::optional<double> validate();
+  bool checkpoint_is_due() const;
+  bool has_good_step();
+  void save();
+  void save_if_good();
+  void write_checkpoint();
+  void save_last_good_step() noexcept;
+  void write_run_report();
+  bool report_is_missing();
+  void check_learned();
+  void finish();
+  void tell_results() const;
+  bool is_main() const { return group.rank() == 0; }
+
+  config::TrainConfig config;
+  distributed::ProcessGroup group;
+  torch::Device device;
+  std::filesystem::path run;
+  config::ModelConfig shape;
+  std::optional<core::FolderLock> lock;
+  std::optional<checkpoint::StepDirectory> latest;  ///< where the run goes on from
+  bool trains_language = false;
+  std::optional<text::Tokenizer> tokenizer;
+  model::ConvLlava model{nullptr};
+  RunData data;
+  std::unique_ptr<parallel::ReplicatedUnits> units;
+  std::unique_ptr<AdamW> optimizer;
+  std::unique_ptr<data::Loader> loader;
+  std::unique_ptr<MetricLog> metrics;
+  std::unique_ptr<Quarantine> quarantine;
+  std::unique_ptr<core::Progress> progress;
+  std::optional<model::TrainingFlops> flops;
+  std::optional<double> peak_flops;  ///< of this rank's device, where its datasheet is known
+
+  int64_t total_steps = 0;
+  int64_t warmup = 0;
+  checkpoint::TrainingState state;
+  SkippedSteps skipped_steps;
+  int64_t last_saved = -1;
+  int64_t learned_since_save = 0;  ///< steps that changed the parameters
+  int64_t confirmed_step = 0;      ///< the last one that all ranks are known to have done
+  bool writing = false;            ///< a checkpoint is under way
+  std::exception_ptr failure;      ///< of the loader
+  double data_wait = 0;            ///< seconds, of the present step
+  core::Stopwatch since_save;
+  StepMeter meter;
+  TrainSummary summary;
+};
+
+}  // namespace convllava::train

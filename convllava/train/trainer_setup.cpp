@@ -1,0 +1,174 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "convllava/checkpoint/model_directory.h"
+#include "convllava/checkpoint/whole_checkpoint.h"
+#include "convllava/config/yaml.h"
+#include "convllava/core/error.h"
+#include "convllava/core/fingerprint.h"
+#include "convllava/core/log.h"
+#include "convllava/core/suggest.h"
+#include "convllava/distributed/agreement.h"
+#include "convllava/distributed/gpu_of_rank.h"
+#include "convllava/nn/libtorch.h"
+#include "convllava/train/hardware.h"
+#include "convllava/train/model_setup.h"
+#include "convllava/train/same_run.h"
+#include "convllava/train/schedule.h"
+#include "convllava/train/trainer_impl.h"
+
+namespace convllava::train {
+namespace fs = std::filesystem;
+namespace {
+
+fs::path without_slash(const fs::path& folder) { return folder.has_filename() ? folder : folder.parent_path(); }
+
+}  // namespace
+
+Trainer::Impl::Impl(config::TrainConfig run_config, distributed::ProcessGroup run_group, torch::Device run_device)
+    : config(std::move(run_config)),
+      group(std::move(run_group)),
+      device(numbered_device(run_device)),
+      run(without_slash(config.output_dir)),
+      skipped_steps(config.train.max_skipped_steps) {}
+
+/// Everything that can be wrong with the configuration shows here, on a model without memory.
+void Trainer::Impl::check_model() {
+  shape = resolve_model_shape(config.model);
+  tokenizer = load_tokenizer(config.model);
+  check_fits(shape, *tokenizer, config.data.max_length);
+  model::ConvLlava outline(shape, torch::TensorOptions(torch::kMeta));
+  set_trainable(*outline, config.trainable);
+  for (const auto& parameter : outline->llm->parameters()) trains_language = trains_language || parameter.requires_grad();
+  if (!config.model.from.empty()) checkpoint::check_model(checkpoint::find_checkpoint(config.model.from), *outline);
+  core::log_info("model\n" + parameter_table(*outline, config.train));
+  core::log_info("device: " + (device.is_cuda() ? device.str() + ", " + gpu_name(device) : "CPU"));
+}
+
+/// What sees pictures only learns nothing from texts.
+void Trainer::Impl::check_pictures() const {
+  const auto has_picture = [&](int64_t index) { return data.train.dataset->summary(index).has_image; };
+  if (trains_language || std::any_of(data.train.members.begin(), data.train.members.end(), has_picture)) return;
+  throw ConfigError(error_message("trainable", "only parts that see pictures, and no record of data.train has one",
+                                  core::join(config.trainable), "a part of llm, or records with pictures"));
+}
+
+void Trainer::Impl::open_folder() {
+  if (!is_main()) return;
+  std::error_code error;
+  fs::create_directories(run, error);
+  if (error) {
+    throw ConfigError(error_message("output_dir: " + run.string(), "cannot create the folder", error.message(),
+                                    "a folder that can be written to"));
+  }
+  lock.emplace(run);
+  checkpoint::clear_interrupted_saves(run);
+}
+
+void Trainer::Impl::open_model() {
+  const auto dtype = config.dtype == config::Dtype::kBf16 ? torch::kBFloat16 : torch::kFloat;
+  const auto options = torch::TensorOptions(device).dtype(dtype);
+  // The weights of a run that goes on come with its state, in `resume`.
+  model = latest ? model::ConvLlava(shape, options) : build_model(config.model, shape, options, config.seed);
+  set_trainable(*model, config.trainable);
+  for (const auto& part : config.train.recompute) {
+    if (part == "vision") model->vision_tower->set_recompute(true);
+    if (part == "llm") model->llm->set_recompute(true);
+  }
+  flops.emplace(*model);
+  if (dtype == torch::kBFloat16) peak_flops = peak_bf16_flops(device);
+}
+
+void Trainer::Impl::resume() {
+  state.data_fingerprint = data.fingerprint;
+  if (!latest) return;
+  auto saved = checkpoint::load_training_state(latest->path);
+  if (saved.data_fingerprint != data.fingerprint) {
+    throw ConfigError(error_message("output_dir", "holds a run with other data: " + run.string(),
+                                    saved.data_fingerprint, data.fingerprint + ", or a new folder"));
+  }
+  checkpoint::load_model(latest->path, *model);
+  last_saved = confirmed_step = saved.step;
+  state = std::move(saved);
+}
+
+void Trainer::Impl::count_total_steps() {
+  const auto& train = config.train;
+  total_steps = train::total_steps(train.epochs, train.max_steps, loader->steps_per_epoch());
+  warmup = warmup_steps(train.warmup_ratio, total_steps);
+  if (train.max_steps <= total_steps || !is_main()) return;
+  core::log_warning(fmt::format("train.max_steps {} has no effect: train.epochs {} ends the run after {} steps",
+                                train.max_steps, train.epochs, total_steps));
+}
+
+/// Ranks that see other files would wait for each other in different collectives, or train apart without a word.
+void Trainer::Impl::check_agreement() {
+  core::Fingerprint fingerprint;
+  fingerprint.add(config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); }) + data.fingerprint);
+  distributed::require_agreement(group,
+                                 {{"step", static_cast<double>(state.step)},
+                                  {"number of steps", static_cast<double>(total_steps)},
+                                  {"fingerprint of configuration and data", fingerprint.as_double()}},
+                                 "output_dir and the data on disks that all ranks see, and one configuration");
+}
+
+/// Only of a run that goes on, so that one which is refused or complete keeps what it wrote.
+void Trainer::Impl::open_logs() {
+  quarantine = std::make_unique<Quarantine>(run, group.rank(), state.step == 0);
+  if (!is_main()) return;
+  const auto yaml = config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); });
+  core::write_file_atomic(run / "config.yaml", yaml);
+  metrics = std::make_unique<MetricLog>(run, state.step, config.report.tensorboard);
+}
+
+data::LoaderOptions Trainer::Impl::loader_options() const {
+  data::LoaderOptions options;
+  options.sampler = {config.data.group_by, config.train.global_batch_size, static_cast<uint64_t>(config.seed)};
+  options.micro_batch_size = config.train.micro_batch_size;
+  options.workers = static_cast<int>(config.data.workers);
+  options.prefetch_steps = config.data.prefetch_steps;
+  options.rank = group.rank();
+  options.world_size = group.world_size();
+  return options;
+}
+
+Trainer::Trainer(config::TrainConfig config, distributed::ProcessGroup group, torch::Device device)
+    : impl_(std::make_unique<Impl>(std::move(config), std::move(group), device)) {
+  auto& self = *impl_;
+  config::validate(self.config, "configuration");
+  config::check_paths(self.config, "configuration");
+  self.check_model();
+  require_same_run(self.run, self.config, *self.tokenizer);
+  self.data = open_data(self.config, self.shape.vision.total_stride(), *self.tokenizer);
+  self.check_pictures();
+  self.open_folder();
+  const auto point = checkpoint::find_resume_point(self.run);  // under the lock: another run may have gone on until now
+  if (self.is_main()) checkpoint::set_aside(point.damaged);
+  self.latest = point.from;
+  self.open_model();
+  self.resume();
+  self.units = std::make_unique<parallel::ReplicatedUnits>(*self.model, self.group);
+  self.optimizer = std::make_unique<AdamW>(
+      self.units->units(), AdamWOptions{self.config.train.betas[0], self.config.train.betas[1], self.config.train.eps});
+  if (self.state.step > 0) self.optimizer->load_state(self.state.tensors);
+  self.state.tensors.clear();
+
+  self.loader = std::make_unique<data::Loader>(*self.data.train.dataset, self.data.train.members, self.loader_options(),
+                                               self.state.step);
+  self.count_total_steps();
+  self.check_agreement();
+}
+
+Trainer::~Trainer() = default;
+
+torch::Device pick_device(config::Device device, int local_rank) {
+  const bool available = torch::cuda::is_available();
+  if (device == config::Device::kCuda && !available) {
+    throw ConfigError(error_message("device", "no CUDA device can be used", "cuda", "cpu or auto on this machine"));
+  }
+  if (device == config::Device::kCpu || !available) return torch::kCPU;
+  return distributed::use_gpu_of_rank(local_rank);
+}
+
+}  // namespace convllava::train

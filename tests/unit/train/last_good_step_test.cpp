@@ -1,0 +1,139 @@
+// Whatever ends a run after a good step leaves a checkpoint of that step.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/training_state.h"
+#include "convllava/core/error.h"
+#include "convllava/core/watched_file.h"
+#include "convllava/train/trainer.h"
+#include "tests/support/golden.h"
+#include "tests/support/process.h"
+#include "tests/support/ranks.h"
+#include "tests/support/tiny_run.h"
+
+using namespace convllava;
+using testing::contains;
+using testing::message_of;
+namespace fs = std::filesystem;
+
+namespace {
+
+train::TrainSummary run(const config::TrainConfig& config) {
+  return train::Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
+}
+
+/// 16 records, the order of whose pictures does not matter, for 16 steps.
+config::TrainConfig run_of_16_steps(const fs::path& folder) {
+  testing::write_records(folder, 16);
+  auto config = testing::tiny_run(folder);
+  config.data.group_by = config::Grouping::kNone;
+  config.train.global_batch_size = config.train.micro_batch_size = 1;
+  config.train.max_steps = 0;
+  config.train.epochs = 1;
+  config.report.samples = 0;
+  return config;
+}
+
+int64_t newest_step(const config::TrainConfig& config) {
+  const auto newest = checkpoint::latest_checkpoint(config.output_dir);
+  return newest ? newest->step : -1;
+}
+
+/// Empties a file once the run has logged three steps.
+std::thread write_after_steps(const config::TrainConfig& config, const fs::path& file) {
+  return std::thread([metrics = fs::path(config.output_dir) / "metrics.jsonl", file] {
+    const auto lines = [&] {
+      const auto text = testing::text_of(metrics);
+      return std::count(text.begin(), text.end(), '\n');
+    };
+    while (lines() < 3) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    testing::write_text(file, "");
+  });
+}
+
+/// Files written within the same tick of the clock would look alike.
+void age(const fs::path& file) { fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::hours(1)); }
+
+}  // namespace
+
+TEST_CASE("too many bad pictures end a run with a checkpoint of the step before", "[train]") {
+  const testing::TemporaryFolder folder;
+  auto config = run_of_16_steps(folder.path());
+  for (const int i : {1, 2, 4, 5}) testing::write_text(folder / fmt::format("images/{}.ppm", i), "not a picture");
+  config.data.max_bad_share = 0.2;  // 3 of 16
+  CHECK_THAT(message_of<DataError>([&] { run(config); }),
+             contains("too many records or pictures cannot be used; got 4 of 16"));
+  const auto step = newest_step(config);
+  CHECK(step > 0);
+  const auto state = checkpoint::load_training_state(checkpoint::find_checkpoint(config.output_dir));
+  CHECK(state.bad_samples == 4);
+  // With the pictures back the run goes on from there.
+  testing::write_records(folder.path(), 16);
+  config.data.max_bad_share = 0.5;
+  CHECK(run(config).steps == 16);
+}
+
+TEST_CASE("records that are known to be bad are counted before anything is trained", "[train]") {
+  const testing::TemporaryFolder folder;
+  auto config = run_of_16_steps(folder.path());
+  std::string records = testing::text_of(folder / "train.json");
+  const std::string from = R"("from": "gpt")";
+  for (int i = 0; i < 2; ++i) records.replace(records.find(from), from.size(), R"("from": "bot")");
+  testing::write_text(folder / "train.json", records);
+  config.data.max_bad_share = 0.1;
+  CHECK_THAT(message_of<DataError>([&] { run(config); }),
+             contains("data.train: too many records cannot be used; got 2 of 16, the first: " +
+                      (folder / "train.json").string() + ":2: record 0: unknown speaker in turn 2") &&
+                 contains("expected at most a share of 0.1 (data.max_bad_share)"));
+  CHECK_FALSE(fs::exists(config.output_dir));
+  config.data.max_bad_share = 0.2;
+  testing::CapturedStderr log(folder / "log");
+  CHECK(run(config).steps == 16);
+  CHECK_THAT(log.text(), contains("data.train: records that cannot be used: 2 of 16, the first: "));
+}
+
+TEST_CASE("annotations that are written anew end a run with a checkpoint and the file's name", "[train]") {
+  const testing::TemporaryFolder folder;
+  auto config = run_of_16_steps(folder.path());
+  config.train.epochs = 1e5;
+  age(folder / "train.json");
+  auto writer = write_after_steps(config, folder / "train.json");
+  const auto message = message_of<core::FileChanged>([&] { run(config); });
+  writer.join();
+  CHECK_THAT(message, contains((folder / "train.json").string() + ": the file was changed while it is in use"));
+  CHECK(newest_step(config) >= 3);
+}
+
+TEST_CASE("a rank that cannot load its batch lets all save before they end with its reason", "[train]") {
+  testing::run_ranks(2, [] {
+    const auto environment = distributed::launch_environment();
+    distributed::ProcessGroup group(environment, torch::kCPU);
+    const fs::path shared = fs::temp_directory_path() / fmt::format("convllava_last_step_{}", environment.master_port);
+    // One configuration, in which each rank finds files of its own.
+    const fs::path own = shared / std::to_string(group.rank());
+    testing::write_records(own, 16);
+    age(own / "train.json");
+    fs::current_path(own);
+    auto config = testing::tiny_run(shared);
+    config.data.root = ".";
+    config.train.max_steps = 0;
+    config.train.epochs = 1e5;
+    std::thread writer;
+    if (group.rank() == 1) writer = write_after_steps(config, "train.json");
+    if (group.rank() == 1) {
+      const auto message = message_of<core::FileChanged>([&] { train::Trainer(config, group, torch::kCPU).run(); });
+      CHECK_THAT(message, contains("train.json: the file was changed while it is in use"));
+      group.abandon(message);
+      writer.join();
+    } else {
+      CHECK_THAT(message_of<DistributedError>([&] { train::Trainer(config, group, torch::kCPU).run(); }),
+                 contains("rank 1 left: ") && contains("train.json: the file was changed while it is in use"));
+      CHECK(newest_step(config) >= 3);
+      fs::remove_all(shared);
+    }
+  });
+}
