@@ -79,6 +79,20 @@ TEST_CASE("a skipped step changes nothing", "[train]") {
   }
 }
 
+TEST_CASE("an optimizer whose step ended in the middle says so", "[train]") {
+  Fixture fixture;
+  train::AdamW optimizer(fixture.units, {});
+  int ranges = 0;
+  const auto fails_at_the_second = [&](const parallel::FlatRange& range) {
+    if (++ranges == 2) throw std::runtime_error("out of memory");
+    return rates(range);
+  };
+  optimizer.step(rates, kOne(), kZero());
+  CHECK(optimizer.is_whole());
+  CHECK_THROWS(optimizer.step(fails_at_the_second, kOne(), kZero()));
+  CHECK_FALSE(optimizer.is_whole());
+}
+
 TEST_CASE("bf16 parameters follow fp32 master weights", "[train]") {
   Fixture fixture(torch::kBFloat16);
   train::AdamW optimizer(fixture.units, {});

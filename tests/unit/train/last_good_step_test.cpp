@@ -1,6 +1,7 @@
 // Whatever ends a run after a good step leaves a checkpoint of that step.
 
 #include <fmt/format.h>
+#include <torch/csrc/autograd/anomaly_mode.h>
 
 #include <algorithm>
 #include <thread>
@@ -14,6 +15,7 @@
 #include "tests/support/process.h"
 #include "tests/support/ranks.h"
 #include "tests/support/tiny_run.h"
+#include "tests/unit/train/next_stage.h"
 
 using namespace convllava;
 using testing::contains;
@@ -136,4 +138,23 @@ TEST_CASE("a rank that cannot load its batch lets all save before they end with 
       fs::remove_all(shared);
     }
   });
+}
+
+TEST_CASE("an error of backward leaves a checkpoint of the step before", "[train]") {
+  const testing::TemporaryFolder folder;
+  auto config = run_of_16_steps(folder.path());
+  testing::write_records(folder.path(), 32);
+  config.train.max_steps = 1;
+  run(config);
+  // Backward fails at the one record whose answer is "z", which stands nowhere else.
+  const int64_t z = testing::small_tokenizer().encode("z", /*add_bos=*/false).back();
+  testing::poison(config.output_dir, "model.embed_tokens.weight", [&](int64_t id) { return id == z; });
+  auto next = testing::next_stage(config);
+  next.train.max_steps = 0;
+  torch::autograd::AnomalyMode::set_enabled(true, /*check_nan=*/true);
+  const auto message = message_of<c10::Error>([&] { run(next); });
+  torch::autograd::AnomalyMode::set_enabled(false);
+  CHECK_THAT(message, contains("returned nan values"));
+  CHECK(newest_step(next) > 0);
+  CHECK(newest_step(next) == static_cast<int64_t>(testing::logged_losses(next.output_dir).size()));
 }

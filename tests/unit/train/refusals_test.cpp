@@ -1,17 +1,19 @@
 // Runs that the trainer refuses, and those that it ends because nothing comes of them.
 
 #include "convllava/checkpoint/retention.h"
-#include "convllava/checkpoint/safetensors.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "convllava/train/trainer.h"
 #include "tests/support/golden.h"
 #include "tests/support/process.h"
 #include "tests/support/tiny_run.h"
+#include "tests/unit/train/next_stage.h"
 
 using namespace convllava;
 using testing::contains;
 using testing::message_of;
+using testing::next_stage;
+using testing::poison;
 namespace fs = std::filesystem;
 
 namespace {
@@ -27,31 +29,6 @@ config::TrainConfig small_run(const fs::path& folder, int records, int64_t steps
   config.train.max_steps = steps;
   config.report.samples = 0;
   return config;
-}
-
-/// What follows `config`, from its checkpoint.
-config::TrainConfig next_stage(const config::TrainConfig& config) {
-  auto next = config;
-  next.model = {};
-  next.model.from = config.output_dir;
-  next.output_dir += "-next";
-  return next;
-}
-
-/// Sets rows of a tensor of a run's checkpoint to NaN.
-void poison(const fs::path& run, const std::string& name, const std::function<bool(int64_t)>& row) {
-  const auto file = checkpoint::find_checkpoint(run) / "model.safetensors";
-  checkpoint::NamedTensors tensors;
-  {
-    const checkpoint::SafetensorsFile saved(file);
-    for (const auto& item : saved.tensors()) tensors.emplace_back(item.first, saved.tensor(item.first).clone());
-  }
-  for (auto& [tensor_name, tensor] : tensors) {
-    for (int64_t i = 0; tensor_name == name && i < tensor.size(0); ++i) {
-      if (row(i)) tensor[i].fill_(NAN);
-    }
-  }
-  checkpoint::write_safetensors(file, tensors);
 }
 
 }  // namespace

@@ -1,0 +1,40 @@
+#pragma once
+
+// A run that starts from another one's checkpoint, whose weights a test may have spoilt.
+
+#include <functional>
+#include <string>
+
+#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/safetensors.h"
+#include "convllava/config/train_config.h"
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::testing {
+
+/// What follows `config`, from its checkpoint.
+inline config::TrainConfig next_stage(const config::TrainConfig& config) {
+  auto next = config;
+  next.model = {};
+  next.model.from = config.output_dir;
+  next.output_dir += "-next";
+  return next;
+}
+
+/// Sets rows of a tensor of a run's checkpoint to NaN.
+inline void poison(const std::filesystem::path& run, const std::string& name, const std::function<bool(int64_t)>& row) {
+  const auto file = checkpoint::find_checkpoint(run) / "model.safetensors";
+  checkpoint::NamedTensors tensors;
+  {
+    const checkpoint::SafetensorsFile saved(file);
+    for (const auto& item : saved.tensors()) tensors.emplace_back(item.first, saved.tensor(item.first).clone());
+  }
+  for (auto& [tensor_name, tensor] : tensors) {
+    for (int64_t i = 0; tensor_name == name && i < tensor.size(0); ++i) {
+      if (row(i)) tensor[i].fill_(NAN);
+    }
+  }
+  checkpoint::write_safetensors(file, tensors);
+}
+
+}  // namespace convllava::testing
