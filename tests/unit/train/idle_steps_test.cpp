@@ -79,6 +79,30 @@ TEST_CASE("a step of nothing but texts before a frozen language model changes no
   CHECK_THAT(core::read_file(fs::path(config.output_dir) / "metrics.jsonl"), contains("\"data/idle_steps\":4"));
 }
 
+TEST_CASE("a step without an answer changes nothing and has no loss", "[train]") {
+  const testing::TemporaryFolder folder;
+  auto config = projector_run(folder.path(), 1, 1);
+  config.trainable = {"projector", "llm"};
+  testing::write_text(folder / "images/5.ppm", "not a picture");
+  config.data.max_bad_share = 0.5;
+  config.train.weight_decay = 0.1;
+  config.checkpoint.every_steps = 1;
+  config.checkpoint.keep_last = 100;
+  CHECK(run(config).steps == 16);
+  CHECK(state_after(config).idle_steps == 1);
+  int64_t steps = 0;
+  for (const auto& [step, scalars] : train::read_metrics(fs::path(config.output_dir) / "metrics.jsonl")) {
+    if (scalars.front().first == "train/loss") continue;
+    ++steps;
+    CHECK(step > 1);
+    const auto weights = [&](int64_t at) {
+      return core::read_file(checkpoint::step_directory(config.output_dir, at) / "model.safetensors");
+    };
+    CHECK(weights(step) == weights(step - 1));
+  }
+  CHECK(steps == 1);
+}
+
 TEST_CASE("one rank with texts and one with pictures train together", "[train]") {
   testing::run_ranks(2, [] {
     const auto environment = distributed::launch_environment();

@@ -231,6 +231,24 @@ TEST_CASE("training lowers the loss and leaves its record", "[train]") {
   CHECK(run(config).steps == 12);  // nothing left to do
 }
 
+TEST_CASE("every number that a run logs is explained", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_records(folder.path(), 16);
+  testing::write_text(folder / "images/5.ppm", "not a picture");
+  auto config = testing::tiny_run(folder.path());
+  config.data.validation_share = 0.2;
+  config.data.max_bad_share = 0.5;
+  config.train.max_steps = 2;
+  run(config);
+  const auto page = core::read_file(CONVLLAVA_SOURCE_DIR "/docs/metrics.md");
+  for (const auto& [step, scalars] : train::read_metrics(fs::path(config.output_dir) / "metrics.jsonl")) {
+    for (const auto& [name, value] : scalars) {
+      INFO(name);
+      CHECK_THAT(page, testing::contains("`" + name.substr(0, name.find('/', name.find('/') + 1))));
+    }
+  }
+}
+
 TEST_CASE("pictures that cannot be used are listed, and too many of them end the run", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
