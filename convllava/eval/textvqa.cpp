@@ -1,8 +1,8 @@
 #include <map>
 
 #include "convllava/core/error.h"
+#include "convllava/core/unicode.h"
 #include "convllava/eval/benchmark.h"
-#include "convllava/eval/unicode.h"
 #include "convllava/eval/vqa_accuracy.h"
 #include "convllava/eval/vqa_file.h"
 
@@ -31,9 +31,8 @@ class TextVqa final : public Benchmark {
     const fs::path path = file(data);
     std::vector<Question> questions;
     for (const auto& entry : read_vqa_file(path, "question_id")) {
-      const std::string text = to_utf8(capitalize(code_points(entry.question)));
       questions.push_back({entry.id, path.parent_path() / image_path(entry),
-                           text + "\nAnswer the question using a single word or phrase."});
+                           core::capitalize(entry.question) + "\nAnswer the question using a single word or phrase."});
     }
     return questions;
   }
