@@ -57,6 +57,12 @@ inline CLI::Validator whole_number(int64_t least, int64_t most) {
   return CLI::Validator(read, "");
 }
 
+/// For `check` of an option that takes a path: an empty one is most often a shell variable that is not set.
+inline CLI::Validator path_given() {
+  return CLI::Validator(
+      [](std::string& path) { return path.empty() ? error_message("", "the path is empty") : std::string(); }, "");
+}
+
 /// Parses the arguments. Returns the exit code when the program is to end: 0 when help was asked for, which is then
 /// printed, and 2 when there is a mistake, which is then named on stderr.
 inline std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {

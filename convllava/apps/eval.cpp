@@ -43,17 +43,22 @@ int64_t warn_of_unanswered(const std::vector<eval::Prediction>& predictions, con
   return count;
 }
 
-/// Scores the predictions in `file`, prints the scores, and writes them into the output folder if there is one.
+/// Scores the predictions in `file`, prints the scores in per cent and on the scale of lmms-eval (0 to 1), and writes
+/// them into the output folder if there is one.
 void print_scores(const eval::Benchmark& benchmark, const Arguments& arguments,
                   const std::vector<eval::Prediction>& predictions, const std::filesystem::path& file,
                   int64_t unanswered) {
   auto scores = benchmark.score(arguments.data, predictions, file);
-  for (const auto& score : scores) fmt::print("{} {}: {:.2f}\n", benchmark.name(), score.name, score.value);
+  for (const auto& score : scores) {
+    fmt::print("{} {}: {:.2f} % ({:.4f} of 1)\n", benchmark.name(), score.name, score.value, score.value / 100);
+  }
   if (unanswered > 0) {
     fmt::print("{} unanswered: {}\n", benchmark.name(), unanswered);
     scores.push_back({"unanswered", static_cast<double>(unanswered)});
   }
-  if (!arguments.options.output.empty()) eval::write_scores(arguments.options.output, scores);
+  fmt::print("{} predictions: {}\n", benchmark.name(), file.string());
+  const auto& output = arguments.options.output;
+  if (!output.empty()) fmt::print("{} scores: {}\n", benchmark.name(), eval::write_scores(output, scores).string());
 }
 
 void score_file(const eval::Benchmark& benchmark, const Arguments& arguments) {
@@ -86,15 +91,15 @@ void predict_and_score(const eval::Benchmark& benchmark, Arguments arguments, co
 
 int evaluate(const Arguments& arguments) {
   const auto benchmark = eval::make_benchmark(arguments.bench);
+  const auto environment = distributed::launch_environment();
+  core::set_log_rank(environment.rank, environment.world_size);
   if (!arguments.predictions.empty()) {
-    score_file(*benchmark, arguments);
+    if (environment.rank == 0) score_file(*benchmark, arguments);
     return 0;
   }
   if (arguments.model.empty()) {
     throw ConfigError(error_message("--model", "missing", "nothing", "a checkpoint, or --predictions to score a file"));
   }
-  const auto environment = distributed::launch_environment();
-  core::set_log_rank(environment.rank, environment.world_size);
   const auto device = distributed::use_gpu_of_rank(environment.local_rank);
   distributed::ProcessGroup group(environment, device);
   try {
@@ -114,10 +119,13 @@ int main(int argc, char** argv) {
   CLI::App app("Evaluates a checkpoint on a benchmark, or scores a file of predictions.");
   Arguments arguments;
   app.add_option("--bench", arguments.bench, "One of: " + core::join(eval::benchmark_names()))->required();
-  auto* model = app.add_option("--model", arguments.model, "Checkpoint or run folder");
-  app.add_option("--data", arguments.data, "Folder of the benchmark's official files, or one of them")->required();
+  auto* model = app.add_option("--model", arguments.model, "Checkpoint or run folder")->check(apps::path_given());
+  app.add_option("--data", arguments.data, "Folder of the benchmark's official files, or one of them")
+      ->required()
+      ->check(apps::path_given());
   app.add_option("--output", arguments.options.output,
-                 "Folder for predictions and scores (default: eval/<benchmark>/<file> in the checkpoint)");
+                 "Folder for predictions and scores (default: eval/<benchmark>/<file> in the checkpoint)")
+      ->check(apps::path_given());
   auto* batch_size = app.add_option("--batch-size", arguments.options.batch_size, "Questions answered at a time");
   batch_size->transform(apps::whole_number(1, eval::kMaxBatchSize));
   auto* max_new_tokens =
@@ -125,6 +133,7 @@ int main(int argc, char** argv) {
   max_new_tokens->transform(apps::whole_number(1, model::kMaxNewTokens));
   auto* predict_only = app.add_flag("--predict-only", arguments.predict_only, "Write predictions.jsonl, do not score");
   app.add_option("--predictions", arguments.predictions, "Score this predictions.jsonl without a model")
+      ->check(apps::path_given())
       ->excludes(model)
       ->excludes(batch_size)
       ->excludes(max_new_tokens)

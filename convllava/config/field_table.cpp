@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "convllava/core/suggest.h"
+#include "convllava/core/unicode.h"
 
 namespace convllava::config {
 namespace {

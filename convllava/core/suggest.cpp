@@ -3,15 +3,9 @@
 #include <algorithm>
 #include <numeric>
 
-namespace convllava::core {
+#include "convllava/core/unicode.h"
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
+namespace convllava::core {
 
 int edit_distance(std::string_view a, std::string_view b) {
   std::vector<int> row(b.size() + 1);

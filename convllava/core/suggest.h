@@ -8,9 +8,6 @@
 
 namespace convllava::core {
 
-/// ASCII letters in lower case, the rest as it is.
-std::string lower(std::string_view text);
-
 /// Levenshtein distance in bytes.
 int edit_distance(std::string_view a, std::string_view b);
 

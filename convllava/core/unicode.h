@@ -1,9 +1,13 @@
 #pragma once
 
-// UTF-8 text as Python sees it: code points, and what counts as white space.
+// Text as Python's `str` sees it, for what Python code defines: metrics, prompts, word counts. Texts are UTF-8. A part
+// that is not UTF-8 counts as one U+FFFD, as in `bytes.decode(errors="replace")`. Letters, digits and white space are
+// those of ICU's Unicode version (docs/design/unicode.md).
 
 #include <cstddef>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace convllava::core {
 
@@ -12,16 +16,27 @@ struct CodePoint {
   size_t bytes = 1;
 };
 
-/// What UTF-8 text begins with; a byte that is not UTF-8 counts as U+FFFD. `text` is not empty.
+/// What the text begins with. It is not empty.
 CodePoint first_code_point(std::string_view text);
 
-/// What `str.split()` and `str.strip()` take for white space.
-constexpr bool is_space(char32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
-}
+/// One element for each code point, so that its size is `len(text)`.
+std::u32string code_points(std::string_view text);
+
+/// `str.isspace()`: white space for `str.split()` and `str.strip()`.
+bool is_space(char32_t c);
+/// `str.isdecimal()`, which is `\d` of `re`: the digits 0 to 9 of every script.
+bool is_decimal(char32_t c);
+
+/// `str.lower()`: "ΟΔΟΣ" is "οδος", and "İ" becomes two code points.
+std::string lower(std::string_view text);
+/// `str.upper()`: "straße" is "STRASSE".
+std::string upper(std::string_view text);
+/// `str.capitalize()`: the first code point in title case, the rest in lower case.
+std::string capitalize(std::string_view text);
 
 /// `str.strip()`.
 std::string_view strip(std::string_view text);
+/// `str.split()`: the words between white space.
+std::vector<std::string_view> split(std::string_view text);
 
 }  // namespace convllava::core

@@ -115,21 +115,6 @@ bool is_cut_off(std::string_view line) {
   }
 }
 
-/// Words between white space as Python's `str.split()` sees it.
-int64_t count_words(std::string_view text) {
-  int64_t words = 0;
-  bool inside = false;
-  for (size_t i = 0; i < text.size();) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const auto point = c < 0x80 ? core::CodePoint{c, 1} : core::first_code_point(text.substr(i));
-    const bool space = core::is_space(point.value);
-    words += !space && !inside;
-    inside = !space;
-    i += point.bytes;
-  }
-  return words;
-}
-
 }  // namespace
 
 struct AnnotationFile::Impl {
@@ -221,7 +206,7 @@ void AnnotationFile::Impl::add(std::string_view bytes, int64_t line) {
     // Set first, so that also an unusable record counts to its modality.
     summary.has_image = image_of(value) != nullptr;
     const Record record = record_of(std::move(value));
-    for (const text::Turn& turn : record.turns) summary.words += count_words(turn.text);
+    for (const text::Turn& turn : record.turns) summary.words += static_cast<int64_t>(core::split(turn.text).size());
   } catch (const DataError& error) {
     bad.push_back({index, error_message(where(index, line), error.what())});
   }

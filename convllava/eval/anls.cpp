@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "convllava/core/error.h"
-#include "convllava/eval/unicode.h"
+#include "convllava/core/unicode.h"
 
 namespace convllava::eval {
 namespace {
@@ -24,18 +24,27 @@ size_t edits(std::u32string_view from, std::u32string_view to) {
   return row.back();
 }
 
+/// What is compared: lower case, one blank between words.
+std::u32string words(std::string_view text) {
+  const std::string lower = core::lower(text);
+  std::string spaced;
+  for (const auto word : core::split(lower)) spaced.append(spaced.empty() ? "" : " ").append(word);
+  return core::code_points(spaced);
+}
+
+/// What is divided by: the reference takes the length in upper case, where "ß" counts as two.
+size_t upper_length(std::string_view text) { return core::code_points(core::upper(text)).size(); }
+
 }  // namespace
 
 double anls(std::string_view prediction, const std::vector<std::string>& answers) {
   if (answers.empty()) throw DataError(error_message("ANLS", "there are no reference answers"));
-  const std::u32string predicted = code_points(prediction);
-  const std::u32string predicted_words = collapse_spaces(lower(predicted));
+  const std::u32string predicted = words(prediction);
   double least = 1;
   for (const auto& answer : answers) {
-    const std::u32string expected = code_points(answer);
-    const size_t length = std::max(expected.size(), predicted.size());
-    const size_t distance = edits(collapse_spaces(lower(expected)), predicted_words);
-    least = std::min(least, length == 0 ? 0 : static_cast<double>(distance) / static_cast<double>(length));
+    const size_t longer = std::max(upper_length(answer), upper_length(prediction));
+    const size_t distance = edits(words(answer), predicted);
+    least = std::min(least, longer == 0 ? 0 : static_cast<double>(distance) / static_cast<double>(longer));
   }
   const double similarity = 1 - least;
   return similarity < 0.5 ? 0 : similarity;

@@ -44,18 +44,22 @@ std::unique_ptr<Benchmark> make_benchmark(const std::string& name) {
 }
 
 Prediction parse_prediction(std::string_view line, const std::string& where) {
-  const auto fail = [&where](std::string_view what) {
-    throw DataError(error_message(where, what, "", R"({"question_id": "...", "text": "..."} on a line of its own)"));
+  const auto fail = [&where](std::string_view what, std::string_view got = "") {
+    throw DataError(error_message(where, what, got, R"({"question_id": "...", "text": "..."} on a line of its own)"));
   };
   const auto value = nlohmann::json::parse(line, nullptr, false);
   if (value.is_discarded()) fail("not JSON, or cut off in the middle");
   if (!value.is_object() || !value.contains("question_id") || !value.contains("text")) fail("not a prediction");
   const auto& id = value["question_id"];
-  if (!id.is_string() && !id.is_number_integer()) fail("\"question_id\" is neither text nor a whole number");
-  if (!value["text"].is_string()) fail("\"text\" is not text");
-  const auto error = value.find("error");
-  return {id.is_string() ? id.get<std::string>() : id.dump(), value["text"].get<std::string>(),
-          error != value.end() && error->is_string() ? error->get<std::string>() : "", 0};
+  if (!id.is_string() && !id.is_number_integer()) {
+    fail("\"question_id\" is neither text nor a whole number", id.type_name());
+  }
+  if (!value["text"].is_string()) fail("\"text\" is not text", value["text"].type_name());
+  const auto text_of = [&value](const char* field) {
+    const auto found = value.find(field);
+    return found != value.end() && found->is_string() ? found->get<std::string>() : "";
+  };
+  return {id.is_string() ? id.get<std::string>() : id.dump(), text_of("text"), text_of("error"), 0, text_of("prompt")};
 }
 
 std::string prediction_line(const Prediction& prediction) {

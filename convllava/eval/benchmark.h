@@ -21,8 +21,9 @@ struct Question {
 struct Prediction {
   std::string id;
   std::string text;
-  std::string error;  ///< why `text` is empty, when the question could not be asked
-  int64_t line = 0;   ///< of the file that it was read from, from 1; 0 when it was not read
+  std::string error;     ///< why `text` is empty, when the question could not be asked
+  int64_t line = 0;      ///< of the file that it was read from, from 1; 0 when it was not read
+  std::string prompt{};  ///< what the model was asked, in files of other programs that say so
 };
 
 struct Score {
@@ -55,7 +56,8 @@ std::unique_ptr<Benchmark> make_benchmark(const std::string& name);
 std::vector<std::string> benchmark_names();
 
 /// predictions.jsonl: {"question_id": ..., "text": ...} a line, with "error" where there is one. Reading throws
-/// DataError with file and line; blank lines and further fields are ignored, an id may be a whole number.
+/// DataError with file and line; an id may be a whole number, "prompt" is read, blank lines and further fields are
+/// ignored.
 std::vector<Prediction> read_predictions(const std::filesystem::path& path);
 Prediction parse_prediction(std::string_view line, const std::string& where);
 /// Without the line break.

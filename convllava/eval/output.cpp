@@ -25,12 +25,13 @@ void make_output_folder(const fs::path& folder) {
   }
 }
 
-void write_scores(const fs::path& folder, const std::vector<Score>& scores) {
+fs::path write_scores(const fs::path& folder, const std::vector<Score>& scores) {
   make_output_folder(folder);
   auto values = nlohmann::ordered_json::object();
   for (const auto& score : scores) values[score.name] = score.value;
-  core::write_file_atomic(folder / "scores.json",
-                          values.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  const fs::path file = folder / "scores.json";
+  core::write_file_atomic(file, values.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  return file;
 }
 
 }  // namespace convllava::eval

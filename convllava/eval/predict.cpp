@@ -14,8 +14,8 @@
 #include "convllava/core/log.h"
 #include "convllava/core/progress.h"
 #include "convllava/core/thread_pool.h"
+#include "convllava/core/unicode.h"
 #include "convllava/eval/prediction_store.h"
-#include "convllava/eval/unicode.h"
 #include "convllava/model/answer.h"
 #include "convllava/nn/libtorch.h"
 
@@ -151,7 +151,7 @@ class Predictor {
     try {
       const auto answers = model::answer(*pretrained_.model, pretrained_.tokenizer, questions, options_);
       for (size_t i = 0; i < batch.size(); ++i) {
-        predictions.push_back({batch[i]->question->id, to_utf8(strip(code_points(answers[i]))), ""});
+        predictions.push_back({batch[i]->question->id, std::string(core::strip(answers[i])), ""});
       }
     } catch (const DataError& error) {  // of one question; the others must not suffer from it
       if (batch.size() == 1) return {without_answer(*batch[0]->question, error.what())};

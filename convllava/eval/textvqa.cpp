@@ -1,8 +1,9 @@
 #include <map>
 
 #include "convllava/core/error.h"
+#include "convllava/core/unicode.h"
 #include "convllava/eval/benchmark.h"
-#include "convllava/eval/unicode.h"
+#include "convllava/eval/llava_answers.h"
 #include "convllava/eval/vqa_accuracy.h"
 #include "convllava/eval/vqa_file.h"
 
@@ -31,9 +32,8 @@ class TextVqa final : public Benchmark {
     const fs::path path = file(data);
     std::vector<Question> questions;
     for (const auto& entry : read_vqa_file(path, "question_id")) {
-      const std::string text = to_utf8(capitalize(code_points(entry.question)));
       questions.push_back({entry.id, path.parent_path() / image_path(entry),
-                           text + "\nAnswer the question using a single word or phrase."});
+                           core::capitalize(entry.question) + "\nAnswer the question using a single word or phrase."});
     }
     return questions;
   }
@@ -47,8 +47,10 @@ class TextVqa final : public Benchmark {
 
   std::vector<Score> score(const fs::path& data, const std::vector<Prediction>& predictions,
                            const fs::path& predictions_file) const override {
-    const auto entries = read_vqa_file(file(data), "question_id");
-    const auto texts = predictions_in_order(entries, predictions, predictions_file);
+    auto entries = read_vqa_file(file(data), "question_id");
+    auto answered = predictions;
+    if (are_llava_answers(entries, answered)) find_questions(entries, answered, predictions_file);
+    const auto texts = predictions_in_order(entries, answered, predictions_file);
     check_answers(entries);
     struct Mean {
       double sum = 0;

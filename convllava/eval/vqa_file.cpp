@@ -91,11 +91,6 @@ VqaEntry read_entry(const json& entry, const std::string& id_field, std::string 
   return read;
 }
 
-/// "file:12", or the file alone for a prediction that was not read from it.
-std::string place_of(const Prediction& prediction, const fs::path& file) {
-  return prediction.line > 0 ? fmt::format("{}:{}", file.string(), prediction.line) : file.string();
-}
-
 }  // namespace
 
 fs::path find_vqa_file(const fs::path& data, const std::string& name) {
@@ -139,6 +134,10 @@ bool have_answers(const std::vector<VqaEntry>& entries) {
   if (std::all_of(entries.begin(), entries.end(), lacks)) return false;
   throw DataError(error_message(first->where, "has no reference answers, which other questions have", "",
                                 "answers for each of them, or --predict-only"));
+}
+
+std::string place_of(const Prediction& prediction, const fs::path& file) {
+  return prediction.line > 0 ? fmt::format("{}:{}", file.string(), prediction.line) : file.string();
 }
 
 std::vector<std::string> predictions_in_order(const std::vector<VqaEntry>& entries,

@@ -34,6 +34,9 @@ std::vector<VqaEntry> read_vqa_file(const std::filesystem::path& file, const std
 /// Whether the entries have reference answers. Throws DataError when only some have.
 bool have_answers(const std::vector<VqaEntry>& entries);
 
+/// "file:12", or the file alone for a prediction that was not read from it.
+std::string place_of(const Prediction& prediction, const std::filesystem::path& file);
+
 /// The predicted text of each entry. Throws DataError naming `file`, where the predictions are, when one is missing,
 /// double or for none of the entries, and naming the entry that has no answers to compare with.
 std::vector<std::string> predictions_in_order(const std::vector<VqaEntry>& entries,

@@ -1,105 +1,111 @@
 #!/usr/bin/env python3
-"""Fixtures of tests/unit/eval: answers, what EvalAI's processor makes of them, and the scores they get.
+"""Fixtures of tests/unit/eval: texts, and what the official evaluation code makes of them.
 
-    python scripts/golden/eval.py
+    python scripts/golden/eval.py --llava LLaVA --lmms-eval lmms-eval
 
-Needs nothing but Python, whose strings and regular expressions define the metrics: the processor of LLaVA's
-`m4c_evaluator.py` (the same as lmms-eval's `vqa_eval_metric.py`), the leave-one-out soft accuracy, and the ANLS of
-VLMEvalKit and lmms-eval. Nothing here shares code with the library.
+The two folders hold the sources of github.com/haotian-liu/LLaVA (c121f04) and github.com/EvolvingLMMs-Lab/lmms-eval
+(75571cf). Their files are run as they are; what those import and do not use here is replaced by empty modules. Nothing
+of them is copied into this repository.
 
 Written to tests/golden/eval/answers.json:
-    normalized     [answer, what the processor makes of it]
-    soft_accuracy  [prediction, ten references, score]
-    anls           [prediction, references, score]
+    files          SHA-256 of the official files that were run
+    normalized     [answer, EvalAIAnswerProcessor's], equal in LLaVA and lmms-eval
+    soft_accuracy  [prediction, ten references, score], equal in LLaVA and lmms-eval
+    anls           [prediction, references, lmms-eval's score]
+    prompts        [question, lmms-eval's TextVQA prompt]
+    llava_answers  [TextVQA entries, answers of model_vqa_loader.py, per cent that eval_textvqa.py prints]
 """
 
+import argparse
+import contextlib
+import hashlib
+import importlib
+import io
+import itertools
 import json
 import pathlib
 import platform
 import random
 import re
+import sys
+import tempfile
+import types
+import unicodedata
+from unittest import mock
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[2] / "tests/golden/eval/answers.json"
 SEED = 20240525
 
-CONTRACTIONS = dict(
-    pair.split("=")
-    for pair in """
-'ow'sat='ow's'at 'ows'at='ow's'at I'dve=I'd've Id've=I'd've Im=I'm Ive=I've aint=ain't arent=aren't cant=can't
-couldn'tve=couldn't've couldnt've=couldn't've couldnt=couldn't couldve=could've didnt=didn't doesnt=doesn't
-dont=don't hadn'tve=hadn't've hadnt've=hadn't've hadnt=hadn't hasnt=hasn't havent=haven't he'dve=he'd've
-hed've=he'd've hed=he'd hes=he's howd=how'd howll=how'll hows=how's isnt=isn't it'dve=it'd've itd've=it'd've
-itd=it'd itll=it'll let's=let's maam=ma'am mightn'tve=mightn't've mightnt've=mightn't've mightnt=mightn't
-mightve=might've mustnt=mustn't mustve=must've neednt=needn't notve=not've oclock=o'clock oughtnt=oughtn't
-ow's'at='ow's'at shant=shan't she'dve=she'd've she's=she's shed've=she'd've shouldn'tve=shouldn't've
-shouldnt've=shouldn't've shouldnt=shouldn't shouldve=should've somebody'd=somebodyd somebody'dve=somebody'd've
-somebodyd've=somebody'd've somebodyll=somebody'll somebodys=somebody's someone'dve=someone'd've
-someoned've=someone'd've someoned=someone'd someonell=someone'll someones=someone's something'dve=something'd've
-somethingd've=something'd've somethingd=something'd somethingll=something'll thats=that's there'dve=there'd've
-thered've=there'd've thered=there'd therere=there're theres=there's they'dve=they'd've theyd've=they'd've
-theyd=they'd theyll=they'll theyre=they're theyve=they've twas='twas wasnt=wasn't we'dve=we'd've wed've=we'd've
-werent=weren't weve=we've whatll=what'll whatre=what're whats=what's whatve=what've whens=when's whered=where'd
-wheres=where's whereve=where've who'dve=who'd've whod've=who'd've whod=who'd wholl=who'll whos=who's
-whove=who've whyll=why'll whyre=why're whys=why's wont=won't wouldn'tve=wouldn't've wouldnt've=wouldn't've
-wouldnt=wouldn't wouldve=would've y'all'dve=y'all'd've y'alld've=y'all'd've y'allll=y'all'll
-yall'd've=y'all'd've yall'll=y'all'll yall=y'all you'dve=you'd've youd've=you'd've youd=you'd youll=you'll
-youre=you're youve=you've
-""".split()
-)
-NUMBERS = {"none": "0"} | {
-    word: str(number) for number, word in enumerate("zero one two three four five six seven eight nine ten".split())
-}
-MARKS = [*";/[]\"{}()=+\\_-><@`,?!"]
-COMMA_BETWEEN_DIGITS = re.compile(r"(?<=\d)(,)+(?=\d)")
-PERIOD = re.compile(r"(?!<=\d)(\.)(?!\d)")
+# --- the official code -----------------------------------------------------------------------------------------------
 
 
-# --- the metrics -----------------------------------------------------------------------------------------------------
+def add_package(name, folder):
+    """A package whose own __init__ is left out: it would import models."""
+    package = types.ModuleType(name)
+    package.__path__ = [str(folder)]
+    sys.modules[name] = package
 
 
-def normalize(answer):
-    text = answer.lower().replace(",", "").replace("?", "").replace("'s", " 's").strip()
-    text = text.replace("\n", " ").replace("\t", " ").strip()
-    cleaned = text
-    for mark in MARKS:
-        delete = mark + " " in text or " " + mark in text or COMMA_BETWEEN_DIGITS.search(text)
-        cleaned = cleaned.replace(mark, "" if delete else " ")
-    cleaned = PERIOD.sub("", cleaned, count=int(re.UNICODE))  # 32: the reference gives the flag where the count goes
-    words = [NUMBERS.get(word, word) for word in cleaned.lower().split()]
-    return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in ("a", "an", "the"))
+class Official:
+    def __init__(self, llava, lmms_eval):
+        for name in ("numpy", "sacrebleu", "loguru", "tqdm", "lmms_eval.api.registry"):
+            sys.modules[name] = mock.MagicMock()
+        sys.modules["tqdm"].tqdm = lambda items: items
+        for decorator in ("register_metric", "register_aggregation"):
+            setattr(sys.modules["lmms_eval.api.registry"], decorator, lambda *_, **__: lambda function: function)
+        for name, folder in (("llava", llava), ("lmms_eval", lmms_eval)):
+            add_package(name, folder / name)
+        for name in ("llava.eval", "lmms_eval.api", "lmms_eval.tasks", "lmms_eval.tasks.textvqa"):
+            add_package(name, (llava if name.startswith("llava") else lmms_eval) / name.replace(".", "/"))
+        self.m4c = importlib.import_module("llava.eval.m4c_evaluator")
+        self.eval_textvqa = importlib.import_module("llava.eval.eval_textvqa")
+        self.metrics = importlib.import_module("lmms_eval.api.metrics")
+        self.processor = importlib.import_module("lmms_eval.tasks._task_utils.vqa_eval_metric")
+        self.textvqa = importlib.import_module("lmms_eval.tasks.textvqa.utils")
+
+    def files(self):
+        modules = (self.m4c, self.eval_textvqa, self.metrics, self.processor, self.textvqa)
+        paths = [pathlib.Path(module.__file__) for module in modules]
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+    def contractions(self):
+        return self.m4c.EvalAIAnswerProcessor.CONTRACTIONS
+
+    def normalize(self, answer):
+        results = {module.EvalAIAnswerProcessor()(answer) for module in (self.m4c, self.processor)}
+        assert len(results) == 1, answer
+        return results.pop()
+
+    def soft_accuracy(self, prediction, references):
+        pair = {"pred_answer": prediction, "gt_answers": references}
+        llava = self.m4c.TextVQAAccuracyEvaluator().eval_pred_list([pair])
+        lmms = self.textvqa.textvqa_process_results({"question_id": 0, "answers": list(references)}, [prediction])
+        assert abs(llava - lmms["exact_match"]) < 1e-12, (prediction, references)
+        return llava
+
+    def anls(self, prediction, references):
+        return self.metrics.anls(references, [prediction])["anls"]
+
+    def prompt(self, question):
+        # As in lmms_eval/tasks/textvqa/_default_template_textvqa_yaml.
+        options = {"post_prompt": "\nAnswer the question using a single word or phrase.", "ocr": False}
+        return self.textvqa.textvqa_doc_to_text({"question": question}, options)
+
+    def score_llava_answers(self, entries, answers):
+        with tempfile.TemporaryDirectory() as folder:
+            annotations, results = pathlib.Path(folder, "annotations.json"), pathlib.Path(folder, "answers.jsonl")
+            annotations.write_text(json.dumps({"data": entries}))
+            results.write_text("".join(json.dumps(answer) + "\n" for answer in answers))
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                self.eval_textvqa.eval_single(str(annotations), str(results))
+        assert f"Samples: {len(answers)}\n" in printed.getvalue()
+        return float(re.search(r"Accuracy: (\S+)%", printed.getvalue())[1])
 
 
-def soft_accuracy(prediction, references):
-    prediction = normalize(prediction)
-    references = [normalize(reference) for reference in references]
-    scores = []
-    for i in range(len(references)):
-        others = references[:i] + references[i + 1 :]
-        scores.append(min(1.0, others.count(prediction) / 3))
-    return sum(scores) / len(scores)
+# --- texts -----------------------------------------------------------------------------------------------------------
 
-
-def edits(a, b):
-    table = [[max(i, j) if min(i, j) == 0 else 0 for j in range(len(b) + 1)] for i in range(len(a) + 1)]
-    for i in range(1, len(a) + 1):
-        for j in range(1, len(b) + 1):
-            change = table[i - 1][j - 1] + (a[i - 1] != b[j - 1])
-            table[i][j] = min(change, table[i - 1][j] + 1, table[i][j - 1] + 1)
-    return table[-1][-1]
-
-
-def anls(prediction, references):
-    distances = []
-    for reference in references:
-        length = max(len(reference), len(prediction))
-        plain = [" ".join(text.strip().lower().split()) for text in (reference, prediction)]
-        distances.append(edits(*plain) / length if length else 0.0)
-    similarity = 1 - min(distances)
-    return similarity if similarity >= 0.5 else 0.0
-
-
-# --- answers ---------------------------------------------------------------------------------------------------------
-
+MARKS = [*";/[]\"{}()=+\\_-><@`,?!", *".:%$#&*'~^|", *"，。？！：；、（）「」“”‘’«»…–—·¿¡·؟،。｡．"]
 ODD = (
     "", " ", ".", "...", "?", ",", "'s", "''s", "a", "The", "an apple", "The  the THE", "A.", "yes,no", "Yes, no?",
     "Hershey's", "hershey s", "$2.99.", "$2.99", "U.S.A.", "3.5.", ".5", "5.", "1,000", "1,000,000.50", "1, 000",
@@ -112,25 +118,63 @@ ODD = (
     "y'allll", "yall'd've", "y'all'dve", "oclock", "twas", "maam", "couldn'tve", "couldnt've", "isn't it?",
     "what's up", "O'Neill", "rock 'n' roll", "'quoted'", '"quoted"', "café", "CAFÉ", "À LA CARTE", "Ñandu",
     "STRAßE", "ŁÓDŹ", "Škoda", "Żółć", "ΑΘΗΝΑ", "Όμηρος", "МОСКВА", "Ёлка", "Ấm ĐẤT", "Ÿ", "×", "日本語", "中文, text",
-    "🦙 llama", "a\u00a0b", "\u3000wide\u3000", "thin\u2009space", "€5.00", "£1,299.99", "café's", "e\u0301",
-    "1.2.3", "v1.2.", "192.168.0.1", "...5", "5...", "a.b.c." * 12, "." * 40, ". " * 40, ".5" * 40,
-    "x." * 33 + "1.5", "- - -", "--", "a -- b", "-", "_", "=", "+1", "1+1=2",
+    "🦙 llama", "€5.00", "£1,299.99", "café's", "١٬٢٣٤٫٥", "٣.٥", "x.٣", "３．５", "3.５", "1.२.", "².5", "5.²", "5.①", "1.Ⅳ",
+    "1.2.3", "v1.2.", "192.168.0.1", "...5", "5...", "a.b.c." * 12, "." * 40, ". " * 40, ".5" * 40, ".٥" * 40,
+    "x." * 33 + "1.5", "- - -", "--", "a -- b", "-", "_", "=", "+1", "1+1=2", "THE\u00a0A\u2003AN\u3000TEN", "a\u200bthe",
+    "\u200bthe", "ＴＨＥ", "ｔｅｎ", "ONE\u0301", "I\u0307", "İ", "İNGİLTERE", "ıI", "DON’T", "donʼt", "dońt", "ŚŻŹ'S",
 )  # fmt: skip
 WORDS = (
     "the a an stop exit coffee Coca-Cola pepsi two three ten none zero 7 42 1,000 3.14 $5.99 50% 10:30 dont couldnt "
     "theyre whats yall Hershey's driver's U.S. Mr. St. no. A B C red Blue GREEN open/closed 24/7 (left) [right] #1 "
     "@home a.m. isn't O'Hare rock'n'roll shouldn'tve somebodys wont youve let's 1st 2nd new-york e-mail x_y up! "
-    "why? ok; été ÉTÉ"
+    "why? ok; été ÉTÉ ĐƯỜNG đường ƠN ȘCOALA Țara țara ΟΔΟΣ οδος ΣΑΣ ΌΣΙΟΣ. ＡＢＣ ａｂｃ Ω Å ẞ Straße STRASSE ԱԲ և Ა ა Ə Ⅳ "
+    "ﬁn FIN ŉ İzmir ISPARTA ǅ ᾼ ῼ ᏣᎳᎩ ꮳꮃꭹ 𐐀𐐨 Ꙋ 5.٣ ٣.5 １２.３ x.६ ८. e\u0301 é E\u0301 Å A\u030a 한국 한국 ｶﾞ ガ ﷺ"
 ).split()
-GLUE = (" ", " ", " ", " ", "  ", "-", "/", ", ", ",", ". ", ".", "\n", "; ", " (", ") ", "'", "\t", " & ")
-ANSWERS = 500
-SCORED = 120
+GLUE = (" ", " ", " ", "  ", "-", "/", ", ", ",", ". ", ".", "\n", "; ", " (", ") ", "'", "\t", " & ", "\u00a0", "\u3000")
+SPACES = [chr(c) for c in range(sys.maxunicode + 1) if chr(c).isspace()]
+INVISIBLE = ["\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u180e", "\u061c", "\u202e", "\ufe0f", "\0"]
+RANDOM_ANSWERS = 800
+SCORED = 250
+
+
+def chunks(items, size):
+    return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+def systematic():
+    """Every letter with two cases, every digit, mark of punctuation and white space, where the metrics look at them."""
+    every = [chr(c) for c in range(sys.maxunicode + 1) if not 0xD800 <= c <= 0xDFFF]
+    cased = [c for c in every if len({c, c.lower(), c.upper(), c.title()}) > 1]
+    for group in chunks(cased, 40):
+        yield " ".join(group)
+    for group in chunks([c for c in every if unicodedata.category(c) in ("Nd", "Nl", "No")], 25):
+        yield " ".join(f"x.{c}" for c in group)
+        yield " ".join(f"{c}." for c in group)
+    for group in chunks([c for c in every if unicodedata.category(c).startswith("P")], 40):
+        yield " ".join(group)
+        yield "x".join(group)
+    for space in [*SPACES, *INVISIBLE]:
+        yield f"{space}the{space}cat{space * 2}ten{space}-x!{space}"
+        yield f"a{space}\n{space}dont.{space}"
+    for mark, word in itertools.product(MARKS, ("dont", "isn't", "she's", "ten", "the", "1", "٣")):
+        yield f"{word}{mark} {mark}{word} x{mark}x"
+        yield f"{mark}{word}{mark}x{word}"
+
+
+def normal_forms():
+    text = "ĐƯỜNG Şişli ﬁancée Å Ω 한국어 ①½ ﷺ ｶﾞ e\u0301 ｔｈｅ ＴＥＮ don\u2019t a\u030a ǰ ΐ ẛ\u0323"
+    return [unicodedata.normalize(form, word) for form in ("NFC", "NFD", "NFKC", "NFKD") for word in (text, text.upper())]
+
+
+def sigmas():
+    around = ("", "a", "Α", "ʰ", "'", ".", "\u0301", "\u00ad", ":", "’", " ", "1", "日", "-", ",")
+    return [f"{before}Σ{after}" for before, after in itertools.product(around, repeat=2)]
 
 
 def random_answer(rng):
     text = rng.choice(WORDS)
     for _ in range(rng.randrange(4)):
-        text += rng.choice(GLUE) + rng.choice(WORDS)
+        text += rng.choice(GLUE) + rng.choice((*WORDS, rng.choice(MARKS), rng.choice(SPACES), rng.choice(INVISIBLE)))
     return text
 
 
@@ -139,10 +183,12 @@ def variant(rng, text):
     changes = (
         lambda: text,
         lambda: text.upper(),
-        lambda: " " + text + " ",
+        lambda: text.lower(),
+        lambda: unicodedata.normalize(rng.choice(("NFC", "NFD", "NFKC", "NFKD")), text),
+        lambda: rng.choice(SPACES) + text + rng.choice(SPACES),
         lambda: "the " + text,
         lambda: text + ".",
-        lambda: text.replace(" ", "  "),
+        lambda: text.replace(" ", rng.choice(SPACES) * 2),
         lambda: text[: len(text) // 2] + text[len(text) // 2 + 1 :],
         lambda: "".join(c for c in text if rng.random() < 0.7),
         lambda: random_answer(rng),
@@ -150,32 +196,68 @@ def variant(rng, text):
     return rng.choice(changes)()
 
 
+def llava_answers(rng, official):
+    """Pictures with several questions, one of them asked twice; prompts of every form that eval_textvqa.py reads."""
+    suffix = "Answer the question using a single word or phrase."
+    entries, answers = [], []
+    for number in range(40):
+        picture = f"{number // 3:016x}"
+        question = "what does SIGN say" if number % 9 == 4 else f"{rng.choice(WORDS)} number {number} ΟΔΟΣ?"
+        if number % 9 == 5 and number // 3 == (number - 1) // 3:
+            question = "What does sign SAY"
+        text = random_answer(rng)
+        entries.append({"question_id": 34602 + number, "image_id": picture, "question": question,
+                        "answers": [variant(rng, text) for _ in range(10)]})  # fmt: skip
+        prompt = rng.choice((
+            f"{question.lower()}\n{suffix}",
+            f"{question}\nReference OCR token: A, B\n{suffix}",
+            f"Reference OCR token: A, B\n{question}\n{suffix}",
+            f"OCR tokens: A, B. Question: {question} Short answer:",
+        ))  # fmt: skip
+        answers.append({"question_id": picture, "prompt": prompt, "text": variant(rng, text), "answer_id": f"a{number}",
+                        "model_id": "m", "metadata": {}})  # fmt: skip
+    return [entries, answers, official.score_llava_answers(entries, answers)]
+
+
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--llava", type=pathlib.Path, required=True, help="folder that holds llava/eval/")
+    parser.add_argument("--lmms-eval", type=pathlib.Path, required=True, help="folder that holds lmms_eval/")
+    arguments = parser.parse_args()
+    official = Official(arguments.llava, arguments.lmms_eval)
     rng = random.Random(SEED)
-    answers = [*ODD, *CONTRACTIONS]
-    while len(answers) < ANSWERS:
-        answers.append(random_answer(rng))
+
+    contractions = official.contractions()
+    near = [word[:i] + word[i + 1 :] for word in contractions.values() for i in range(len(word)) if word[i] == "'"]
+    answers = [*ODD, *contractions, *contractions.values(), *near, *systematic(), *normal_forms(), *sigmas()]
+    answers += [random_answer(rng) for _ in range(RANDOM_ANSWERS)]
+    answers = list(dict.fromkeys(answers))
     soft, similar = [], []
     for _ in range(SCORED):
         text, agreement = random_answer(rng), rng.random()
         references = [variant(rng, text) if rng.random() < agreement else random_answer(rng) for _ in range(10)]
-        soft.append([text, references, soft_accuracy(text, references)])
-    for text in [*ODD[:60], *(random_answer(rng) for _ in range(SCORED))]:
+        soft.append([text, references, official.soft_accuracy(text, references)])
+    for text in [*ODD, *normal_forms(), *sigmas(), *(random_answer(rng) for _ in range(SCORED))]:
         references = [variant(rng, text) for _ in range(rng.randint(1, 3))]
-        similar.append([text, references, anls(text, references)])
+        similar.append([text, references, official.anls(text, references)])
+    questions = [*ODD, *sigmas(), *normal_forms(), *(random_answer(rng) for _ in range(100))]
     fixture = {
         "made_by": f"scripts/golden/eval.py, seed {SEED}, Python {platform.python_version()}",
-        "normalized": [[answer, normalize(answer)] for answer in answers],
+        "unicode_version": unicodedata.unidata_version,
+        "files": official.files(),
+        "normalized": [[answer, official.normalize(answer)] for answer in answers],
         "soft_accuracy": soft,
         "anls": similar,
+        "prompts": [[question, official.prompt(question)] for question in questions],
+        "llava_answers": llava_answers(rng, official),
     }
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    lines = [f' "made_by": {json.dumps(fixture["made_by"])}']
-    for name in ("normalized", "soft_accuracy", "anls"):
-        rows = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in fixture[name])
-        lines.append(f' "{name}": [\n  {rows}\n ]')
+    lines = []
+    for name, value in fixture.items():
+        rows = [json.dumps(row, ensure_ascii=False) for row in value] if isinstance(value, list) else None
+        lines.append(f' "{name}": ' + ("[\n  " + ",\n  ".join(rows) + "\n ]" if rows else json.dumps(value)))
     OUTPUT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-    print(f"{OUTPUT}: {OUTPUT.stat().st_size} bytes")
+    print(f"{OUTPUT}: {OUTPUT.stat().st_size} bytes, {len(answers)} answers")
 
 
 if __name__ == "__main__":

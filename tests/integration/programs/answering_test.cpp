@@ -103,7 +103,9 @@ TEST_CASE("eval leaves answers and scores beside the model and says what it coul
   INFO(outcome.output);
   REQUIRE(outcome.exit_code == 0);
   const auto output = model / "checkpoint-8/eval/textvqa/mine";
-  CHECK_THAT(outcome.output, contains("textvqa accuracy: "));
+  CHECK_THAT(outcome.output, contains("textvqa accuracy: ") && contains(" % (") && contains(" of 1)\n"));
+  CHECK_THAT(outcome.output, contains("textvqa predictions: " + (output / "predictions.jsonl").string() + "\n"));
+  CHECK_THAT(outcome.output, contains("textvqa scores: " + (output / "scores.json").string() + "\n"));
   CHECK_THAT(outcome.output,
              contains("1 of 2 questions have no answer (see " + (output / "predictions.jsonl").string() + ")"));
   CHECK_THAT(outcome.output, contains("textvqa unanswered: 1\n"));
@@ -118,6 +120,23 @@ TEST_CASE("eval leaves answers and scores beside the model and says what it coul
   CHECK(again.exit_code == 0);
   CHECK_THAT(again.output, contains("1 of 2 questions have no answer"));
   CHECK(core::read_file(folder.path() / "new/folder/scores.json") == scores);
+}
+
+TEST_CASE("answers of other programs are scored once, in per cent and on the scale of lmms-eval", "[programs]") {
+  const TemporaryFolder folder;
+  const auto file = folder.write("val.json", R"({"data": [
+      {"questionId": 1, "question": "q", "image": "x", "answers": ["straße"]},
+      {"questionId": 2, "question": "q", "image": "x", "answers": ["two"]}]})");
+  const auto predictions = folder.write("p.jsonl", R"({"question_id": 1, "text": "strabe"}
+{"question_id": "2", "text": "five"})");
+  const auto score = [&](const std::string& rank) {
+    return run({program("eval"), "--bench", "docvqa", "--data", file.string(), "--predictions", predictions.string()},
+               {{"RANK", rank}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "127.0.0.1"}, {"MASTER_PORT", "29500"}});
+  };
+  const auto first = score("0");
+  CHECK(first.exit_code == 0);
+  CHECK(first.output == "docvqa anls: 42.86 % (0.4286 of 1)\ndocvqa predictions: " + predictions.string() + "\n");
+  CHECK(score("1").output.empty());
 }
 
 TEST_CASE("eval answers a split whose reference answers are kept back, and does not score it", "[programs]") {

@@ -66,6 +66,9 @@ TEST_CASE("options of eval that make no sense end it with 2", "[programs]") {
   refused({"--predictions", "a.jsonl", "--predict-only"}, "excludes");
   refused({"--predictions", "a.jsonl", "--batch-size", "2"}, "--batch-size excludes --predictions");
   refused({"--predictions", "a.jsonl", "--max-new-tokens", "2"}, "--max-new-tokens excludes --predictions");
+  refused({"--predictions", ""}, "--predictions: the path is empty");
+  refused({"--model", ""}, "--model: the path is empty");
+  refused({"--model", ".", "--output", ""}, "--output: the path is empty");
   refused({}, "--model: missing");
 }
 

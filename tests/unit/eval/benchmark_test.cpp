@@ -59,6 +59,13 @@ TEST_CASE("predictions of other programs are read", "[eval]") {
   CHECK(predictions[1].id == "x");
   CHECK(predictions[1].line == 3);
   CHECK(predictions[1].text == "no");
+  CHECK(predictions[0].prompt == "?");
+  CHECK(predictions[1].prompt.empty());
+}
+
+TEST_CASE("of a field that is there twice the last counts, as in Python", "[eval]") {
+  CHECK(parse_prediction(R"({"question_id": 1, "text": "a", "question_id": 2, "text": "b"})", "here").id == "2");
+  CHECK(parse_prediction(R"({"question_id": 1, "text": "a", "text": "\ud83e\udd99"})", "here").text == "🦙");
 }
 
 TEST_CASE("a broken line of predictions is named", "[eval]") {
@@ -71,7 +78,12 @@ TEST_CASE("a broken line of predictions is named", "[eval]") {
   CHECK_THAT(message("[1, 2]"), contains("p.jsonl:2: not a prediction"));
   CHECK_THAT(message("{\"question_id\": 2}"), contains("p.jsonl:2: not a prediction"));
   CHECK_THAT(message("{\"question_id\": 2.5, \"text\": \"a\"}"), contains("neither text nor a whole number"));
-  CHECK_THAT(message("{\"question_id\": 2, \"text\": 3}"), contains("\"text\" is not text"));
+  CHECK_THAT(message("{\"question_id\": null, \"text\": \"a\"}"), contains("a whole number; got null"));
+  CHECK_THAT(message("{\"question_id\": 2, \"text\": 3}"), contains("\"text\" is not text; got number"));
+  CHECK_THAT(message("{\"question_id\": 2, \"text\": [\"a\"]}"), contains("\"text\" is not text; got array"));
+  CHECK_THAT(message("{\"question_id\": 2, \"text\": null}"), contains("\"text\" is not text; got null"));
+  CHECK_THAT(message("{\"question_id\": 2, \"text\": NaN}"), contains("p.jsonl:2: not JSON"));
+  CHECK_THAT(message("{\"question_id\": 2, \"text\": \"\\ud83d\"}"), contains("p.jsonl:2: not JSON"));
   CHECK_THAT(message("x"), contains("expected {\"question_id\": \"...\", \"text\": \"...\"} on a line of its own"));
   CHECK_THAT(message_of<DataError>([&] { read_predictions(folder / "absent.jsonl"); }), contains("absent.jsonl"));
 }

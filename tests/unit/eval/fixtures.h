@@ -3,6 +3,7 @@
 // What the tests of convllava/eval share: benchmark files to read and where data outside the repository lie.
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,11 @@ using convllava::testing::shared_data;
 using convllava::testing::TemporaryFolder;
 using convllava::testing::text_of;
 using convllava::testing::write_text;
+
+/// What the official code makes of texts: scripts/golden/eval.py ran it.
+inline nlohmann::json golden() {
+  return nlohmann::json::parse(text_of(CONVLLAVA_SOURCE_DIR "/tests/golden/eval/answers.json"));
+}
 
 /// `count` times the same text as a JSON list.
 inline std::string json_list(const std::string& text, int count = 10) {

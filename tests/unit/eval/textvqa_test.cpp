@@ -1,3 +1,5 @@
+#include <nlohmann/json.hpp>
+
 #include "convllava/core/error.h"
 #include "convllava/eval/benchmark.h"
 #include "tests/catch.h"
@@ -8,6 +10,7 @@ namespace {
 
 using convllava::testing::contains;
 using convllava::testing::message_of;
+using testing::golden;
 using testing::json_list;
 using testing::OrdinaryUser;
 using testing::shared_data;
@@ -39,6 +42,68 @@ TEST_CASE("TextVQA's questions come from its official file", "[eval]") {
   CHECK(questions[1].image == folder / "elsewhere/x.png");
   CHECK(questions[1].text == std::string("Élan or not") + kSuffix);
   CHECK(questions[2].image == folder / "test_images/im8.jpg");
+}
+
+TEST_CASE("TextVQA's prompts are those of lmms-eval, whatever the language of the question", "[eval]") {
+  const TemporaryFolder folder("eval_textvqa_prompts");
+  std::vector<std::string> entries;
+  std::vector<std::string> expected;
+  const auto cases = golden()["prompts"];
+  for (const auto& row : cases) {
+    if (row[0] == "") continue;  // is refused
+    nlohmann::json entry = {{"question_id", entries.size()}, {"question", row[0]}, {"image", "x.jpg"}};
+    entries.push_back(entry.dump());
+    expected.push_back(row[1].get<std::string>());
+  }
+  write_text(folder / kFile, vqa_file(entries));
+  const auto questions = make_benchmark("textvqa")->questions(folder.path());
+  REQUIRE(questions.size() == expected.size());
+  for (size_t i = 0; i < questions.size(); ++i) CHECK(questions[i].text == expected[i]);
+}
+
+TEST_CASE("LLaVA's answers file gets the score that eval_textvqa.py prints", "[eval]") {
+  const TemporaryFolder folder("eval_textvqa_llava");
+  const auto fixture = golden()["llava_answers"];
+  write_text(folder / kFile, nlohmann::json({{"data", fixture[0]}}).dump());
+  std::string lines;
+  for (const auto& answer : fixture[1]) lines += answer.dump(-1, ' ', true) + "\n";
+  write_text(folder / "answers.jsonl", lines);
+  const auto predictions = read_predictions(folder / "answers.jsonl");
+  const auto scores = make_benchmark("textvqa")->score(folder.path(), predictions, folder / "answers.jsonl");
+  CHECK(scores[0].value == Approx(fixture[2].get<double>()).margin(0.005));  // printed with two digits
+}
+
+TEST_CASE("LLaVA's answers are matched by picture and question", "[eval]") {
+  const TemporaryFolder folder("eval_textvqa_llava_fit");
+  const auto of_picture = [](int id, const std::string& question, const std::string& answer) {
+    return "{\"question_id\": " + std::to_string(id) + ", \"image_id\": \"h0\", \"question\": \"" + question +
+           "\", \"answers\": " + json_list(answer) + "}";
+  };
+  write_text(folder / kFile, vqa_file({of_picture(0, "q", "a"), of_picture(1, "r", "b"), of_picture(2, "R", "c")}));
+  const auto score = [&](const std::vector<std::pair<std::string, std::string>>& questions_and_texts) {
+    std::vector<Prediction> predictions;
+    for (const auto& [question, text] : questions_and_texts) {
+      const auto line = static_cast<int64_t>(predictions.size() + 1);
+      predictions.push_back({"h0", text, "", line, question + kSuffix});
+    }
+    return make_benchmark("textvqa")->score(folder.path(), predictions, "p.jsonl")[0].value;
+  };
+  const auto message = [&](const std::vector<std::pair<std::string, std::string>>& questions_and_texts) {
+    return message_of<DataError>([&] { score(questions_and_texts); });
+  };
+  // The question that was asked twice has one entry in eval_textvqa.py's dict: the last.
+  CHECK(score({{"r", "b"}, {"q", "a"}, {"R", "c"}}) == Approx(200.0 / 3));
+  CHECK(message({{"q", "a"}, {"r", "b"}}) ==
+        "p.jsonl: questions without an answer; got 1 of 3, for example 2; expected one answer for each question");
+  CHECK(message({{"q", "a"}, {"r", "b"}, {"q", "c"}, {"r", "d"}}) ==
+        "p.jsonl:3: a question is answered twice; got 0; expected one answer, as in p.jsonl:1");
+  CHECK(message({{"q", "a"}, {"s", "b"}}) ==
+        "p.jsonl:2: the picture has no such question; got h0 \"s\"; expected an \"image_id\" and a \"question\" of the "
+        "benchmark's file");
+  CHECK_THAT(message({{"q", "a"}, {"r\nand more", "b"}}),
+             contains("p.jsonl:2: a prompt that LLaVA does not make; got \"r\\x0aand more"));
+  CHECK_THAT(message({{"q", "a"}, {"OCR tokens: A, B. Question: r?", "b"}}),
+             contains("p.jsonl:2: a prompt that LLaVA does not make"));
 }
 
 TEST_CASE("TextVQA's file can have any name when it is given itself", "[eval]") {
