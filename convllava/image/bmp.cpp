@@ -81,14 +81,10 @@ std::array<int, 3> mask_bytes(const EncodedImage& file, const Header& header) {
     std::array<int, 3> bytes;
   };
   constexpr Known kKnown[] = {
-      {32, {0xFF0000, 0xFF00, 0xFF, 0}, {2, 1, 0}},
-      {32, {0xFF000000, 0xFF0000, 0xFF00, 0}, {3, 2, 1}},
-      {32, {0xFF000000, 0xFF00, 0xFF, 0}, {3, 1, 0}},
-      {32, {0xFF000000, 0xFF0000, 0xFF00, 0xFF}, {3, 2, 1}},
-      {32, {0xFF, 0xFF00, 0xFF0000, 0xFF000000}, {0, 1, 2}},
-      {32, {0xFF0000, 0xFF00, 0xFF, 0xFF000000}, {2, 1, 0}},
-      {32, {0xFF000000, 0xFF00, 0xFF, 0xFF0000}, {3, 1, 0}},
-      {32, {0, 0, 0, 0}, {2, 1, 0}},
+      {32, {0xFF0000, 0xFF00, 0xFF, 0}, {2, 1, 0}},          {32, {0xFF000000, 0xFF0000, 0xFF00, 0}, {3, 2, 1}},
+      {32, {0xFF000000, 0xFF00, 0xFF, 0}, {3, 1, 0}},        {32, {0xFF000000, 0xFF0000, 0xFF00, 0xFF}, {3, 2, 1}},
+      {32, {0xFF, 0xFF00, 0xFF0000, 0xFF000000}, {0, 1, 2}}, {32, {0xFF0000, 0xFF00, 0xFF, 0xFF000000}, {2, 1, 0}},
+      {32, {0xFF000000, 0xFF00, 0xFF, 0xFF0000}, {3, 1, 0}}, {32, {0, 0, 0, 0}, {2, 1, 0}},
       {24, {0xFF0000, 0xFF00, 0xFF, 0}, {2, 1, 0}},
   };
   for (const Known& known : kKnown) {

@@ -37,12 +37,17 @@ std::string describe_start(std::string_view bytes) {
   return fmt::format("first bytes {}(\"{}\")", hexadecimal, text);
 }
 
-Image decode(std::string_view bytes, std::string_view where) {
+const Format& find_format(std::string_view bytes, std::string_view where) {
   if (bytes.empty()) throw DataError(error_message(where, "the picture is empty", "0 bytes", kFormatNames));
   for (const Format& format : kFormats) {
-    if (format.accepts(bytes)) return format.read({bytes, where, format.name});
+    if (format.accepts(bytes)) return format;
   }
   throw DataError(error_message(where, "not a picture of a known format", describe_start(bytes), kFormatNames));
+}
+
+Image decode(std::string_view bytes, std::string_view where) {
+  const Format& format = find_format(bytes, where);
+  return format.read({bytes, where, format.name});
 }
 
 /// One line for a whole data set of such pictures.
@@ -79,6 +84,8 @@ void EncodedImage::warn_damaged(std::string_view damage) const {
   static std::atomic<bool> warned{false};
   warn_once(warned, error_message(where, fmt::format("the {} picture is read although it is damaged", format), damage));
 }
+
+std::string_view identify(std::string_view bytes, std::string_view where) { return find_format(bytes, where).name; }
 
 Image decode_image(std::string_view bytes) { return decode(bytes, {}); }
 

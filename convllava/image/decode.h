@@ -26,8 +26,8 @@ struct EncodedImage {
   /// DataError: "the PNG picture is truncated; got N bytes".
   [[noreturn]] void fail_truncated() const;
 
-  /// Throws DataError unless Pillow would make a picture of this size. Call before pixels are allocated. The first large
-  /// picture of the process is named in a warning.
+  /// Throws DataError unless Pillow would make a picture of this size. Call before pixels are allocated. The first
+  /// large picture of the process is named in a warning.
   void check_size(int64_t width, int64_t height) const;
 
   /// The pixels are there, but DAMAGE was passed over as Pillow passes over it. Warns once in the process.

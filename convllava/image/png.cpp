@@ -33,8 +33,8 @@ uint8_t paeth(int left, int above, int corner) {
   return static_cast<uint8_t>(from_left <= from_above && from_left <= from_corner ? left : other);
 }
 
-/// Adds to each byte what the same byte of the pixels to the left, above and above left predict. `count` is a multiple of
-/// `kStep`, the bytes of a pixel; left of a row all is 0.
+/// Adds to each byte what the same byte of the pixels to the left, above and above left predict. `count` is a multiple
+/// of `kStep`, the bytes of a pixel; left of a row all is 0.
 template <int kStep>
 void add_prediction(int filter, const uint8_t* above, int64_t count, uint8_t* row) {
   uint8_t left[kStep] = {};
@@ -77,7 +77,8 @@ void convert_row(const uint8_t* row, int64_t count, const PngHeader& header, con
   if (header.palette_indices) {
     palette_bits_to_rgb(row, count, header.depth, palette, rgb);
   } else if (header.channels == 1 && header.depth == 16) {
-    for (int64_t i = 0; i < count; ++i) std::fill_n(rgb + 3 * i, 3, clip_grey(int64_t{row[2 * i]} << 8 | row[2 * i + 1]));
+    for (int64_t i = 0; i < count; ++i)
+      std::fill_n(rgb + 3 * i, 3, clip_grey(int64_t{row[2 * i]} << 8 | row[2 * i + 1]));
   } else if (header.channels == 1) {
     grey_bits_to_rgb(row, count, header.depth, rgb);
   } else if (header.channels == 2) {

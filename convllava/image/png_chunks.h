@@ -31,7 +31,8 @@ struct PngFrame {
   int64_t height = 0;
 };
 
-/// Reads a file in three steps: `read_to_pixels`, `pixel_data` until it is empty or the picture is whole, `read_to_end`.
+/// Reads a file in three steps: `read_to_pixels`, `pixel_data` until it is empty or the picture is whole,
+/// `read_to_end`.
 class PngChunks {
  public:
   explicit PngChunks(const EncodedImage& file) : file_(file), reader_(file) {}
@@ -72,7 +73,7 @@ class PngChunks {
   bool has_frame_ = false;
   bool animated_ = false;
   uint32_t frames_ = 0;
-  uint64_t sequence_ = 0;   // numbers of the next animation chunk
+  uint64_t sequence_ = 0;  // numbers of the next animation chunk
   uint64_t text_bytes_ = 0;
   uint64_t data_left_ = 0;  // of the current IDAT
 };

@@ -1,7 +1,7 @@
 #pragma once
 
-// Rows of samples as files store them -> RGB rows, as Pillow's unpackers and convert("RGB") give them. Destinations hold
-// 3 * count bytes; alpha is dropped.
+// Rows of samples as files store them -> RGB rows, as Pillow's unpackers and convert("RGB") give them. Destinations
+// hold 3 * count bytes; alpha is dropped.
 
 #include <array>
 #include <cstdint>

@@ -16,10 +16,10 @@ enum class TiffColor { kGrey, kPalette, kRgb, kCmyk };
 
 struct TiffLayout {
   TiffColor color = TiffColor::kGrey;
-  int bits = 8;                ///< of a sample
-  int stored = 1;              ///< samples of a pixel
-  int used = 1;                ///< the first of them that matter
-  bool separate = false;       ///< each sample in a plane of its own; `tiff_row_to_rgb` wants 8 bits, gathered
+  int bits = 8;           ///< of a sample
+  int stored = 1;         ///< samples of a pixel
+  int used = 1;           ///< the first of them that matter
+  bool separate = false;  ///< each sample in a plane of its own; `tiff_row_to_rgb` wants 8 bits, gathered
   bool is_signed = false;
   bool is_float = false;
   bool inverted = false;       ///< 0 is white
@@ -28,7 +28,8 @@ struct TiffLayout {
   Palette palette{};
 };
 
-/// Throws DataError for a layout that Pillow does not know, and for CIE L*a*b*, which it converts with a colour profile.
+/// Throws DataError for a layout that Pillow does not know, and for CIE L*a*b*, which it converts with a colour
+/// profile.
 TiffLayout find_tiff_layout(const EncodedImage& file, tiff* handle);
 
 /// `count` pixels as libtiff gives them: samples side by side, wide ones in this machine's byte order.

@@ -33,13 +33,13 @@ find_package(nlohmann_json REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SentencePiece REQUIRED IMPORTED_TARGET sentencepiece)
 
-# The codecs that Pillow uses too.
+# The codecs that Pillow decodes with too.
 find_package(JPEG REQUIRED)
 find_package(TIFF REQUIRED)
 find_package(ZLIB REQUIRED)
 pkg_check_modules(WebP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
 
-# Only data/demo draws with OpenCV.
+# data/demo draws with OpenCV, and nothing else needs it.
 set(CONVLLAVA_WITH_OPENCV FALSE)
 if(NOT CONVLLAVA_OPENCV STREQUAL "OFF")
   find_package(OpenCV QUIET COMPONENTS core imgproc imgcodecs)

@@ -45,10 +45,12 @@ TEST_CASE("of large and of damaged pictures the first is named in a warning", "[
   });
   REQUIRE(status == 0);
   const std::string text = testing::text_of(folder / "stderr");
-  CHECK_THAT(text, contains("a large BMP picture; got 10000x9000, more than 89478485 pixels; more such pictures are not "
-                            "named\n"));
-  CHECK_THAT(text, contains("the BMP picture is read although it is damaged; got the padding of the last row is missing; "
-                            "more such pictures are not named\n"));
+  CHECK_THAT(text,
+             contains("a large BMP picture; got 10000x9000, more than 89478485 pixels; more such pictures are not "
+                      "named\n"));
+  CHECK_THAT(text,
+             contains("the BMP picture is read although it is damaged; got the padding of the last row is missing; "
+                      "more such pictures are not named\n"));
   CHECK(std::count(text.begin(), text.end(), '\n') == 2);
 }
 
@@ -64,7 +66,8 @@ TEST_CASE("empty and foreign files are refused with their first bytes", "[image]
 }
 
 TEST_CASE("a truncated picture is an error, not a picture with a grey end", "[image]") {
-  for (const char* name : {"420.jpg", "progressive.jpg", "whole.png", "pillow.gif", "header_40_bits_24.bmp", "p6.ppm"}) {
+  for (const char* name :
+       {"420.jpg", "progressive.jpg", "whole.png", "pillow.gif", "header_40_bits_24.bmp", "p6.ppm"}) {
     CAPTURE(name);
     const std::string bytes = golden_picture(name).bytes;
     const std::string cut = bytes.substr(0, bytes.size() * 3 / 4);
@@ -92,8 +95,9 @@ TEST_CASE("what is wrong with a picture is in the message", "[image]") {
       {"header_of_41.bmp", "got a header of 41 bytes; expected 12, 40, 52, 56, 64, 108 or 124"},
       {"mask_10_bits.bmp", "got 32 bits with the masks 0x3ff00000, 0xffc00, 0x3ff and 0x0"},
       {"compression_4.bmp", "got compression 4; expected 0 to 3"},
-      {"lab.tif", "got photometric interpretation 8, 3 samples of 8 bits, sample format 1, fill order 1; expected pixels "
-                  "in one of Pillow's layouts"},
+      {"lab.tif",
+       "got photometric interpretation 8, 3 samples of 8 bits, sample format 1, fill order 1; expected pixels "
+       "in one of Pillow's layouts"},
       {"unknown_compression.tif", "the TIFF picture cannot be decoded; got compression 12345"},
       {"p6_no_width.ppm", "the PPM picture cannot be decoded; got \"0\" as width; expected 1 to 2147483648"},
       {"p6_maximum_65536.ppm", "got \"65536\" as maximum; expected 1 to 65535"},
@@ -115,8 +119,8 @@ TEST_CASE("pictures beyond Pillow's limit are refused before they take memory", 
   REQUIRE_THAT(message(bitmap_header(89478486, 2)), contains("too many pixels; got 89478486x2"));
   rusage before{};
   getrusage(RUSAGE_SELF, &before);
-  for (const char* name : {"too_large.png", "too_large.jpg", "too_large.bmp", "too_large.tif", "tile_too_large.tif",
-                           "p6_too_large.ppm"}) {
+  for (const char* name :
+       {"too_large.png", "too_large.jpg", "too_large.bmp", "too_large.tif", "tile_too_large.tif", "p6_too_large.ppm"}) {
     CAPTURE(name);
     CHECK_THAT(message(golden_picture(name).bytes), contains("too many pixels"));
   }

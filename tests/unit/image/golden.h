@@ -1,6 +1,7 @@
 #pragma once
 
-// The inputs of scripts/golden/image.py, drawn again from their seeds, and what its files and those of pictures.py hold.
+// The inputs of scripts/golden/image.py, drawn again from their seeds, and what its files and those of pictures.py
+// hold.
 
 #include <cstdint>
 #include <filesystem>

@@ -60,8 +60,8 @@ TEST_CASE("every difference from Pillow is one", "[image]") {
 }
 
 TEST_CASE("bytes behind the end of a picture do not matter", "[image]") {
-  for (const char* name : {"420.jpg", "whole.png", "lossy.webp", "pillow.gif", "header_40_bits_24.bmp", "raw_rgb.tif",
-                           "p6.ppm"}) {
+  for (const char* name :
+       {"420.jpg", "whole.png", "lossy.webp", "pillow.gif", "header_40_bits_24.bmp", "raw_rgb.tif", "p6.ppm"}) {
     CAPTURE(name);
     const std::string bytes = testing::golden_picture(name).bytes;
     CHECK(result_of(bytes + std::string(70000, '\xFF')) == result_of(bytes));
@@ -69,9 +69,9 @@ TEST_CASE("bytes behind the end of a picture do not matter", "[image]") {
 }
 
 TEST_CASE("every kind of picture goes through preprocess", "[image]") {
-  for (const char* name : {"420.jpg", "cmyk.jpg", "grey.jpg", "exif_rotated_thumbnail.jpg", "palette_alpha.png",
-                           "rgba_8.png", "rgb_16.png", "grey_16.png", "one_pixel.png", "animated.webp", "animated.gif",
-                           "orientation_6.tif"}) {
+  for (const char* name :
+       {"420.jpg", "cmyk.jpg", "grey.jpg", "exif_rotated_thumbnail.jpg", "palette_alpha.png", "rgba_8.png",
+        "rgb_16.png", "grey_16.png", "one_pixel.png", "animated.webp", "animated.gif", "orientation_6.tif"}) {
     CAPTURE(name);
     const Image made = preprocess(decode_image(testing::golden_picture(name).bytes), {64, Aspect::kPad});
     REQUIRE(made.width == 64);
