@@ -4,8 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(build-essential ccache cmake git libcli11-dev libfmt-dev libicu-dev libopencv-dev libsentencepiece-dev
-          libspdlog-dev libyaml-cpp-dev mold ninja-build nlohmann-json3-dev pkg-config python3 python3-venv catch2)
+packages=(build-essential ccache cmake git libcli11-dev libfmt-dev libicu-dev libjpeg-dev libopencv-dev libsentencepiece-dev
+          libspdlog-dev libtiff-dev libwebp-dev libyaml-cpp-dev mold ninja-build nlohmann-json3-dev pkg-config python3
+          python3-venv catch2 zlib1g-dev)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -1,6 +1,6 @@
 #pragma once
 
-// Pictures as bytes: decode, resize exactly as Pillow does, pad, crop, normalise. No tensor library here.
+// Pictures as bytes: decode and resize exactly as Pillow does, pad, crop. No tensor library here.
 
 #include <array>
 #include <cstdint>
@@ -32,14 +32,18 @@ inline constexpr std::array<float, 3> kClipMean = to_floats(kClipMeanWritten);
 inline constexpr std::array<float, 3> kClipStd = to_floats(kClipStdWritten);
 inline constexpr Color kClipPadColor = {122, 116, 104};
 
-/// JPEG, PNG, WebP, BMP or PPM bytes -> RGB with Pillow's `convert("RGB")` semantics: alpha dropped, palette and grey
-/// expanded, CMYK converted naively (within one level of Pillow), EXIF orientation ignored. 16-bit samples are cut to
-/// their high byte, also grey ones, which Pillow would clip to white. Throws DataError saying what is wrong (empty, not
-/// a picture, truncated, damaged, an animated WebP); a build without OpenCV reads PPM only. Of a damaged file the codec
-/// libraries may print a line of their own on stderr.
+/// "JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF" or "PPM", by the first bytes and not by a name. Throws DataError for
+/// anything else; `where` begins the message.
+std::string_view identify(std::string_view bytes, std::string_view where = {});
+
+/// A picture file -> RGB, as Pillow 13.0's `Image.open(file).convert("RGB")` gives it: the first frame or page, alpha
+/// dropped, CMYK without colour management, grey of more than 8 bits clipped, EXIF orientation ignored but in TIFF.
+/// What differs is in docs/pictures.md. Throws DataError saying what is wrong (not a picture, truncated, damaged, more
+/// pixels than Pillow's limit) where Pillow raises; the first large picture and the first one whose end is damaged are
+/// named in a warning.
 Image decode_image(std::string_view bytes);
 
-/// Reads and decodes; the path is part of every message.
+/// Reads and decodes; the path is part of every message. A path with a NUL byte is a DataError.
 Image load_image(const std::filesystem::path& path);
 
 /// Pillow's `resize((width, height), BICUBIC)` to the bit: a = -0.5, antialiased, 22-bit fixed point, horizontal pass

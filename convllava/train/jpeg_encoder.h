@@ -7,8 +7,7 @@
 namespace convllava::train {
 
 /// A baseline JPEG file (ITU T.81, full colour resolution, the Huffman tables of its annex K) at about quality 85.
-/// Pictures in a report need nothing more, and builds without OpenCV have no other encoder. Sides from 1 to 65,535
-/// pixels.
+/// Pictures in a report need nothing more. Sides from 1 to 65,535 pixels.
 std::string encode_jpeg(const image::Image& picture);
 
 }  // namespace convllava::train

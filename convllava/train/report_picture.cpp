@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "convllava/core/files.h"
-#include "convllava/image/file_format.h"
 #include "convllava/image/image.h"
 #include "convllava/train/jpeg_encoder.h"
 
@@ -30,20 +29,12 @@ std::string base64(std::string_view bytes) {
   return text;
 }
 
-/// "" for what browsers do not show.
-std::string_view media_type(image::FileFormat format) {
-  switch (format) {
-    case image::FileFormat::kJpeg:
-      return "image/jpeg";
-    case image::FileFormat::kPng:
-      return "image/png";
-    case image::FileFormat::kWebp:
-      return "image/webp";
-    case image::FileFormat::kBmp:
-      return "image/bmp";
-    case image::FileFormat::kPpm:
-      return "";
-  }
+/// "" for what browsers do not show, and for what they may show moving, unlike the model's one frame.
+std::string_view media_type(std::string_view format) {
+  if (format == "JPEG") return "image/jpeg";
+  if (format == "PNG") return "image/png";
+  if (format == "WebP") return "image/webp";
+  if (format == "BMP") return "image/bmp";
   return "";
 }
 
@@ -55,8 +46,7 @@ std::string data_uri(std::string_view type, std::string_view bytes) {
 
 std::string picture_uri(const std::filesystem::path& path) {
   const std::string bytes = core::read_file(path);
-  const auto format = image::identify(bytes, path.string());
-  const auto type = media_type(format);
+  const auto type = media_type(image::identify(bytes, path.string()));
   if (!type.empty() && bytes.size() <= kMostBytes) return data_uri(type, bytes);
   auto picture = image::load_image(path);
   const int64_t longest = std::max(picture.width, picture.height);

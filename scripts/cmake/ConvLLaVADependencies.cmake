@@ -34,9 +34,16 @@ find_package(ICU REQUIRED COMPONENTS uc)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SentencePiece REQUIRED IMPORTED_TARGET sentencepiece)
 
+# The codecs that Pillow decodes with too.
+find_package(JPEG REQUIRED)
+find_package(TIFF REQUIRED)
+find_package(ZLIB REQUIRED)
+pkg_check_modules(WebP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
+
+# data/demo draws with OpenCV, and nothing else needs it.
 set(CONVLLAVA_WITH_OPENCV FALSE)
 if(NOT CONVLLAVA_OPENCV STREQUAL "OFF")
-  find_package(OpenCV QUIET COMPONENTS core imgcodecs)
+  find_package(OpenCV QUIET COMPONENTS core imgproc imgcodecs)
   if(OpenCV_FOUND)
     set(CONVLLAVA_WITH_OPENCV TRUE)
   elseif(CONVLLAVA_OPENCV STREQUAL "ON")

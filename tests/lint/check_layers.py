@@ -10,7 +10,10 @@ SIBLINGS = {("eval", "train"), ("eval", "parallel"), ("data", "nn"), ("data", "d
 # Library -> folders whose sources may include it; no header may but those of apps, which nobody else includes.
 THIRD_PARTY = {
     "yaml-cpp/": {"config"},
-    "opencv2/": {"image"},
+    "jpeglib.h": {"image"},
+    "tiffio.h": {"image"},
+    "webp/": {"image"},
+    "zlib.h": {"image"},
     "sentencepiece": {"text"},
     "nlohmann/": {"text", "data", "checkpoint", "train", "eval"},
     "CLI/": {"apps"},

@@ -1,6 +1,7 @@
 #pragma once
 
-// The inputs of scripts/golden/image.py, drawn again from their seeds, and what its files hold.
+// The inputs of scripts/golden/image.py, drawn again from their seeds, and what its files and those of pictures.py
+// hold.
 
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "convllava/core/files.h"
 #include "convllava/core/random.h"
 #include "convllava/image/image.h"
 
@@ -47,6 +49,33 @@ inline std::vector<std::istringstream> golden_lines(const std::string& name) {
     if (line[0] != '#') lines.emplace_back(line);
   }
   return lines;
+}
+
+/// One file of scripts/golden/pictures.py and Pillow's verdict: "width height fnv1a", or "refused".
+struct GoldenPicture {
+  std::string name;
+  std::string bytes;
+  std::string expected;
+};
+
+inline std::vector<GoldenPicture> golden_pictures() {
+  const std::string archive = core::read_file(golden_folder() / "pictures.bin");
+  std::vector<GoldenPicture> pictures;
+  for (std::istringstream& line : golden_lines("pictures.txt")) {
+    std::string name, width, height, hash;
+    size_t offset = 0, size = 0;
+    line >> name >> offset >> size >> width >> height >> hash;
+    const std::string expected = width == "refused" ? width : width + ' ' + height + ' ' + hash;
+    pictures.push_back({name, archive.substr(offset, size), expected});
+  }
+  return pictures;
+}
+
+inline GoldenPicture golden_picture(const std::string& name) {
+  for (GoldenPicture& picture : golden_pictures()) {
+    if (picture.name == name) return std::move(picture);
+  }
+  throw std::runtime_error("no picture " + name + " in the goldens");
 }
 
 }  // namespace convllava::testing

@@ -2,8 +2,7 @@
 
 #include <cmath>
 
-#include "convllava/core/error.h"
-#include "convllava/image/file_format.h"
+#include "convllava/image/image.h"
 #include "tests/catch.h"
 #include "tests/unit/train_sinks/fixtures.h"
 
@@ -18,25 +17,15 @@ double psnr(const image::Image& a, const image::Image& b) {
   return 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.pixels.size()) / sum);
 }
 
-bool decodes_jpeg() {
-  try {
-    image::decode_image(encode_jpeg(test_picture(8, 8)));
-    return true;
-  } catch (const DataError&) {
-    return false;
-  }
-}
-
 }  // namespace
 
 TEST_CASE("a JPEG file has the structure of one", "[train_sinks]") {
   const std::string bytes = encode_jpeg(test_picture(33, 9));
-  CHECK(image::identify(bytes, "") == image::FileFormat::kJpeg);
-  CHECK_NOTHROW(image::check_complete(image::FileFormat::kJpeg, bytes, ""));
+  CHECK(image::identify(bytes) == "JPEG");
+  CHECK(bytes.ends_with("\xFF\xD9"));
 }
 
 TEST_CASE("a JPEG file shows the picture, whatever its size", "[train_sinks]") {
-  if (!decodes_jpeg()) SKIP("built without OpenCV: nothing here decodes JPEG");
   for (const auto& [width, height] : {std::pair{64, 64}, {1, 1}, {7, 50}, {333, 201}}) {
     INFO(width << "x" << height);
     const auto picture = test_picture(width, height);
@@ -50,7 +39,6 @@ TEST_CASE("a JPEG file shows the picture, whatever its size", "[train_sinks]") {
 }
 
 TEST_CASE("a JPEG file keeps black, white and noise within its precision", "[train_sinks]") {
-  if (!decodes_jpeg()) SKIP("built without OpenCV: nothing here decodes JPEG");
   for (const int value : {0, 255}) {
     const image::Image flat{40, 24, std::vector<uint8_t>(40 * 24 * 3, static_cast<uint8_t>(value))};
     CHECK(image::decode_image(encode_jpeg(flat)).pixels == flat.pixels);
