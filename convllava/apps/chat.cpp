@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <optional>
 
 #include "convllava/apps/command_line.h"
 #include "convllava/checkpoint/model_directory.h"
@@ -10,6 +11,7 @@
 #include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
 #include "convllava/core/process.h"
+#include "convllava/nn/gpu.h"
 #include "convllava/nn/libtorch.h"
 
 using namespace convllava;
@@ -88,12 +90,15 @@ int main(int argc, char** argv) {
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return core::run_main("chat", [&] {
-    const auto checkpoint = checkpoint::find_checkpoint(directory);
+    std::optional<checkpoint::OpenCheckpoint> checkpoint(directory);
     model::Question question;
-    if (with_image->count() > 0) question.picture = open_picture(image, checkpoint);  // before the weights are read
+    // Before the weights are read.
+    if (with_image->count() > 0) question.picture = open_picture(image, checkpoint->path());
     const bool cuda = torch::cuda::is_available();
-    auto pretrained = checkpoint::load_pretrained(checkpoint, cuda ? torch::kCUDA : torch::kCPU,
+    if (cuda) nn::set_gpu_arithmetic();
+    auto pretrained = checkpoint::load_pretrained(checkpoint->path(), cuda ? torch::kCUDA : torch::kCPU,
                                                   cuda ? torch::kBFloat16 : torch::kFloat);
+    checkpoint.reset();  // a conversation may last; a run that makes room need not wait for its end
     auto options = checkpoint::answer_options(pretrained.record);
     options.generate.max_new_tokens = max_new_tokens;
     if (asked->count() == 0) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "convllava/apps/command_line.h"
+#include "convllava/apps/run_rank.h"
 #include "convllava/checkpoint/pretrained.h"
 #include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
@@ -18,6 +19,7 @@
 #include "convllava/eval/benchmark.h"
 #include "convllava/eval/output.h"
 #include "convllava/eval/predict.h"
+#include "convllava/nn/gpu.h"
 #include "convllava/nn/libtorch.h"
 
 using namespace convllava;
@@ -72,7 +74,8 @@ void predict_and_score(const eval::Benchmark& benchmark, Arguments arguments, co
                        const distributed::ProcessGroup& group) {
   // Found out before the hours that predicting may take.
   const bool scored = !arguments.predict_only && benchmark.has_answers(arguments.data);
-  const auto checkpoint = checkpoint::find_checkpoint(arguments.model);
+  const checkpoint::OpenCheckpoint opened(arguments.model);  // to the end: the answers go into it
+  const auto& checkpoint = opened.path();
   auto& output = arguments.options.output;
   if (output.empty()) output = checkpoint / "eval" / benchmark.name() / benchmark.file(arguments.data).stem();
   auto pretrained =
@@ -101,6 +104,7 @@ int evaluate(const Arguments& arguments) {
     throw ConfigError(error_message("--model", "missing", "nothing", "a checkpoint, or --predictions to score a file"));
   }
   const auto device = distributed::use_gpu_of_rank(environment.local_rank);
+  if (device.is_cuda()) nn::set_gpu_arithmetic();
   distributed::ProcessGroup group(environment, device);
   try {
     predict_and_score(*benchmark, arguments, device, group);
@@ -139,5 +143,5 @@ int main(int argc, char** argv) {
       ->excludes(max_new_tokens)
       ->excludes(predict_only);
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
-  return core::run_main("eval", [&] { return evaluate(arguments); });
+  return apps::run_rank("eval", [&] { return evaluate(arguments); });
 }

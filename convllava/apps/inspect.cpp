@@ -41,7 +41,8 @@ void print_tensors(const std::filesystem::path& directory) {
 }
 
 void print_checkpoint(const std::string& path) {
-  const auto directory = checkpoint::find_checkpoint(path);
+  const checkpoint::OpenCheckpoint opened(path);
+  const auto& directory = opened.path();
   print_tensors(directory);
   std::error_code ignored;
   if (std::filesystem::exists(directory / "vision_tower", ignored)) print_tensors(directory / "vision_tower");

@@ -6,11 +6,13 @@
 #include <iostream>
 
 #include "convllava/apps/command_line.h"
+#include "convllava/apps/run_rank.h"
 #include "convllava/config/yaml.h"
 #include "convllava/core/log.h"
 #include "convllava/core/process.h"
 #include "convllava/distributed/launch.h"
 #include "convllava/distributed/process_group.h"
+#include "convllava/nn/gpu.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/train/trainer.h"
 
@@ -22,6 +24,7 @@ int train_stage(const config::TrainConfig& config) {
   const auto environment = distributed::launch_environment();
   core::set_log_rank(environment.rank, environment.world_size);
   const auto device = train::pick_device(config.device, environment.local_rank);
+  if (device.is_cuda()) core::log_info(nn::set_gpu_arithmetic());
   distributed::ProcessGroup group(environment, device);
   train::TrainSummary summary;
   try {
@@ -51,7 +54,7 @@ int main(int argc, char** argv) {
   app.add_flag("--print-config", print_config, "Print the resolved configuration and exit");
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
-  return core::run_main("train", [&] {
+  return apps::run_rank("train", [&] {
     const auto config = config::load_train_config(
         file, overrides, print_config ? config::Paths::kMayBeAbsent : config::Paths::kMustExist);
     if (print_config) {

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "convllava/checkpoint/whole_checkpoint.h"
 #include "convllava/core/error.h"
@@ -56,12 +58,53 @@ void remove_or_warn(const fs::path& path) {
   if (error) core::log_warning(fmt::format("{}: cannot remove: {}", path.string(), error.message()));
 }
 
-/// A `.old` whose successor never came is the only copy of its step.
-void remove_or_put_back(const fs::path& old, const fs::path& checkpoint) {
+/// Saves the answers and scores that `eval` left in a checkpoint from being removed with it. False where it cannot.
+bool keep_evaluation(const fs::path& checkpoint, int64_t step) {
   std::error_code error;
-  if (fs::exists(checkpoint, error)) return remove_or_warn(old);
-  fs::rename(old, checkpoint, error);
-  if (error) core::log_warning(fmt::format("{}: cannot be put back: {}", checkpoint.string(), error.message()));
+  const fs::path results = checkpoint / "eval";
+  if (!fs::is_directory(results, error) || fs::is_empty(results, error)) return true;
+  const fs::path folder = checkpoint.parent_path() / "eval";
+  const std::string name = step_directory(folder, step).filename();
+  fs::path target = folder / name;
+  for (int number = 2; fs::exists(target, error); ++number) target = folder / fmt::format("{}.{}", name, number);
+  fs::create_directories(folder, error);
+  if (!error) fs::rename(results, target, error);
+  if (error) {
+    core::log_warning(fmt::format("{}: not removed, because its results cannot be moved to {}: {}", checkpoint.string(),
+                                  target.string(), error.message()));
+    return false;
+  }
+  core::log_info(fmt::format("results of {} are kept in {}", name, target.string()));
+  return true;
+}
+
+void remove_checkpoint(const StepDirectory& checkpoint) {
+  const auto& path = checkpoint.path;
+  const core::DirectoryLock lock(path, core::DirectoryLock::Kind::kExclusive);
+  if (lock.refused()) {
+    core::log_info(fmt::format("{}: not removed yet, because another program has it open", path.string()));
+    return;
+  }
+  if (!keep_evaluation(path, checkpoint.step)) return;
+  const fs::path outgoing = path.parent_path() / fmt::format(".{}{}", path.filename().string(), kRemoved);
+  std::error_code error;
+  fs::rename(path, outgoing, error);
+  if (error) {
+    core::log_warning(fmt::format("{}: cannot remove: {}", path.string(), error.message()));
+  } else {
+    remove_or_warn(outgoing);
+  }
+}
+
+/// A `.old` whose successor never came is the only copy of its step.
+void remove_or_put_back(const fs::path& old, const StepDirectory& checkpoint) {
+  std::error_code error;
+  if (fs::exists(checkpoint.path, error)) {
+    if (keep_evaluation(old, checkpoint.step)) remove_or_warn(old);
+    return;
+  }
+  fs::rename(old, checkpoint.path, error);
+  if (error) core::log_warning(fmt::format("{}: cannot be put back: {}", checkpoint.path.string(), error.message()));
 }
 
 /// Throws with the name of the newest whole checkpoint where the newest is damaged.
@@ -117,8 +160,19 @@ void clear_interrupted_saves(const fs::path& run) {
     if (step_of_hidden(name, ".tmp") || step_of_hidden(name, kRemoved)) {
       remove_or_warn(path);
     } else if (const auto step = step_of_hidden(name, ".old")) {
-      remove_or_put_back(path, step_directory(run, *step));
+      remove_or_put_back(path, {*step, step_directory(run, *step)});
     }
+  }
+}
+
+OpenCheckpoint::OpenCheckpoint(const fs::path& path) {
+  constexpr int kAttempts = 100;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    path_ = find_checkpoint(path);
+    lock_.emplace(path_, core::DirectoryLock::Kind::kShared);
+    std::error_code ignored;
+    if (!lock_->refused() && fs::exists(path_, ignored)) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));  // it is being removed: there may be a newer one
   }
 }
 
@@ -126,17 +180,7 @@ void remove_old_checkpoints(const fs::path& run, int64_t keep_last) {
   clear_interrupted_saves(run);
   const auto found = list_checkpoints(run);
   const auto kept = static_cast<size_t>(std::max<int64_t>(keep_last, 0));
-  for (size_t i = 0; i + kept < found.size(); ++i) {
-    const auto& path = found[i].path;
-    const fs::path outgoing = run / fmt::format(".{}{}", path.filename().string(), kRemoved);
-    std::error_code error;
-    fs::rename(path, outgoing, error);
-    if (error) {
-      core::log_warning(fmt::format("{}: cannot remove: {}", path.string(), error.message()));
-    } else {
-      remove_or_warn(outgoing);
-    }
-  }
+  for (size_t i = 0; i + kept < found.size(); ++i) remove_checkpoint(found[i]);
 }
 
 }  // namespace convllava::checkpoint

@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "convllava/core/files.h"
+
 // The checkpoints of a run folder: `checkpoint-<step>/`.
 
 namespace convllava::checkpoint {
@@ -24,11 +26,25 @@ std::optional<StepDirectory> latest_checkpoint(const std::filesystem::path& run)
 /// one.
 std::filesystem::path find_checkpoint(const std::filesystem::path& path);
 
+/// A checkpoint while it is read: the run that it belongs to does not remove it.
+class OpenCheckpoint {
+ public:
+  /// What `find_checkpoint` finds.
+  explicit OpenCheckpoint(const std::filesystem::path& path);
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  std::optional<core::DirectoryLock> lock_;
+};
+
 /// Removes what interrupted saves and removals left behind, and puts back a checkpoint whose replacement was
 /// interrupted before it had its place: for the start of a run, before it needs the room. What cannot be removed is a
 /// warning.
 void clear_interrupted_saves(const std::filesystem::path& run);
-/// `clear_interrupted_saves`; then removes the oldest until `keep_last` are left. What cannot be removed is a warning.
+/// `clear_interrupted_saves`; then removes the oldest until `keep_last` are left, but none that another program has
+/// open. Answers and scores in `checkpoint-<step>/eval` go to `eval/checkpoint-<step>` of the run. What cannot be
+/// removed is a warning.
 void remove_old_checkpoints(const std::filesystem::path& run, int64_t keep_last);
 
 }  // namespace convllava::checkpoint

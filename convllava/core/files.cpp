@@ -169,4 +169,19 @@ FolderLock::FolderLock(const fs::path& folder) {
 
 FolderLock::~FolderLock() { ::close(descriptor_); }
 
+DirectoryLock::DirectoryLock(const fs::path& folder, Kind kind) {
+  Descriptor file(folder, O_RDONLY | O_DIRECTORY);
+  if (file.get() < 0) return;
+  const bool locked = ::flock(file.get(), (kind == Kind::kShared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0;
+  refused_ = !locked && errno == EWOULDBLOCK;
+  if (locked) descriptor_ = file.release();
+}
+
+DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), refused_(other.refused_) {}
+
+DirectoryLock::~DirectoryLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
 }  // namespace convllava::core

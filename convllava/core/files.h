@@ -58,4 +58,22 @@ class FolderLock {
   int descriptor_ = -1;
 };
 
+/// A lock on a folder between those that read it (shared) and the one that may remove it (exclusive). Never waits. On a
+/// file system without locks, and on a folder that cannot be opened, nothing is locked and nothing refused.
+class DirectoryLock {
+ public:
+  enum class Kind { kShared, kExclusive };
+  DirectoryLock(const std::filesystem::path& folder, Kind kind);
+  ~DirectoryLock();
+  DirectoryLock(DirectoryLock&& other) noexcept;
+  DirectoryLock& operator=(DirectoryLock&&) = delete;
+
+  /// Another process has it, in a way that excludes this one.
+  bool refused() const { return refused_; }
+
+ private:
+  int descriptor_ = -1;
+  bool refused_ = false;
+};
+
 }  // namespace convllava::core

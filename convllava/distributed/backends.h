@@ -15,6 +15,9 @@ using BackendPtr = c10::intrusive_ptr<c10d::Backend>;
 /// Gloo over TCP; connected to every other rank when it returns. `threads` collectives can be under way at once.
 BackendPtr gloo_backend(const StorePtr& store, const LaunchEnvironment& environment, int threads);
 
+/// Whether this build has NCCL.
+bool has_nccl();
+
 /// Throws DistributedError where NCCL cannot run: a build without it, or a machine without a GPU.
 void require_nccl();
 

@@ -4,8 +4,10 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <initializer_list>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "convllava/core/error.h"
 
@@ -30,11 +32,27 @@ constexpr Launcher kPmi = {"MPICH or Intel MPI", "PMI_RANK", "PMI_SIZE", "MPI_LO
 // SLURM_NTASKS would not do: a batch script has it too, although only srun starts tasks.
 constexpr Launcher kSlurm = {"Slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_TASKS_PER_NODE"};
 
+/// Launchers whose processes do not learn enough to meet: their name and where they write the number of a process.
+constexpr std::pair<const char*, const char*> kUnreadable[] = {
+    {"PMIx", "PMIX_RANK"}, {"MVAPICH2", "MV2_COMM_WORLD_RANK"}, {"Flux", "FLUX_TASK_RANK"}, {"PALS", "PALS_RANKID"}};
+constexpr const char* kAdvice =
+    "torchrun, srun, or mpirun of Open MPI, MPICH or Intel MPI; a container must pass all of the launcher's variables "
+    "on";
+
 /// Unset and empty are the same: a shell cannot always unset.
 std::optional<std::string> variable(const char* name) {
   const char* value = std::getenv(name);
   if (value == nullptr || *value == '\0') return std::nullopt;
   return value;
+}
+
+/// "RANK=1, WORLD_SIZE=2": those of these variables that are set.
+std::string listed(std::initializer_list<const char*> names) {
+  std::string text;
+  for (const char* name : names) {
+    if (const auto value = variable(name)) text += fmt::format("{}{}={}", text.empty() ? "" : ", ", name, *value);
+  }
+  return text;
 }
 
 [[noreturn]] void fail(const Launcher& launcher, const std::string& what, const std::string& got,
@@ -108,6 +126,27 @@ bool srun_speaks_pmi() {
          variable(kSlurm.world_size) == variable("PMI_SIZE");
 }
 
+/// One of several processes that do not know of each other would train a model of its own, into the others' folder. A
+/// batch script is task 0 of no step: its SLURM_NTASKS is what srun would start.
+void refuse_one_of_several() {
+  const auto above = [](const char* name, int limit) {
+    return to_number(variable(name).value_or("")).value_or(0) > limit;
+  };
+  const bool slurm_task = above("SLURM_PROCID", 0) || above("SLURM_STEP_NUM_TASKS", 1) ||
+                          (variable("SLURM_STEP_ID") && variable("SLURM_PROCID") && above("SLURM_NTASKS", 1));
+  if (slurm_task) {
+    const char* missing = variable(kSlurm.rank) ? kSlurm.world_size : kSlurm.rank;
+    fail(kSlurm, fmt::format("one of several tasks, but {} is not set", missing),
+         listed({"SLURM_PROCID", "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_ID"}), kAdvice);
+  }
+  for (const auto& [name, rank] : kUnreadable) {
+    if (above(rank, 0)) {
+      fail({name, rank, "", "", ""}, "one of several processes of a launcher that is not supported", listed({rank}),
+           kAdvice);
+    }
+  }
+}
+
 /// The launcher that set variables, or null. Slurm sets both of its two only in what srun started.
 const Launcher* find_launcher() {
   if (variable("RANK") || variable("WORLD_SIZE") || variable("LOCAL_RANK")) return &kTorchrun;
@@ -118,13 +157,10 @@ const Launcher* find_launcher() {
 }
 
 void read_ranks(const Launcher& launcher, LaunchEnvironment& environment) {
-  std::string given;
-  for (const char* name : {launcher.rank, launcher.world_size, launcher.local_rank}) {
-    if (const auto value = variable(name)) given += fmt::format("{}{}={}", given.empty() ? "" : ", ", name, *value);
-  }
   for (const char* name : {launcher.rank, launcher.world_size}) {
     if (!variable(name)) {
-      fail(launcher, fmt::format("{} is not set", name), given,
+      fail(launcher, fmt::format("{} is not set", name),
+           listed({launcher.rank, launcher.world_size, launcher.local_rank}),
            fmt::format("{} and {}, or neither for one process", launcher.rank, launcher.world_size));
     }
   }
@@ -173,7 +209,11 @@ bool LaunchEnvironment::on_one_machine() const { return world_size == local_worl
 LaunchEnvironment launch_environment() {
   LaunchEnvironment environment;
   const Launcher* launcher = find_launcher();
-  if (launcher == nullptr) return environment;
+  if (launcher == nullptr) {
+    refuse_one_of_several();
+    return environment;
+  }
+  environment.launched = true;
   read_ranks(*launcher, environment);
   if (environment.world_size == 1) return environment;
   const auto local_world_size = launcher == &kSlurm

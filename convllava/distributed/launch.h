@@ -18,12 +18,17 @@ struct LaunchEnvironment {
   std::string run_id = "none";  ///< keeps the keys of different runs apart in a shared store
   int restart_count = 0;
   bool agent_store = false;  ///< torchrun already serves the store: every rank is a client
+  bool launched = false;     ///< a launcher started this process, perhaps as the only one
 
   /// How long a rank waits for the others to appear.
   std::chrono::milliseconds join_timeout = std::chrono::minutes(5);
   /// How long a collective waits for a rank that is there but does not take part: rank 0 may be writing a checkpoint of
   /// a hundred gigabytes.
   std::chrono::milliseconds collective_timeout = std::chrono::hours(2);
+  /// How often a rank that waits for the others to appear says so.
+  std::chrono::milliseconds join_note = std::chrono::seconds(30);
+  /// When a rank that waits in a collective says first for whom.
+  std::chrono::milliseconds stall_note = std::chrono::seconds(60);
 
   /// All ranks run on this machine.
   bool on_one_machine() const;
@@ -38,8 +43,9 @@ struct LaunchEnvironment {
 ///   job number
 ///
 /// and one process where there are none. MASTER_ADDR and MASTER_PORT hold under every launcher; mpirun over several
-/// machines needs them (`-x MASTER_ADDR=host`). Throws DistributedError for half an environment, naming what is
-/// missing, and for values that do not fit together.
+/// machines needs them (`-x MASTER_ADDR=host`). A batch script of Slurm is one process, whatever its --ntasks: only
+/// srun starts several. Throws DistributedError for half an environment, naming what is missing, for values that do not
+/// fit together, and for a process of several whose launcher is not one of these: each would train a model of its own.
 LaunchEnvironment launch_environment();
 
 }  // namespace convllava::distributed

@@ -8,6 +8,8 @@
 
 namespace convllava::distributed {
 
+bool has_nccl() { return true; }
+
 void require_nccl() {
   if (c10::cuda::device_count() == 0) {
     throw DistributedError(error_message("process group", "NCCL needs a GPU", "no visible CUDA device",

@@ -3,6 +3,8 @@
 
 namespace convllava::distributed {
 
+bool has_nccl() { return false; }
+
 void require_nccl() {
   throw DistributedError(error_message("process group", "this build has no NCCL", "a CUDA device",
                                        "a build with CONVLLAVA_CUDA=ON, or device: cpu"));

@@ -1,15 +1,21 @@
 #include "convllava/distributed/process_group.h"
 
+#include <ATen/DeviceAccelerator.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
+#include <exception>
 #include <future>
+#include <mutex>
 #include <thread>
+#include <torch/csrc/distributed/c10d/HashStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 
 #include "convllava/core/error.h"
 #include "convllava/distributed/backends.h"
+#include "convllava/distributed/heartbeat.h"
 #include "convllava/distributed/liveness.h"
 #include "convllava/distributed/rendezvous.h"
 
@@ -22,6 +28,8 @@ using WorkPtr = c10::intrusive_ptr<c10d::Work>;
 /// A broken connection can be noticed before the message about the rank behind it arrives.
 constexpr milliseconds kNewsTimeout = std::chrono::seconds(3);
 constexpr milliseconds kRetireTimeout = std::chrono::seconds(5);
+/// A rank that dies while the ranks connect breaks the others' attempts before its silence tells who it was.
+constexpr milliseconds kConnectingNewsTimeout = Heartbeat::kSilence + std::chrono::seconds(2);
 
 void ignore_sigpipe() {
   struct sigaction current {};
@@ -50,6 +58,53 @@ void retire(BackendPtr backend) {
   }
 }
 
+/// Ends the collectives of a backend that may not be there yet.
+class AbortSwitch {
+ public:
+  void arm(const BackendPtr& backend) {
+    const std::lock_guard lock(mutex_);
+    backend_ = backend;
+    if (thrown_) backend_->abort();
+  }
+  void abort() {
+    const std::lock_guard lock(mutex_);
+    thrown_ = true;
+    if (backend_) backend_->abort();
+  }
+
+ private:
+  std::mutex mutex_;
+  BackendPtr backend_;
+  bool thrown_ = false;
+};
+
+/// What the ranks have between them once they are connected.
+struct Connections {
+  BackendPtr host;
+  BackendPtr data;  ///< the same as `host` for a CPU device
+  std::unique_ptr<Liveness> liveness;
+};
+
+/// Liveness comes first: a rank that fails in what follows must not leave the others in it. Writes into `made` as it
+/// goes.
+void connect(const StorePtr& store, const LaunchEnvironment& environment, const torch::Device& device,
+             const std::shared_ptr<FailureSignal>& failure, Connections& made) {
+  const auto part = [&](const char* name) { return c10::make_intrusive<c10d::PrefixStore>(name, store); };
+  const auto collectives = std::make_shared<AbortSwitch>();
+  made.liveness = std::make_unique<Liveness>(gloo_backend(part("ring"), environment, 1), failure,
+                                             [collectives] { collectives->abort(); });
+  made.host = gloo_backend(part("host"), environment, 2);
+  made.data = device.is_cuda() ? nccl_backend(part("nccl"), environment, device) : made.host;
+  collectives->arm(made.data);
+}
+
+/// `connect` on a thread of its own, which may hang for as long as it likes when another rank is gone.
+struct Attempt {
+  Connections made;
+  std::exception_ptr error;
+  std::atomic<bool> over = false;
+};
+
 }  // namespace
 
 class ProcessGroup::Impl {
@@ -61,6 +116,8 @@ class ProcessGroup::Impl {
   Impl& operator=(const Impl&) = delete;
 
   bool alone() const { return environment.world_size == 1; }
+  /// There is nothing to do: one rank, and not one that a launcher started on this tensor's GPU.
+  bool idle(const at::Tensor& tensor) const { return alone() && !(tensor.is_cuda() && nccl_alone); }
   /// Throws when the group cannot be used any more.
   void check(const char* name) const;
   /// Waits for `work`, or for the news that a rank is gone.
@@ -72,9 +129,13 @@ class ProcessGroup::Impl {
   std::shared_ptr<FailureSignal> failure = std::make_shared<FailureSignal>();
   BackendPtr host;
   BackendPtr data;  ///< the same as `host` for a CPU device
+  bool nccl_alone = false;
   std::unique_ptr<Liveness> liveness;
+  std::unique_ptr<Heartbeat> heartbeat;
 
  private:
+  void join_others(const torch::Device& device);
+  [[noreturn]] void leave_connecting(const std::exception_ptr& cause, Liveness* ring);
   std::string where() const { return fmt::format("rank {} of {}", environment.rank, environment.world_size); }
 };
 
@@ -98,26 +159,66 @@ class PendingCollective::Impl {
 };
 
 ProcessGroup::Impl::Impl(LaunchEnvironment launch, const torch::Device& device) : environment(std::move(launch)) {
-  if (alone()) return;
+  if (!alone()) {
+    join_others(device);
+  } else if (environment.launched && device.is_cuda() && has_nccl()) {
+    nccl_alone = true;
+    data = nccl_backend(c10::make_intrusive<c10d::HashStore>(), environment, device);
+  }
+}
+
+void ProcessGroup::Impl::join_others(const torch::Device& device) {
   if (device.is_cuda()) require_nccl();
   ignore_sigpipe();
   const StorePtr store = join(environment);
-  const auto part = [&](const char* name) { return c10::make_intrusive<c10d::PrefixStore>(name, store); };
-  try {
-    const BackendPtr ring = gloo_backend(part("ring"), environment, 1);
-    host = gloo_backend(part("host"), environment, 2);
-    data = device.is_cuda() ? nccl_backend(part("nccl"), environment, device) : host;
-    liveness = std::make_unique<Liveness>(ring, failure, [backend = data] { backend->abort(); });
-  } catch (const std::exception& error) {
-    throw DistributedError(error_message(where(), "cannot connect to the other ranks", brief(error),
-                                         "machines that reach each other; GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME "
-                                         "choose the network interface"));
+  heartbeat = std::make_unique<Heartbeat>(store->clone(), environment, failure);
+  const auto attempt = std::make_shared<Attempt>();
+  // CUDA's current device belongs to a thread.
+  const torch::Device numbered =
+      device.is_cuda() && !device.has_index() ? torch::Device(torch::kCUDA, at::accelerator::getDeviceIndex()) : device;
+  std::thread thread([attempt, store, numbered, environment = environment, failure = failure] {
+    try {
+      if (numbered.is_cuda()) at::accelerator::setDeviceIndex(numbered.index());
+      connect(store, environment, numbered, failure, attempt->made);
+    } catch (...) {
+      attempt->error = std::current_exception();
+    }
+    attempt->over = true;
+    failure->wake();
+  });
+  failure->wait([&] { return attempt->over.load(); });
+  if (!attempt->over) {
+    thread.detach();
+    leave_connecting({}, nullptr);
   }
+  thread.join();
+  if (attempt->error) leave_connecting(attempt->error, attempt->made.liveness.get());
+  host = std::move(attempt->made.host);
+  data = std::move(attempt->made.data);
+  liveness = std::move(attempt->made.liveness);
+  heartbeat->connected();
+}
+
+/// Because of `cause` or, without one, of the news of another rank. Whoever leaves tells those that cannot see why.
+void ProcessGroup::Impl::leave_connecting(const std::exception_ptr& cause, Liveness* ring) {
+  std::string own;
+  try {
+    if (cause) std::rethrow_exception(cause);
+  } catch (const std::exception& error) {
+    failure->wait([] { return false; }, kConnectingNewsTimeout);
+    own = error_message("", "cannot connect to the other ranks", brief(error),
+                        "machines that reach each other; GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME choose the network "
+                        "interface");
+  }
+  const auto news = failure->reason();
+  heartbeat->leave(news.value_or(fmt::format("rank {} left: {}", environment.rank, own)));
+  if (ring != nullptr) ring->leave(own);
+  throw DistributedError(error_message(where(), news.value_or(own)));
 }
 
 void ProcessGroup::Impl::check(const char* name) const {
   if (const auto reason = failure->reason()) throw DistributedError(error_message(where(), *reason));
-  if (!liveness) throw DistributedError(error_message(where(), fmt::format("{} after shutdown", name)));
+  if (!data) throw DistributedError(error_message(where(), fmt::format("{} after shutdown", name)));
 }
 
 void ProcessGroup::Impl::finish(const WorkPtr& work, const char* name, bool on_host) {
@@ -145,6 +246,7 @@ void ProcessGroup::Impl::fail(const char* name, const std::exception& error) {
 }
 
 void ProcessGroup::Impl::close() {
+  heartbeat.reset();
   liveness.reset();
   data.reset();
   if (host) retire(std::move(host));
@@ -156,9 +258,10 @@ namespace {
 template <class Post>
 PendingCollective start(const std::shared_ptr<ProcessGroup::Impl>& group, const char* name, const at::Tensor& tensor,
                         Post post) {
-  if (group->alone()) return {};
+  if (group->idle(tensor)) return {};
   group->check(name);
   if (tensor.numel() == 0) return {};
+  if (group->heartbeat) group->heartbeat->begin_collective(name);
   const at::Tensor flat = flat_view(tensor);
   try {
     std::vector<at::Tensor> tensors = {flat};
@@ -217,10 +320,11 @@ void ProcessGroup::abandon(const std::string& reason) {
 }
 
 void ProcessGroup::shutdown() {
-  if (impl_->alone()) return;
+  // The store goes with the rank that serves it, which may be the first behind the barrier.
+  if (impl_->heartbeat) impl_->heartbeat->stop();
   barrier();
-  impl_->data->shutdown();
-  impl_->liveness->finish();
+  if (impl_->data) impl_->data->shutdown();
+  if (impl_->liveness) impl_->liveness->finish();
   impl_->close();
 }
 

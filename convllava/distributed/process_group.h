@@ -9,7 +9,8 @@
 #include "convllava/distributed/launch.h"
 
 // Collectives over the ranks of a run: NCCL on GPUs, Gloo on CPUs (both through c10d), and nothing at all for one rank,
-// so that callers never ask whether they are distributed.
+// so that callers never ask whether they are distributed. One rank that a launcher started on a GPU goes through NCCL
+// nevertheless: `torchrun --nproc-per-node=1` tries on one GPU what runs on many.
 
 namespace convllava::distributed {
 
@@ -28,13 +29,15 @@ class PendingCollective {
 
 /// A handle; copies refer to the same group. Every rank must call the same collectives in the same order, with tensors
 /// of the same shape, strides and type. When a rank dies the others get a DistributedError that names it: from the
-/// collective they are in, or from their next one. The last handle of a rank must go before `main` returns.
+/// collective they are in, or from their next one. Ranks that wait for long log for whom. The last handle of a rank
+/// must go before `main` returns.
 class ProcessGroup {
  public:
   /// One rank: every collective is a no-op.
   ProcessGroup();
   /// Joins the other ranks; returns when all are there. Gloo for a CPU device, NCCL for CUDA, whose device the caller
-  /// has made the current one. Makes the process ignore SIGPIPE unless it handles it: sockets to a dead rank raise it.
+  /// has made the current one. Throws DistributedError, also when another rank dies meanwhile. Makes the process ignore
+  /// SIGPIPE unless it handles it: sockets to a dead rank raise it.
   ProcessGroup(const LaunchEnvironment& environment, const torch::Device& device);
 
   int rank() const;

@@ -4,6 +4,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
@@ -15,20 +19,47 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kNoteInterval = std::chrono::seconds(15);
-
 std::string key_of(int rank) { return fmt::format("joined/{}", rank); }
 
-/// "rank 3", "ranks 3, 5".
-std::string ranks(const std::vector<int>& list) {
-  return fmt::format("{} {}", list.size() == 1 ? "rank" : "ranks", fmt::join(list, ", "));
-}
-
-std::string store_host(const LaunchEnvironment& environment) {
-  return environment.agent_store ? "torchrun's store" : "rank 0, which serves the store,";
+std::string address_of(const LaunchEnvironment& environment) {
+  return fmt::format("{}:{}", environment.master_address, environment.master_port);
 }
 
 double seconds(std::chrono::milliseconds time) { return time.count() / 1000.0; }
+
+/// Says what this rank waits for, every so often.
+void note_waiting(const std::string& what, const LaunchEnvironment& environment, Clock::duration waited) {
+  core::log_warning(fmt::format("waiting for {} at {} ({} s)", what, address_of(environment),
+                                std::chrono::duration_cast<std::chrono::seconds>(waited).count()));
+}
+
+/// Notes while it lives, for a call that blocks.
+class Notes {
+ public:
+  Notes(std::string what, const LaunchEnvironment& environment)
+      : thread_([this, what = std::move(what), &environment, start = Clock::now()] {
+          std::unique_lock lock(mutex_);
+          while (!changed_.wait_for(lock, environment.join_note, [this] { return done_; })) {
+            note_waiting(what, environment, Clock::now() - start);
+          }
+        }) {}
+  ~Notes() {
+    {
+      const std::lock_guard lock(mutex_);
+      done_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+  Notes(const Notes&) = delete;
+  Notes& operator=(const Notes&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool done_ = false;
+  std::thread thread_;  ///< last, since it uses the others
+};
 
 [[noreturn]] void fail(const LaunchEnvironment& environment, const std::string& what, const std::string& got,
                        const std::string& expected = {}) {
@@ -49,21 +80,21 @@ class QuietLog {
 };
 
 StorePtr connect(const LaunchEnvironment& environment) {
-  const std::string address = fmt::format("{}:{}", environment.master_address, environment.master_port);
   c10d::TCPStoreOptions options;
   options.port = static_cast<std::uint16_t>(environment.master_port);
   options.isServer = environment.rank == 0 && !environment.agent_store;
   options.waitWorkers = false;
   options.timeout = environment.join_timeout;
+  const Notes notes(environment.agent_store ? "torchrun's store" : "rank 0", environment);
   try {
     return c10::make_intrusive<c10d::TCPStore>(environment.master_address, options);
   } catch (const std::exception& error) {
     if (options.isServer) {
-      fail(environment, fmt::format("cannot serve the store at {}", address), brief(error),
+      fail(environment, fmt::format("cannot serve the store at {}", address_of(environment)), brief(error),
            "a free port in MASTER_PORT; another run may be using this one");
     }
     fail(environment,
-         fmt::format("{} did not answer at {} within {} s", store_host(environment), address,
+         fmt::format("{} did not answer at {} within {} s", store_host(environment), address_of(environment),
                      seconds(environment.join_timeout)),
          brief(error), "a running rank 0 that this machine can reach under MASTER_ADDR and MASTER_PORT");
   }
@@ -80,6 +111,27 @@ void wait_for_ranks(const StorePtr& store, std::vector<int>& missing) {
 }
 
 }  // namespace
+
+std::string store_host(const LaunchEnvironment& environment) {
+  return environment.agent_store ? "torchrun's store" : "rank 0, which serves the store,";
+}
+
+std::string list_of(const std::vector<int>& ranks) {
+  std::vector<std::string> parts;
+  for (size_t begin = 0, end = 0; begin < ranks.size(); begin = end) {
+    for (end = begin + 1; end < ranks.size() && ranks[end] == ranks[end - 1] + 1;) ++end;
+    if (end - begin > 2) {
+      parts.push_back(fmt::format("{}-{}", ranks[begin], ranks[end - 1]));
+    } else {
+      for (size_t i = begin; i < end; ++i) parts.push_back(std::to_string(ranks[i]));
+    }
+  }
+  return fmt::format("{} {}", ranks.size() == 1 ? "rank" : "ranks", fmt::join(parts, ", "));
+}
+
+bool speaks(int rank, const std::vector<int>& missing) {
+  return std::count_if(missing.begin(), missing.end(), [&](int other) { return other < rank; }) == rank;
+}
 
 std::string brief(const std::exception& error) {
   const auto* c10_error = dynamic_cast<const c10::Error*>(&error);
@@ -105,19 +157,21 @@ StorePtr join(const LaunchEnvironment& environment) {
            fmt::format("run {}, restart {}", environment.run_id, environment.restart_count),
            "one process a rank; another run may be using MASTER_PORT");
     }
-    for (auto note = start + kNoteInterval; !missing.empty() && Clock::now() < start + environment.join_timeout;) {
+    for (auto note = start + environment.join_note;
+         !missing.empty() && Clock::now() < start + environment.join_timeout;) {
       wait_for_ranks(store, missing);
-      if (environment.rank != 0 || missing.empty() || Clock::now() < note) continue;
-      core::log_info(fmt::format("waiting for {} to join", ranks(missing)));
-      note += kNoteInterval;
+      if (missing.empty() || Clock::now() < note || !speaks(environment.rank, missing)) continue;
+      note_waiting(fmt::format("{} of {} ranks ({})", missing.size(), environment.world_size, list_of(missing)),
+                   environment, Clock::now() - start);
+      note += environment.join_note;
     }
   } catch (const c10::Error& error) {
-    fail(environment, fmt::format("{} went away during the wait for {}", store_host(environment), ranks(missing)),
+    fail(environment, fmt::format("{} went away during the wait for {}", store_host(environment), list_of(missing)),
          brief(error));
   }
   if (!missing.empty()) {
     fail(environment, fmt::format("not all ranks joined within {} s", seconds(environment.join_timeout)),
-         fmt::format("no sign of {}", ranks(missing)),
+         fmt::format("no sign of {}", list_of(missing)),
          fmt::format("{} processes; were all of them started?", environment.world_size));
   }
   return store;

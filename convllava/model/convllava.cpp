@@ -29,10 +29,11 @@ torch::Tensor ConvLlavaImpl::encode_images(const torch::Tensor& pixels) {
 }
 
 torch::Tensor ConvLlavaImpl::embed(const Batch& batch) {
-  auto embeddings = llm->embed(batch.input_ids.clamp_min(0));
-  if (batch.pixels.empty()) return embeddings;
   std::vector<torch::Tensor> features;
   for (const auto& pixels : batch.pixels) features.push_back(encode_images(pixels));
+  // Behind vision, as in `parameter_blocks`: backward then has this gradient before it enters the tower.
+  const auto embeddings = llm->embed(batch.input_ids.clamp_min(0));
+  if (features.empty()) return embeddings;
   return embeddings.index_copy(0, batch.visual_rows, features.size() == 1 ? features[0] : torch::cat(features));
 }
 

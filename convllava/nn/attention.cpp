@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "convllava/nn/gpu.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/nn/upload.h"
 
@@ -39,9 +40,9 @@ torch::Tensor flash_attention(const torch::Tensor& q, const torch::Tensor& k, co
 
 }  // namespace
 
-bool fits_flash_kernel(const torch::Device& device, torch::ScalarType dtype, int64_t head_dim, int64_t sequences) {
+bool fits_flash_kernel(int compute_capability, torch::ScalarType dtype, int64_t head_dim, int64_t sequences) {
   const bool half = dtype == torch::kBFloat16 || dtype == torch::kHalf;
-  return device.is_cuda() && half && head_dim % 8 == 0 && head_dim <= 256 && sequences > 0;
+  return compute_capability >= 80 && half && head_dim % 8 == 0 && head_dim <= 256 && sequences > 0;
 }
 
 SequenceLayout SequenceLayout::make(std::vector<int64_t> cu_seqlens, const torch::Device& device) {
@@ -64,7 +65,7 @@ SequenceLayout SequenceLayout::make(std::vector<int64_t> cu_seqlens, const torch
 
 torch::Tensor causal_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                                const SequenceLayout& layout) {
-  const bool flash = fits_flash_kernel(q.device(), q.scalar_type(), q.size(2), layout.sequences());
+  const bool flash = fits_flash_kernel(compute_capability(q.device()), q.scalar_type(), q.size(2), layout.sequences());
   return flash ? flash_attention(q, k, v, layout) : padded_attention(q, k, v, layout);
 }
 

@@ -26,8 +26,8 @@ struct SequenceLayout {
 torch::Tensor causal_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                                const SequenceLayout& layout);
 
-/// What the flash kernel is made for: bf16 or fp16 on CUDA, heads of a multiple of 8 and at most 256 wide, at least one
-/// sequence.
-bool fits_flash_kernel(const torch::Device& device, torch::ScalarType dtype, int64_t head_dim, int64_t sequences);
+/// What the flash kernel is made for: bf16 or fp16 on a GPU of Ampere or newer (`compute_capability`, gpu.h, of at
+/// least 80), heads of a multiple of 8 and at most 256 wide, at least one sequence.
+bool fits_flash_kernel(int compute_capability, torch::ScalarType dtype, int64_t head_dim, int64_t sequences);
 
 }  // namespace convllava::nn

@@ -20,8 +20,8 @@ AdamW::AdamW(const std::vector<parallel::FlatUnit>& units, const AdamWOptions& o
   step_ = torch::zeros({}, torch::TensorOptions(torch::kFloat).device(units.front().flat().device()));
 }
 
-void AdamW::step(const std::function<Rates(const parallel::FlatRange&)>& rates, const torch::Tensor& divisor,
-                 const torch::Tensor& skip) {
+void AdamW::step(const std::function<Rates(const parallel::FlatRange&)>& rates,
+                 const std::optional<torch::Tensor>& divisor, const torch::Tensor& skip) {
   const torch::NoGradGuard no_grad;
   whole_ = false;
   step_.add_(1 - skip);

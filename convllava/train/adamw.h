@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "convllava/checkpoint/safetensors.h"
@@ -32,8 +33,9 @@ class AdamW {
   AdamW(const std::vector<parallel::FlatUnit>& units, const AdamWOptions& options);
 
   /// One step with the units' gradients. `rates` gives each stretch its numbers. The gradients are divided by `divisor`
-  /// ([] fp32; gradient clipping), and nothing at all happens where `skip` ([] fp32) is 1; both stay on the device.
-  void step(const std::function<Rates(const parallel::FlatRange&)>& rates, const torch::Tensor& divisor,
+  /// ([] fp32; gradient clipping) and written back, where there is one. Nothing at all happens where `skip` is 1
+  /// ([] fp32). Both stay on the device.
+  void step(const std::function<Rates(const parallel::FlatRange&)>& rates, const std::optional<torch::Tensor>& divisor,
             const torch::Tensor& skip);
 
   /// False once a step has ended in its middle: the parameters are then of two steps.

@@ -49,7 +49,7 @@ config::ModelConfig resolve_model_shape(const config::ModelSource& source) {
   config::ModelConfig shape;
   if (!source.size.empty()) shape = config::named_model_config(source.size);
   if (!source.from.empty() && checkpoint::path_exists(source.from)) {
-    const auto saved = checkpoint::read_model_config(checkpoint::find_checkpoint(source.from));
+    const auto saved = checkpoint::read_model_config(checkpoint::OpenCheckpoint(source.from).path());
     const bool same = saved.llm == shape.llm && saved.vision.depths == shape.vision.depths &&
                       saved.vision.hidden_sizes == shape.vision.hidden_sizes;
     if (!source.size.empty() && !same) {
@@ -62,10 +62,10 @@ config::ModelConfig resolve_model_shape(const config::ModelSource& source) {
                                     source.from, "an existing directory"));
   }
   if (!source.llm_from.empty() && checkpoint::path_exists(source.llm_from)) {
-    shape.llm = checkpoint::read_llama_config(checkpoint::find_checkpoint(source.llm_from));
+    shape.llm = checkpoint::read_llama_config(checkpoint::OpenCheckpoint(source.llm_from).path());
   }
   if (source.size.empty() && !source.vision_from.empty() && checkpoint::path_exists(source.vision_from)) {
-    shape.vision = checkpoint::read_vision_config(checkpoint::find_checkpoint(source.vision_from));
+    shape.vision = checkpoint::read_vision_config(checkpoint::OpenCheckpoint(source.vision_from).path());
   }
   if (!source.vision_depths.empty()) shape.vision.depths = source.vision_depths;
   if (!source.vision_hidden_sizes.empty()) shape.vision.hidden_sizes = source.vision_hidden_sizes;
@@ -81,7 +81,7 @@ text::Tokenizer load_tokenizer(const config::ModelSource& source) {
     throw ConfigError(error_message("model.tokenizer", "a model that starts fresh needs a tokenizer", "none",
                                     "the path of a SentencePiece tokenizer.model"));
   }
-  return checkpoint::load_tokenizer(checkpoint::find_checkpoint(beside));
+  return checkpoint::load_tokenizer(checkpoint::OpenCheckpoint(beside).path());
 }
 
 void check_fits(const config::ModelConfig& shape, const text::Tokenizer& tokenizer, int64_t max_length) {
@@ -102,20 +102,21 @@ model::ConvLlava build_model(const config::ModelSource& source, const config::Mo
   model::ConvLlava model(shape, options);
   const torch::NoGradGuard no_grad;
   if (!source.from.empty()) {
-    checkpoint::load_model(checkpoint::find_checkpoint(source.from), *model);
-    core::log_info(fmt::format("weights: all from {}", checkpoint::find_checkpoint(source.from).string()));
+    const checkpoint::OpenCheckpoint from(source.from);
+    checkpoint::load_model(from.path(), *model);
+    core::log_info(fmt::format("weights: all from {}", from.path().string()));
     return model;
   }
   model::initialize_projector(*model->mm_projector);
   int64_t stages = 0;
   if (!source.vision_from.empty()) {
-    stages = checkpoint::load_vision_tower(checkpoint::find_checkpoint(source.vision_from), *model->vision_tower);
+    stages = checkpoint::load_vision_tower(checkpoint::OpenCheckpoint(source.vision_from).path(), *model->vision_tower);
   }
   if (stages < shape.vision.num_stages()) model::initialize_vision(*model->vision_tower, stages);
   if (source.llm_from.empty()) {
     model::initialize_llama(*model->llm);
   } else {
-    checkpoint::load_llama(checkpoint::find_checkpoint(source.llm_from), *model->llm);
+    checkpoint::load_llama(checkpoint::OpenCheckpoint(source.llm_from).path(), *model->llm);
   }
   const int64_t fresh = shape.vision.num_stages() - stages;
   const std::string vision = stages == 0 ? "fresh"

@@ -66,6 +66,11 @@ torch::Tensor accumulate_gradients(model::ConvLlavaImpl& model, const data::Step
   return total;
 }
 
+std::optional<torch::Tensor> clip_divisor(const torch::Tensor& gradient_norm, double max_grad_norm) {
+  if (max_grad_norm <= 0) return std::nullopt;
+  return ((gradient_norm + 1e-6) / max_grad_norm).clamp_min(1.0);
+}
+
 StepOutcome train_step(model::ConvLlavaImpl& model, const data::StepBatch& batch, const GlobalCounts& counts,
                        parallel::ReplicatedUnits& units, AdamW& optimizer, double max_grad_norm,
                        const std::function<Rates(const parallel::FlatRange&)>& rates) {
@@ -78,9 +83,7 @@ StepOutcome train_step(model::ConvLlavaImpl& model, const data::StepBatch& batch
   outcome.skipped = outcome.gradient_norm.isfinite().logical_not().to(torch::kFloat);
   outcome.learned = any_gradient(model, counts);
   if (!outcome.learned) return outcome;  // a step on zeros would still move by the moments and decay the weights
-  auto divisor = torch::ones_like(outcome.gradient_norm);
-  if (max_grad_norm > 0) divisor = ((outcome.gradient_norm + 1e-6) / max_grad_norm).clamp_min(1.0);
-  optimizer.step(rates, divisor, outcome.skipped);
+  optimizer.step(rates, clip_divisor(outcome.gradient_norm, max_grad_norm), outcome.skipped);
   return outcome;
 }
 

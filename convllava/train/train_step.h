@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "convllava/data/loader.h"
@@ -49,6 +50,10 @@ struct StepOutcome {
   torch::Tensor skipped;                              ///< [] fp32, 1 where the step was left out because of NaN or Inf
   bool learned = true;  ///< false where no trainable parameter had a part in the loss: nothing was changed then
 };
+
+/// What gradients of this norm ([] fp32) are divided by so that it is at most `max_grad_norm`; at least 1. Nothing for
+/// a `max_grad_norm` of 0, which does not clip: the optimizer then leaves the gradients as they are.
+std::optional<torch::Tensor> clip_divisor(const torch::Tensor& gradient_norm, double max_grad_norm);
 
 /// Gradients of the mean cross-entropy over the global batch's supervised tokens, however the batch is split into ranks
 /// and micro-batches: for each micro-batch forward and backward; reduce; clip by the global norm; step.

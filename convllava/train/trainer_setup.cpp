@@ -41,7 +41,8 @@ void Trainer::Impl::check_model() {
   model::ConvLlava outline(shape, torch::TensorOptions(torch::kMeta));
   set_trainable(*outline, config.trainable);
   for (const auto& parameter : outline->llm->parameters()) trains_language = trains_language || parameter.requires_grad();
-  if (!config.model.from.empty()) checkpoint::check_model(checkpoint::find_checkpoint(config.model.from), *outline);
+  const auto& from = config.model.from;
+  if (!from.empty()) checkpoint::check_model(checkpoint::OpenCheckpoint(from).path(), *outline);
   core::log_info("model\n" + parameter_table(*outline, config.train));
   core::log_info("device: " + (device.is_cuda() ? device.str() + ", " + gpu_name(device) : "CPU"));
 }

@@ -15,7 +15,7 @@ THIRD_PARTY = {
     "webp/": {"image"},
     "zlib.h": {"image"},
     "sentencepiece": {"text"},
-    "nlohmann/": {"text", "data", "checkpoint", "train", "eval"},
+    "nlohmann/": {"text", "distributed", "data", "checkpoint", "train", "eval"},
     "CLI/": {"apps"},
     "spdlog/": {"core"},
 }

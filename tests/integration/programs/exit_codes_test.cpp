@@ -132,6 +132,24 @@ TEST_CASE("half a launch environment ends train with 5", "[programs]") {
   check(run({program("train"), "--config", config}, {{"RANK", "0"}}), 5, "WORLD_SIZE");
 }
 
+TEST_CASE("a task of several that does not know the others ends train with 5", "[programs]") {
+  const TemporaryFolder folder;
+  write_records(folder.path(), 16);
+  const auto config = write_config(folder.path(), [](auto&) {});
+  check(run({program("train"), "--config", config}, {{"SLURM_PROCID", "1"}, {"SLURM_NTASKS", "2"}}), 5,
+        "train: launch environment (Slurm): one of several tasks");
+}
+
+TEST_CASE("torchrun's summary shows why a rank failed", "[programs]") {
+  const std::string torchrun = CONVLLAVA_SOURCE_DIR "/.venv/bin/torchrun";
+  if (!std::filesystem::exists(torchrun)) SKIP(torchrun << " is not installed");
+  const auto outcome =
+      run({torchrun, "--nproc-per-node=1", "--no-python", program("train"), "--config", "absent.yaml"});
+  INFO(outcome.output);
+  CHECK(outcome.exit_code == 1);
+  CHECK_THAT(outcome.output, contains("exitcode  : 2 (pid:") && contains("traceback : absent.yaml: "));
+}
+
 TEST_CASE("an unknown benchmark ends eval with 2 and the nearest name", "[programs]") {
   check(run({program("eval"), "--bench", "textqva", "--data", "."}), 2, "textvqa");
 }

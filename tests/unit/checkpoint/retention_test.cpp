@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#include <chrono>
+#include <optional>
+#include <thread>
+
 #include "tests/catch.h"
 #include "tests/unit/checkpoint/fixtures.h"
 
@@ -94,6 +98,73 @@ TEST_CASE("a checkpoint that cannot be removed is a warning and does not stop th
   CHECK(steps_of(folder.path()) == std::vector<int64_t>{1, 2});
   CHECK_THAT(text, contains("checkpoint-1: cannot remove: Permission denied"));
   CHECK_THAT(text, contains(".checkpoint-3.tmp: cannot remove: Permission denied"));
+}
+
+TEST_CASE("answers and scores of a removed checkpoint stay in the run", "[checkpoint]") {
+  const TemporaryFolder folder("results");
+  make_directories(folder, {"checkpoint-1", "checkpoint-2", ".checkpoint-2.old", "checkpoint-3", "checkpoint-4"});
+  const auto write_scores = [&](const std::string& checkpoint, const std::string& text) {
+    std::filesystem::create_directories(folder / checkpoint / "eval/textvqa");
+    write_text(folder / checkpoint / "eval/textvqa/scores.json", text);
+  };
+  write_scores("checkpoint-1", "1");
+  write_scores(".checkpoint-2.old", "old 2");
+  write_scores("checkpoint-2", "2");
+  write_scores("checkpoint-4", "4");
+  remove_old_checkpoints(folder.path(), 1);
+  CHECK(folder.names() == Names{"checkpoint-4", "eval"});
+  CHECK(text_of(folder / "eval/checkpoint-1/textvqa/scores.json") == "1");
+  CHECK(text_of(folder / "eval/checkpoint-2/textvqa/scores.json") == "old 2");
+  CHECK(text_of(folder / "eval/checkpoint-2.2/textvqa/scores.json") == "2");
+  CHECK_FALSE(std::filesystem::exists(folder / "eval/checkpoint-3"));
+  CHECK(text_of(folder / "checkpoint-4/eval/textvqa/scores.json") == "4");
+}
+
+TEST_CASE("a checkpoint whose results have no other place stays", "[checkpoint]") {
+  const TemporaryFolder folder("no-place");
+  const TemporaryFolder log("log");
+  make_directories(folder, {"checkpoint-1", "checkpoint-2"});
+  std::filesystem::create_directories(folder / "checkpoint-1/eval/textvqa");
+  write_text(folder / "eval", "a file");
+  CapturedStderr captured(log / "stderr");
+  remove_old_checkpoints(folder.path(), 1);
+  CHECK_THAT(captured.text(), contains("checkpoint-1: not removed, because its results cannot be moved to ") &&
+                                  contains("eval/checkpoint-1: "));
+  CHECK(steps_of(folder.path()) == std::vector<int64_t>{1, 2});
+}
+
+TEST_CASE("a checkpoint that another program has open is not removed", "[checkpoint]") {
+  const TemporaryFolder folder("open");
+  const TemporaryFolder log("log");
+  make_directories(folder, {"checkpoint-1", "checkpoint-2", "checkpoint-3"});
+  CapturedStderr captured(log / "stderr");
+  {
+    const OpenCheckpoint first(folder / "checkpoint-1");
+    const OpenCheckpoint again(folder / "checkpoint-1");
+    const OpenCheckpoint newest(folder.path());
+    CHECK(first.path() == folder / "checkpoint-1");
+    CHECK(newest.path() == folder / "checkpoint-3");
+    remove_old_checkpoints(folder.path(), 1);
+    CHECK(steps_of(folder.path()) == std::vector<int64_t>{1, 3});
+  }
+  CHECK_THAT(captured.text(), contains("checkpoint-1: not removed yet, because another program has it open"));
+  remove_old_checkpoints(folder.path(), 1);
+  CHECK(steps_of(folder.path()) == std::vector<int64_t>{3});
+}
+
+TEST_CASE("a checkpoint that is being removed is not opened", "[checkpoint]") {
+  const TemporaryFolder folder("going");
+  make_directories(folder, {"checkpoint-1", "checkpoint-2"});
+  std::optional<core::DirectoryLock> removal(std::in_place, folder / "checkpoint-2",
+                                             core::DirectoryLock::Kind::kExclusive);
+  std::thread remover([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    std::filesystem::remove_all(folder / "checkpoint-2");
+    removal.reset();
+  });
+  const OpenCheckpoint opened(folder.path());
+  remover.join();
+  CHECK(opened.path() == folder / "checkpoint-1");
 }
 
 TEST_CASE("a path means a checkpoint or the newest of a run", "[checkpoint]") {

@@ -235,4 +235,20 @@ TEST_CASE("a folder that is not there cannot be locked", "[core]") {
         (folder / "none").string() + ": cannot lock the folder; got No such file or directory");
 }
 
+TEST_CASE("readers share a folder, and keep out the one that may remove it", "[core]") {
+  using Kind = DirectoryLock::Kind;
+  const TemporaryFolder folder;
+  {
+    const DirectoryLock reader(folder.path(), Kind::kShared);
+    const DirectoryLock other(folder.path(), Kind::kShared);
+    CHECK_FALSE(reader.refused());
+    CHECK_FALSE(other.refused());
+    CHECK(DirectoryLock(folder.path(), Kind::kExclusive).refused());
+  }
+  const DirectoryLock owner(folder.path(), Kind::kExclusive);
+  CHECK_FALSE(owner.refused());
+  CHECK(DirectoryLock(folder.path(), Kind::kShared).refused());
+  CHECK_FALSE(DirectoryLock(folder / "absent", Kind::kExclusive).refused());
+}
+
 }  // namespace convllava::core

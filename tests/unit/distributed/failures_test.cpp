@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <csignal>
 #include <thread>
 
@@ -76,6 +78,7 @@ TEST_CASE("a rank that abandons the group gives its reason to the others", "[dis
       kWorld,
       [] {
         ProcessGroup group(launch_environment(), torch::kCPU);
+        group.barrier();  // all have a group
         if (group.rank() == 2) {
           group.abandon("records.jsonl:7: not a JSON object");
           group.abandon("a second reason");
@@ -93,6 +96,7 @@ TEST_CASE("a long reason is cut between characters", "[distributed]") {
       2,
       [&] {
         ProcessGroup group(launch_environment(), torch::kCPU);
+        group.barrier();
         if (group.rank() == 1) {
           group.abandon(reason);
           return;
@@ -111,6 +115,7 @@ TEST_CASE("a rank that goes without shutdown is named", "[distributed]") {
       kWorld,
       [] {
         ProcessGroup group(launch_environment(), torch::kCPU);
+        group.barrier();
         if (group.rank() == 1) return;
         const auto message = message_of_collectives(group);
         CHECK_THAT(message, contains("of 3: rank 1 left without saying why"));
@@ -142,6 +147,39 @@ TEST_CASE("collectives under way when a rank dies fail one by one", "[distribute
         CHECK(outcomes[0].exit_code == 0);
         CHECK(outcomes[1].signal == SIGKILL);
       });
+}
+
+TEST_CASE("the lowest rank that waits in a collective says for whom", "[distributed]") {
+  for (const bool stopped : {false, true}) {
+    run_ranks(
+        kWorld,
+        [stopped] {
+          auto environment = launch_environment();
+          environment.stall_note = std::chrono::seconds(2);
+          ProcessGroup group(environment, torch::kCPU);
+          const auto process = group.all_reduce({environment.rank == 2 ? static_cast<double>(getpid()) : 0.0});
+          std::thread alarm;
+          if (environment.rank == 2 && stopped) raise(SIGSTOP);
+          if (environment.rank == 2 && !stopped) sleep(5000);
+          if (environment.rank == 0) {
+            alarm = std::thread([&] {
+              sleep(5000);
+              kill(static_cast<pid_t>(process[0]), SIGCONT);
+            });
+          }
+          CHECK(group.all_reduce({1.0}) == std::vector<double>{kWorld});
+          if (alarm.joinable()) alarm.join();
+          group.shutdown();
+        },
+        kSoon,
+        [stopped](const Outcomes& outcomes) {
+          const std::string silent = "; no sign of life from rank 2: stopped, or out of reach";
+          for (const auto& outcome : outcomes) CHECK(outcome.exit_code == 0);
+          CHECK_THAT(outcomes[0].output, contains("waiting for rank 2 in all_reduce ("));
+          CHECK((outcomes[0].output.find(silent) != std::string::npos) == stopped);
+          CHECK_THAT(outcomes[1].output + outcomes[2].output, !contains("waiting for rank"));
+        });
+  }
 }
 
 TEST_CASE("a rank that takes no part in a collective makes it time out", "[distributed]") {

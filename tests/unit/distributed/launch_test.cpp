@@ -45,7 +45,11 @@ class Launched {
                              "SLURM_STEP_ID",
                              "SLURM_JOB_NODELIST",
                              "SLURM_STEP_NODELIST",
-                             "SLURM_RESTART_COUNT"}) {
+                             "SLURM_RESTART_COUNT",
+                             "PMIX_RANK",
+                             "MV2_COMM_WORLD_RANK",
+                             "FLUX_TASK_RANK",
+                             "PALS_RANKID"}) {
       if (const char* value = std::getenv(name)) before_[name] = value;
       unsetenv(name);
     }
@@ -180,6 +184,44 @@ TEST_CASE("an interactive Slurm shell is one process", "[distributed]") {
   // A batch script: it runs once, whatever the number of tasks that srun would start in it.
   CHECK(read({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}, {"SLURM_JOB_ID", "12"}}).world_size == 1);
   CHECK(read({{"SLURM_PROCID", "0"}, {"SLURM_JOB_ID", "12"}}).world_size == 1);
+}
+
+TEST_CASE("a task of several that does not know the others is refused", "[distributed]") {
+  const std::string slurm =
+      "launch environment (Slurm): one of several tasks, but SLURM_STEP_NUM_TASKS is not set; got ";
+  const std::string advice =
+      "; expected torchrun, srun, or mpirun of Open MPI, MPICH or Intel MPI; a container must pass";
+  CHECK_THAT(refusal({{"SLURM_PROCID", "1"}, {"SLURM_NTASKS", "16"}}),
+             contains(slurm + "SLURM_PROCID=1, SLURM_NTASKS=16" + advice));
+  // Its first task differs from a batch script by the number of a step.
+  const Variables first = {{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "16"}, {"SLURM_STEP_ID", "0"}};
+  CHECK_THAT(refusal(first), contains(slurm + "SLURM_PROCID=0, SLURM_NTASKS=16, SLURM_STEP_ID=0" + advice));
+  CHECK_THAT(refusal({{"SLURM_STEP_NUM_TASKS", "16"}}),
+             contains("(Slurm): one of several tasks, but SLURM_PROCID is not set; got SLURM_STEP_NUM_TASKS=16"));
+  CHECK(read(with(first, kTorchrun)).world_size == 8);
+  // A shell of salloc, a step of one task.
+  CHECK(read({{"SLURM_NTASKS", "16"}, {"SLURM_JOB_ID", "12"}}).world_size == 1);
+  CHECK(read({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "1"}, {"SLURM_STEP_ID", "0"}}).world_size == 1);
+}
+
+TEST_CASE("a process of a launcher that is not read is refused", "[distributed]") {
+  for (const auto& [variable, name] : Variables{{"PMIX_RANK", "PMIx"},
+                                                {"MV2_COMM_WORLD_RANK", "MVAPICH2"},
+                                                {"FLUX_TASK_RANK", "Flux"},
+                                                {"PALS_RANKID", "PALS"}}) {
+    CHECK_THAT(refusal({{variable, "3"}}), contains("launch environment (" + name +
+                                                    "): one of several processes of a launcher that is not "
+                                                    "supported; got " +
+                                                    variable + "=3; expected torchrun, srun, or mpirun"));
+    CHECK(read(with(kTorchrun, {{variable, "3"}})).rank == 5);
+    CHECK(read({{variable, "0"}}).world_size == 1);  // perhaps the only one
+  }
+}
+
+TEST_CASE("a process knows whether a launcher started it", "[distributed]") {
+  CHECK_FALSE(read({}).launched);
+  CHECK(read({{"RANK", "0"}, {"WORLD_SIZE", "1"}}).launched);
+  CHECK(read(kSlurm).launched);
 }
 
 TEST_CASE("torchrun goes before Open MPI, MPICH and Slurm", "[distributed]") {

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 
 #include "convllava/core/error.h"
 #include "convllava/distributed/process_group.h"
@@ -35,6 +36,10 @@ LaunchEnvironment meet(int rank, int world_size) {
   environment.master_port = port.item<int>();
   environment.join_timeout = std::chrono::seconds(3);
   return environment;
+}
+
+StorePtr part_of(const StorePtr& store, const char* name) {
+  return c10::make_intrusive<c10d::PrefixStore>(name, store);
 }
 
 std::string message_of_joining(const LaunchEnvironment& environment) {
@@ -70,6 +75,43 @@ TEST_CASE("joining says so when rank 0 does not come", "[distributed]") {
                              contains(" within 1 s; got ") && contains("; expected a running rank 0"));
             },
             {.absent = {0}});
+}
+
+TEST_CASE("a list of ranks is short", "[distributed]") {
+  CHECK(list_of({3}) == "rank 3");
+  CHECK(list_of({3, 4}) == "ranks 3, 4");
+  CHECK(list_of({1, 3, 4, 5, 9, 10, 11, 12}) == "ranks 1, 3-5, 9-12");
+}
+
+TEST_CASE("a rank that waits for others to start says for whom and where", "[distributed]") {
+  run_ranks(
+      4,
+      [] {
+        auto environment = meet(launch_environment().rank / 2, 2);
+        environment.join_note = std::chrono::milliseconds(500);
+        message_of_joining(environment);
+      },
+      {.absent = {1, 3}},
+      [](const std::vector<testing::RankOutcome>& outcomes) {
+        CHECK_THAT(outcomes[0].output,
+                   contains("waiting for 2 of 4 ranks (ranks 1, 3) at 127.0.0.1:") && contains(" s)"));
+        CHECK_THAT(outcomes[1].output, !contains("ranks 1, 3) at"));  // one speaks for all
+      });
+}
+
+TEST_CASE("a rank says that it waits for rank 0", "[distributed]") {
+  run_ranks(
+      2,
+      [] {
+        auto environment = launch_environment();
+        environment.join_timeout = std::chrono::seconds(3);
+        environment.join_note = std::chrono::seconds(1);
+        message_of_joining(environment);
+      },
+      {.absent = {0}},
+      [](const std::vector<testing::RankOutcome>& outcomes) {
+        CHECK_THAT(outcomes[0].output, contains("waiting for rank 0 at 127.0.0.1:") && contains(" s)"));
+      });
 }
 
 TEST_CASE("joining says so when rank 0 gives up first", "[distributed]") {
@@ -125,24 +167,44 @@ TEST_CASE("rank 0 says so when its port is taken", "[distributed]") {
   });
 }
 
-TEST_CASE("a rank that dies while the ranks connect makes the others give up", "[distributed]") {
-  run_ranks(
-      3,
-      [] {
-        const auto environment = meet(launch_environment().rank, 3);
-        if (environment.rank == 1) {
-          join(environment);
-          raise(SIGKILL);
-        }
-        CHECK_THAT(message_of_joining(environment),
-                   contains("of 3: cannot connect to the other ranks; got ") && contains("GLOO_SOCKET_IFNAME"));
-      },
-      {},
-      [](const std::vector<testing::RankOutcome>& outcomes) {
-        CHECK(outcomes[0].exit_code == 0);
-        CHECK(outcomes[1].signal == SIGKILL);
-        CHECK(outcomes[2].exit_code == 0);
-      });
+TEST_CASE("a rank that dies while the ranks connect is named within seconds", "[distributed]") {
+  // Before it has a connection of its own, and when the ring that tells of deaths is there but nothing else.
+  for (const bool in_the_ring : {false, true}) {
+    run_ranks(
+        4,
+        [in_the_ring] {
+          auto environment = meet(launch_environment().rank, 4);
+          environment.join_timeout = std::chrono::minutes(5);
+          if (environment.rank == 1) {
+            const auto store = join(environment);
+            const auto ring = in_the_ring ? gloo_backend(part_of(store, "ring"), environment, 1) : BackendPtr();
+            raise(SIGKILL);
+          }
+          CHECK_THAT(message_of_joining(environment),
+                     contains("of 4: rank 1 died" + std::string(in_the_ring ? ": it was killed or crashed"
+                                                                            : " or was stopped while the ranks "
+                                                                              "connected: no sign of life for 5 s")));
+        },
+        {.timeout = std::chrono::seconds(60)},
+        [](const std::vector<testing::RankOutcome>& outcomes) {
+          for (const int survivor : {0, 2, 3}) CHECK(outcomes[survivor].exit_code == 0);
+          CHECK(outcomes[1].signal == SIGKILL);
+        });
+  }
+}
+
+TEST_CASE("a rank that cannot connect tells the others why", "[distributed]") {
+  run_ranks(3,
+            [] {
+              auto environment = meet(launch_environment().rank, 3);
+              environment.join_timeout = std::chrono::minutes(5);
+              if (environment.rank == 2) setenv("GLOO_SOCKET_IFNAME", "nonesuch0", 1);
+              CHECK_THAT(message_of_joining(environment),
+                         contains(environment.rank == 2 ? "rank 2 of 3: cannot connect to the other ranks; got "
+                                                        : "rank 2 left: cannot connect to the other ranks; got ") &&
+                             contains("nonesuch0"));
+            },
+            {.timeout = std::chrono::seconds(60)});
 }
 
 TEST_CASE("a network interface that does not exist is named", "[distributed]") {

@@ -1,6 +1,9 @@
 #include "convllava/model/convllava.h"
 
+#include <torch/csrc/autograd/function_hook.h>
+
 #include <cstring>
+#include <functional>
 
 #include "tests/support/golden.h"
 #include "tests/support/tiny_model.h"
@@ -46,6 +49,16 @@ model::Batch golden_batch(const checkpoint::SafetensorsFile& file) {
   return batch;
 }
 
+/// Calls `ready` when backward has added to the parameter's gradient.
+void on_gradient(const torch::Tensor& parameter, std::function<void()> ready) {
+  struct Hook : torch::autograd::PostAccumulateGradHook {
+    explicit Hook(std::function<void()> function) : call(std::move(function)) {}
+    void operator()(const torch::autograd::Variable&) override { call(); }
+    std::function<void()> call;
+  };
+  torch::autograd::impl::set_post_acc_grad_hooks(parameter, std::make_unique<Hook>(std::move(ready)));
+}
+
 }  // namespace
 
 TEST_CASE("splice, loss and gradients equal the reference modules joined as LLaVA joins them", "[model]") {
@@ -57,6 +70,28 @@ TEST_CASE("splice, loss and gradients equal the reference modules joined as LLaV
   CHECK(relative_difference(loss.reshape({1}), file.tensor("loss")) < 2e-6);  // measured 1e-7
   loss.backward();
   testing::check_gradients(*model, file, 2e-5);  // measured 4e-6
+}
+
+TEST_CASE("backward completes the parameter blocks from the last to the first", "[model]") {
+  const auto file = golden("model/convllava.safetensors");
+  model::ConvLlava model(tiny());
+  testing::load_parameters(*model, file);
+  model->vision_tower->set_recompute(GENERATE(false, true));
+  const auto blocks = model::parameter_blocks(*model);
+  std::vector<size_t> missing;
+  std::vector<std::string> completed, expected;
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    missing.push_back(blocks[i].parameters.size());
+    expected.insert(expected.begin(), blocks[i].name);
+    for (const auto& item : blocks[i].parameters) {
+      on_gradient(item.second, [&, i] {
+        if (--missing[i] == 0) completed.push_back(blocks[i].name);
+      });
+    }
+  }
+  // The embedding's gradient too: nothing that waits for it waits for the tower's backward.
+  model->loss(golden_batch(file), 1.0).backward();
+  CHECK(completed == expected);
 }
 
 TEST_CASE("a batch without pictures does not run the tower", "[model]") {

@@ -1,5 +1,6 @@
 #include "convllava/nn/attention.h"
 
+#include "convllava/nn/gpu.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
 
@@ -56,8 +57,8 @@ TEST_CASE("no sequence gives no rows", "[nn]") {
 
 TEST_CASE("the flash kernel is left alone with what it does not support", "[nn]") {
   const auto fits = [](int64_t head_dim, int64_t sequences = 1, torch::ScalarType dtype = torch::kBFloat16,
-                       torch::DeviceType device = torch::kCUDA) {
-    return nn::fits_flash_kernel(device, dtype, head_dim, sequences);
+                       int compute_capability = 80) {
+    return nn::fits_flash_kernel(compute_capability, dtype, head_dim, sequences);
   };
   CHECK(fits(128));
   CHECK(fits(8));
@@ -67,5 +68,7 @@ TEST_CASE("the flash kernel is left alone with what it does not support", "[nn]"
   CHECK_FALSE(fits(264));
   CHECK_FALSE(fits(128, 0));
   CHECK_FALSE(fits(128, 1, torch::kFloat));
-  CHECK_FALSE(fits(128, 1, torch::kBFloat16, torch::kCPU));
+  CHECK(fits(128, 1, torch::kHalf, 90));
+  CHECK_FALSE(fits(128, 1, torch::kHalf, 75));  // Turing: the kernel throws there
+  CHECK_FALSE(fits(128, 1, torch::kHalf, nn::compute_capability(torch::kCPU)));
 }

@@ -1,6 +1,7 @@
 #include "convllava/train/adamw.h"
 
 #include "convllava/core/error.h"
+#include "convllava/train/train_step.h"
 #include "tests/support/golden.h"
 
 using namespace convllava;
@@ -64,6 +65,27 @@ TEST_CASE("a divisor scales the gradients", "[train]") {
   a.step(rates, torch::full({}, 4.0), kZero());
   b.step(rates, kOne(), kZero());
   CHECK(relative_difference(scaled.values(), plain.values()) < 1e-6);
+}
+
+TEST_CASE("only clipping has a divisor, of at least one", "[train]") {
+  const auto norm = torch::full({}, 8.0);
+  CHECK(train::clip_divisor(norm, 0) == std::nullopt);
+  CHECK(train::clip_divisor(norm, 2)->item<float>() == Approx(4));
+  CHECK(train::clip_divisor(norm, 16)->item<float>() == 1);
+}
+
+TEST_CASE("no divisor is a divisor of one, to the bit", "[train]") {
+  Fixture without;
+  Fixture with_one;
+  train::AdamW a(without.units, {});
+  train::AdamW b(with_one.units, {});
+  for (int step = 1; step <= 3; ++step) {
+    without.set_gradients(step);
+    with_one.set_gradients(step);
+    a.step(rates, std::nullopt, kZero());
+    b.step(rates, kOne(), kZero());
+    CHECK(torch::equal(without.values(), with_one.values()));
+  }
 }
 
 TEST_CASE("a skipped step changes nothing", "[train]") {

@@ -1,0 +1,7 @@
+#include "convllava/nn/gpu.h"
+
+namespace convllava::nn {
+
+int compute_capability(const torch::Device&) { return 0; }
+
+}  // namespace convllava::nn
