@@ -9,6 +9,7 @@
 #include "convllava/checkpoint/json_object.h"
 #include "convllava/checkpoint/model_directory.h"
 #include "convllava/checkpoint/name_tables.h"
+#include "convllava/checkpoint/special_tokens.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "convllava/core/log.h"
@@ -92,6 +93,14 @@ void add_llava_fields(Json& json, const config::ModelConfig& model, const config
   json["use_mm_proj"] = true;
 }
 
+Json id_or_null(const std::optional<int64_t>& id) { return id ? Json(*id) : Json(nullptr); }
+
+/// One id alone, as every reader knows it; transformers reads lists too.
+Json ids_or_null(const std::vector<int64_t>& ids) {
+  if (ids.empty()) return nullptr;
+  return ids.size() == 1 ? Json(ids.front()) : Json(ids);
+}
+
 Json llama_json(const config::LlamaConfig& llm) {
   return {{"vocab_size", llm.vocab_size},
           {"hidden_size", llm.hidden_size},
@@ -111,9 +120,9 @@ Json llama_json(const config::LlamaConfig& llm) {
           {"attention_dropout", 0.0},
           {"mlp_bias", false},
           {"pretraining_tp", 1},
-          {"bos_token_id", llm.bos_token_id},
-          {"eos_token_id", llm.eos_token_id},
-          {"pad_token_id", llm.pad_token_id},
+          {"bos_token_id", id_or_null(llm.bos_token_id)},
+          {"eos_token_id", ids_or_null(llm.eos_token_id)},
+          {"pad_token_id", id_or_null(llm.pad_token_id)},
           {"use_cache", true}};
 }
 
@@ -234,9 +243,9 @@ void write_model_json(const fs::path& directory, const config::ModelConfig& mode
   json.update(llama_json(model.llm));
   if (sees) add_llava_fields(json, model, record);
   write_json(directory / kConfigFile, json);
-  write_json(directory / "generation_config.json", {{"bos_token_id", model.llm.bos_token_id},
-                                                    {"eos_token_id", model.llm.eos_token_id},
-                                                    {"pad_token_id", model.llm.pad_token_id},
+  write_json(directory / "generation_config.json", {{"bos_token_id", id_or_null(model.llm.bos_token_id)},
+                                                    {"eos_token_id", ids_or_null(model.llm.eos_token_id)},
+                                                    {"pad_token_id", id_or_null(model.llm.pad_token_id)},
                                                     {"max_length", model.llm.max_position_embeddings}});
 }
 
@@ -368,10 +377,8 @@ config::LlamaConfig read_llama_config(const fs::path& directory) {
   llm.rope_theta = read_rope_theta(file);
   llm.initializer_range = file.number("initializer_range", 0.02);
   llm.tie_word_embeddings = file.flag("tie_word_embeddings", false);
-  llm.bos_token_id = file.whole("bos_token_id", 1);
-  llm.eos_token_id = file.whole("eos_token_id", 2);
-  llm.pad_token_id = file.whole("pad_token_id", 0);
   check(model, file.where());
+  read_special_tokens(directory, llm);
   refuse_variants(file, llm);
   return llm;
 }

@@ -43,6 +43,10 @@ bool is_whole(const nlohmann::json& value) {
   return value.is_number_integer() && (!value.is_number_unsigned() || value.get<uint64_t>() <= INT64_MAX);
 }
 
+bool is_whole_list(const nlohmann::json& value) {
+  return value.is_array() && std::all_of(value.begin(), value.end(), is_whole);
+}
+
 }  // namespace
 
 JsonObject::JsonObject(const std::filesystem::path& path) {
@@ -78,9 +82,20 @@ std::string JsonObject::text(const char* field, std::optional<std::string> fallb
 }
 
 std::vector<int64_t> JsonObject::whole_list(const char* field) const {
-  return impl_->get(field, std::optional<std::vector<int64_t>>(), "a list of whole numbers", [](const auto& value) {
-    return value.is_array() && std::all_of(value.begin(), value.end(), is_whole);
-  });
+  return impl_->get(field, std::optional<std::vector<int64_t>>(), "a list of whole numbers", is_whole_list);
+}
+
+std::vector<int64_t> JsonObject::one_or_more(const char* field, const std::vector<int64_t>& if_absent) const {
+  const auto* found = impl_->find(field);
+  if (found == nullptr) return impl_->value.contains(field) ? std::vector<int64_t>() : if_absent;
+  if (is_whole(*found)) return {found->get<int64_t>()};
+  if (!is_whole_list(*found)) impl_->fail(field, "wrong type", "a whole number, a list of them, or null");
+  return found->get<std::vector<int64_t>>();
+}
+
+std::optional<int64_t> JsonObject::whole_or_null(const char* field, std::optional<int64_t> if_absent) const {
+  if (has(field)) return whole(field);
+  return impl_->value.contains(field) ? std::nullopt : if_absent;
 }
 
 bool JsonObject::is_object(const char* field) const {
@@ -98,8 +113,8 @@ JsonObject JsonObject::object(const char* field) const {
   return JsonObject(std::shared_ptr<const Impl>(std::move(nested)));
 }
 
-void JsonObject::fail_value(const char* field, const std::string& expected) const {
-  impl_->fail(field, "not supported", expected);
+void JsonObject::fail_value(const char* field, const std::string& expected, std::string_view what) const {
+  impl_->fail(field, what, expected);
 }
 
 const std::string& JsonObject::where() const { return impl_->where; }

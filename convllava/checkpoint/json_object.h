@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,13 +23,18 @@ class JsonObject {
   bool flag(const char* field, std::optional<bool> fallback = std::nullopt) const;
   std::string text(const char* field, std::optional<std::string> fallback = std::nullopt) const;
   std::vector<int64_t> whole_list(const char* field) const;
+  /// One whole number or a list of them; null is the empty list.
+  std::vector<int64_t> one_or_more(const char* field, const std::vector<int64_t>& if_absent) const;
+  /// A whole number, or nothing where the file says null.
+  std::optional<int64_t> whole_or_null(const char* field, std::optional<int64_t> if_absent) const;
   /// Whether the field is there and an object.
   bool is_object(const char* field) const;
   /// A nested object; empty where it is absent.
   JsonObject object(const char* field) const;
 
-  /// Throws that `field` has a value which this library does not implement.
-  [[noreturn]] void fail_value(const char* field, const std::string& expected) const;
+  /// Throws that `field` has a value which this library does not implement, or says otherwise what is wrong with it.
+  [[noreturn]] void fail_value(const char* field, const std::string& expected,
+                               std::string_view what = "not supported") const;
   /// The file, or "file: field" of a nested object.
   const std::string& where() const;
 

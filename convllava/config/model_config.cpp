@@ -110,8 +110,9 @@ void check_llm(const LlamaConfig& llm, const Checker& check) {
     check.fail("llm.hidden_size", "rotary positions need heads of even width", fmt::format("width {}", llm.head_dim()),
                "an even quotient of llm.hidden_size and llm.num_attention_heads");
   }
-  check.token("llm.bos_token_id", llm.bos_token_id, llm.vocab_size);
-  check.token("llm.eos_token_id", llm.eos_token_id, llm.vocab_size);
+  if (llm.bos_token_id) check.token("llm.bos_token_id", *llm.bos_token_id, llm.vocab_size);
+  for (const int64_t token : llm.eos_token_id) check.token("llm.eos_token_id", token, llm.vocab_size);
+  if (llm.pad_token_id) check.token("llm.pad_token_id", *llm.pad_token_id, llm.vocab_size);
 }
 
 }  // namespace

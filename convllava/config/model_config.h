@@ -3,6 +3,7 @@
 // Shapes of the model's parts, with Hugging Face's field names (ConvNextConfig, LlamaConfig, LLaVA's `mm_*`).
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,9 +46,9 @@ struct LlamaConfig {
   double rope_theta = 10000.0;
   double initializer_range = 0.02;
   bool tie_word_embeddings = false;
-  int64_t bos_token_id = 1;
-  int64_t eos_token_id = 2;
-  int64_t pad_token_id = 0;
+  std::optional<int64_t> bos_token_id = 1;
+  std::vector<int64_t> eos_token_id = {2};  ///< generation ends at any of them; empty: at none
+  std::optional<int64_t> pad_token_id = 0;
 
   int64_t head_dim() const { return hidden_size / num_attention_heads; }
   bool operator==(const LlamaConfig&) const = default;

@@ -12,6 +12,7 @@
 namespace convllava::core {
 namespace {
 
+constexpr char32_t kReplacement = 0xFFFD;
 constexpr size_t kLongest = 4;            // bytes of a code point
 constexpr const char* kAnyLanguage = "";  // Turkish and Lithuanian have rules of their own, which Python does not know
 
@@ -81,6 +82,15 @@ std::string capitalize(std::string_view text) {
     constexpr uint32_t kFirstCodePoint = U_TITLECASE_WHOLE_STRING | U_TITLECASE_NO_BREAK_ADJUSTMENT;
     icu::CaseMap::utf8ToTitle(kAnyLanguage, kFirstCodePoint, nullptr, source, sink, nullptr, status);
   });
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const CodePoint first = first_code_point(text);
+    if (first.value == kReplacement && !text.starts_with("\uFFFD")) return false;
+    text.remove_prefix(first.bytes);
+  }
+  return true;
 }
 
 std::string_view strip(std::string_view text) {

@@ -19,6 +19,9 @@ struct CodePoint {
 /// What the text begins with. It is not empty.
 CodePoint first_code_point(std::string_view text);
 
+/// Whether every byte belongs to a character.
+bool is_utf8(std::string_view text);
+
 /// One element for each code point, so that its size is `len(text)`.
 std::u32string code_points(std::string_view text);
 

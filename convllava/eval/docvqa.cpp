@@ -1,7 +1,10 @@
+#include <fmt/format.h>
+
 #include "convllava/core/error.h"
 #include "convllava/eval/anls.h"
 #include "convllava/eval/benchmark.h"
 #include "convllava/eval/vqa_file.h"
+#include "convllava/text/conversation.h"
 
 // DocVQA (Mathew et al., arXiv 2007.00398) from its official files: val_v1.0_withQT.json, whose pictures' paths start
 // at its folder. The prompt is lmms-eval's; the score is ANLS.
@@ -28,7 +31,7 @@ class DocVqa final : public Benchmark {
         throw DataError(error_message(entry.where, "names no picture", "", "an \"image\" path"));
       }
       questions.push_back({entry.id, path.parent_path() / entry.image,
-                           entry.question + "\nAnswer the question using a single word or phrase."});
+                           fmt::format("{}\n{}", entry.question, text::kShortAnswerRequest)});
     }
     return questions;
   }

@@ -14,7 +14,6 @@
 #include "convllava/core/log.h"
 #include "convllava/core/progress.h"
 #include "convllava/core/thread_pool.h"
-#include "convllava/core/unicode.h"
 #include "convllava/eval/prediction_store.h"
 #include "convllava/model/answer.h"
 #include "convllava/nn/libtorch.h"
@@ -103,6 +102,7 @@ class Predictor {
   }
 
   int64_t unreadable() const { return unreadable_; }
+  int64_t cut_off() const { return cut_off_; }
 
  private:
   using Pending = std::vector<std::future<Prepared>>;
@@ -151,7 +151,8 @@ class Predictor {
     try {
       const auto answers = model::answer(*pretrained_.model, pretrained_.tokenizer, questions, options_);
       for (size_t i = 0; i < batch.size(); ++i) {
-        predictions.push_back({batch[i]->question->id, std::string(core::strip(answers[i])), ""});
+        predictions.push_back({batch[i]->question->id, answers[i].text, ""});
+        if (answers[i].finish != model::Finish::kEnd) ++cut_off_;
       }
     } catch (const DataError& error) {  // of one question; the others must not suffer from it
       if (batch.size() == 1) return {without_answer(*batch[0]->question, error.what())};
@@ -173,6 +174,7 @@ class Predictor {
   PredictionStore& store_;
   int64_t failed_ = 0;
   int64_t unreadable_ = 0;
+  int64_t cut_off_ = 0;
   core::ThreadPool pool_;  // last: its threads end before what they use
 };
 
@@ -218,8 +220,14 @@ std::vector<Prediction> predict(checkpoint::Pretrained& pretrained, const Benchm
   predictor.run(mine, options.batch_size, progress, done);
   progress.finish();
 
-  const auto unreadable = group.all_reduce(std::vector<double>{static_cast<double>(predictor.unreadable())})[0];
-  if (unreadable == static_cast<double>(questions.size())) {
+  const auto counts = group.all_reduce(
+      std::vector<double>{static_cast<double>(predictor.unreadable()), static_cast<double>(predictor.cut_off())});
+  if (counts[1] > 0 && group.rank() == 0) {
+    core::log_warning(
+        fmt::format("{:.0f} answers of this run were cut off, after {} new tokens or at the end of the context",
+                    counts[1], answer_options.generate.max_new_tokens));
+  }
+  if (counts[0] == static_cast<double>(questions.size())) {
     throw DataError(error_message(data.string(), "none of the pictures can be read", questions.front().image.string(),
                                   "the benchmark's pictures beside its file"));
   }

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <map>
 
 #include "convllava/core/error.h"
@@ -6,6 +8,7 @@
 #include "convllava/eval/llava_answers.h"
 #include "convllava/eval/vqa_accuracy.h"
 #include "convllava/eval/vqa_file.h"
+#include "convllava/text/conversation.h"
 
 // TextVQA (Singh et al., arXiv 1904.08920) from its official files: TextVQA_0.5.1_val.json beside train_images/.
 //
@@ -33,7 +36,7 @@ class TextVqa final : public Benchmark {
     std::vector<Question> questions;
     for (const auto& entry : read_vqa_file(path, "question_id")) {
       questions.push_back({entry.id, path.parent_path() / image_path(entry),
-                           core::capitalize(entry.question) + "\nAnswer the question using a single word or phrase."});
+                           fmt::format("{}\n{}", core::capitalize(entry.question), text::kShortAnswerRequest)});
     }
     return questions;
   }

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
+#include <set>
 
 #include "convllava/core/error.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::model {
 namespace {
-
-using Sequences = std::vector<std::vector<int64_t>>;
 
 std::vector<int64_t> lengths_of(const std::vector<int64_t>& cu_seqlens) {
   std::vector<int64_t> lengths(cu_seqlens.size() - 1);
@@ -46,8 +46,10 @@ class Progress {
         options_(options),
         on_token_(on_token),
         answers_(lengths_.size()),
-        active_(lengths_.size()) {
+        active_(lengths_.size()),
+        end_tokens_(options.end_tokens.begin(), options.end_tokens.end()) {
     std::iota(active_.begin(), active_.end(), 0);
+    end_tokens_.insert(config.eos_token_id.begin(), config.eos_token_id.end());
   }
 
   /// `tokens` belong to `active()`. Returns the places in it of the sequences that go on.
@@ -55,30 +57,40 @@ class Progress {
     std::vector<int64_t> places;
     std::vector<int64_t> still_active;
     for (size_t i = 0; i < tokens.size(); ++i) {
-      const int64_t sequence = active_[i];
-      if (tokens[i] == config_.eos_token_id) continue;
-      auto& answer = answers_[sequence];
-      answer.push_back(tokens[i]);
-      if (on_token_) on_token_(sequence, tokens[i]);
-      const auto made = static_cast<int64_t>(answer.size());
-      if (made >= options_.max_new_tokens || lengths_[sequence] + made >= config_.max_position_embeddings) continue;
-      places.push_back(static_cast<int64_t>(i));
-      still_active.push_back(sequence);
+      if (const auto finish = add(active_[i], tokens[i])) {
+        answers_[active_[i]].finish = *finish;
+      } else {
+        places.push_back(static_cast<int64_t>(i));
+        still_active.push_back(active_[i]);
+      }
     }
     active_ = std::move(still_active);
     return places;
   }
 
   const std::vector<int64_t>& active() const { return active_; }
-  const Sequences& answers() const { return answers_; }
+  const std::vector<Generated>& answers() const { return answers_; }
 
  private:
+  /// Nothing while the sequence goes on.
+  std::optional<Finish> add(int64_t sequence, int64_t token) {
+    if (end_tokens_.contains(token)) return Finish::kEnd;
+    auto& made = answers_[sequence].tokens;
+    made.push_back(token);
+    if (on_token_ && !on_token_(sequence, token)) return Finish::kEnd;
+    const auto count = static_cast<int64_t>(made.size());
+    if (count >= options_.max_new_tokens) return Finish::kTokenLimit;
+    if (lengths_[sequence] + count >= config_.max_position_embeddings) return Finish::kContextLimit;
+    return std::nullopt;
+  }
+
   const config::LlamaConfig& config_;
   std::vector<int64_t> lengths_;
   const GenerateOptions& options_;
   const OnToken& on_token_;
-  Sequences answers_;
+  std::vector<Generated> answers_;
   std::vector<int64_t> active_;
+  std::set<int64_t> end_tokens_;
 };
 
 void decode_with_cache(ConvLlavaImpl& model, const Batch& prompts, const GenerateOptions& options, Progress& progress) {
@@ -106,7 +118,7 @@ void decode_with_cache(ConvLlavaImpl& model, const Batch& prompts, const Generat
 }
 
 /// The prompts with the tokens found so far behind them.
-Batch extend(const Batch& prompts, const Sequences& answers) {
+Batch extend(const Batch& prompts, const std::vector<Generated>& answers) {
   Batch longer = prompts;
   std::vector<torch::Tensor> ids;
   std::vector<torch::Tensor> positions;
@@ -115,7 +127,7 @@ Batch extend(const Batch& prompts, const Sequences& answers) {
   for (size_t s = 0; s < answers.size(); ++s) {
     const int64_t begin = prompts.cu_seqlens[s];
     const int64_t length = prompts.cu_seqlens[s + 1] - begin;
-    const auto more = torch::tensor(answers[s], torch::kLong).to(prompts.input_ids.device());
+    const auto more = torch::tensor(answers[s].tokens, torch::kLong).to(prompts.input_ids.device());
     ids.insert(ids.end(), {prompts.input_ids.narrow(0, begin, length), more});
     positions.push_back(torch::arange(length + more.numel(), prompts.position_ids.options()));
     if (visual_rows.defined()) {
@@ -142,11 +154,12 @@ void decode_without_cache(ConvLlavaImpl& model, const Batch& prompts, Progress& 
 
 }  // namespace
 
-std::vector<std::vector<int64_t>> generate(ConvLlavaImpl& model, const Batch& prompts, const GenerateOptions& options,
-                                           const OnToken& on_token) {
+std::vector<Generated> generate(ConvLlavaImpl& model, const Batch& prompts, const GenerateOptions& options,
+                                const OnToken& on_token) {
   const torch::InferenceMode inference;
   Progress progress(model.config().llm, lengths_of(prompts.cu_seqlens), options, on_token);
-  if (progress.active().empty() || options.max_new_tokens < 1) return progress.answers();
+  if (progress.active().empty()) return {};
+  if (options.max_new_tokens < 1) return std::vector<Generated>(progress.active().size(), {{}, Finish::kTokenLimit});
   if (options.use_cache) {
     decode_with_cache(model, prompts, options, progress);
   } else {

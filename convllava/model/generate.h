@@ -14,15 +14,28 @@ inline constexpr int64_t kMaxNewTokens = 1 << 20;
 
 struct GenerateOptions {
   int64_t max_new_tokens = 128;
-  bool use_cache = true;  ///< false recomputes the whole prefix for each token: the reference for tests
+  std::vector<int64_t> end_tokens;  ///< beside the model's own eos_token_id; a tokenizer's, for example
+  bool use_cache = true;            ///< false recomputes the whole prefix for each token: the reference for tests
 };
 
-/// Called with (sequence, token id) as soon as a token is chosen; for streaming.
-using OnToken = std::function<void(int64_t, int64_t)>;
+/// Why a sequence ended.
+enum class Finish {
+  kEnd,           ///< the model chose an end token, or the caller saw the end in what came before
+  kTokenLimit,    ///< max_new_tokens are there
+  kContextLimit,  ///< prompt and answer fill the model's max_position_embeddings
+};
 
-/// For each sequence of the batch the new tokens, up to and without the end-of-sequence token. Stops a sequence also at
-/// max_position_embeddings. Throws CheckpointError when the weights give scores that are not finite.
-std::vector<std::vector<int64_t>> generate(ConvLlavaImpl& model, const Batch& prompts, const GenerateOptions& options,
-                                           const OnToken& on_token = {});
+struct Generated {
+  std::vector<int64_t> tokens;  ///< the new ones, without the end token
+  Finish finish = Finish::kEnd;
+};
+
+/// Called with (sequence, token id) as soon as a token is chosen, but not with an end token; false ends the sequence.
+using OnToken = std::function<bool(int64_t, int64_t)>;
+
+/// What follows each sequence of the batch, which others do not influence: one may end before another. Throws
+/// CheckpointError when the weights give scores that are not finite.
+std::vector<Generated> generate(ConvLlavaImpl& model, const Batch& prompts, const GenerateOptions& options,
+                                const OnToken& on_token = {});
 
 }  // namespace convllava::model

@@ -45,6 +45,11 @@ const std::vector<std::string>& template_names() {
   return names;
 }
 
+std::string_view stop_text(Template value, bool has_image) {
+  if (value != Template::kPlain) return kEndOfAnswer;
+  return has_image ? kEndOfCaption : "";
+}
+
 std::string normalize_image_placeholder(std::string_view text) {
   if (text.find(kImagePlaceholder) == std::string_view::npos) return std::string(text);
   std::string rest;

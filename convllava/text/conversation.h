@@ -11,6 +11,10 @@ namespace convllava::text {
 /// The placeholder of a picture in a message.
 inline constexpr std::string_view kImagePlaceholder = "<image>";
 
+/// What the answers of a chat, and the captions of `Template::kPlain`, end with.
+inline constexpr std::string_view kEndOfAnswer = "</s>";
+inline constexpr std::string_view kEndOfCaption = "\n";
+
 enum class Speaker { kHuman, kAssistant };
 
 struct Turn {
@@ -22,6 +26,13 @@ struct Turn {
 /// `kPlain` ("plain"): picture, caption, newline; no system text, no </s>. A question without a picture is bare text.
 /// `kLlavaV1` ("llava_v1"): as v1 with "human" for "user" in the system text.
 enum class Template { kV1, kPlain, kLlavaV1 };
+
+/// What a template's answer ends with where the model spells it out instead of choosing </s>; no part of the answer.
+/// `kPlain`'s captions end with a line break and nothing else, as in LLaVA (`sep`); its bare text has no end.
+std::string_view stop_text(Template value, bool has_image);
+
+/// What the questions of LLaVA's training data, and of its evaluation, that want a short answer end with.
+inline constexpr std::string_view kShortAnswerRequest = "Answer the question using a single word or phrase.";
 
 /// Throws ConfigError listing the names when there is no such template.
 Template template_from_name(std::string_view name);

@@ -13,16 +13,14 @@ namespace {
 constexpr std::string_view kSystem =
     "A chat between a curious {0} and an artificial intelligence assistant. "
     "The assistant gives helpful, detailed, and polite answers to the {0}'s questions.";
-constexpr std::string_view kEndOfAnswer = "</s>";
 
-// A prompt as text, with the bytes to learn: each from the space after "ASSISTANT:" through its "</s>".
+enum class Use { kTraining, kQuestion };
+
+// A prompt as text.
 struct Prompt {
-  struct Range {
-    size_t begin = 0;
-    size_t end = 0;
-  };
   std::string text;
-  std::vector<Range> answers;
+  std::vector<TextRange> answers;  // what is learned: each from the space after "ASSISTANT:" through its "</s>"
+  std::vector<TextRange> words;    // what people and models say, where it may not be taken for markup
 };
 
 [[noreturn]] void fail(std::string_view where, std::string_view what, std::string_view got, std::string_view expected) {
@@ -57,21 +55,29 @@ std::vector<Turn> checked_turns(const std::vector<Turn>& turns, Speaker last) {
   return kept;
 }
 
-// A picture has one place in the text, in a human turn; a record without a picture has none.
-void check_placeholders(const std::vector<Turn>& turns, bool has_image) {
-  const auto holders = std::count_if(turns.begin(), turns.end(), has_placeholder);
+// A picture has one place in the text, in a human turn; a record without a picture has none. In a question, an answer
+// is what a model said, and may hold anything.
+void check_placeholders(const std::vector<Turn>& turns, bool has_image, Use use) {
+  const auto holds = [use](const Turn& turn) {
+    return has_placeholder(turn) && (use == Use::kTraining || turn.speaker == Speaker::kHuman);
+  };
+  const std::string_view subject = use == Use::kTraining ? "record" : "question";
+  const auto holders = std::count_if(turns.begin(), turns.end(), holds);
   if (!has_image) {
-    if (holders > 0) fail("", "\"<image>\" in a record without a picture", "", "no \"<image>\", or a picture");
+    if (holders > 0) {
+      fail("", fmt::format("\"<image>\" in a {} without a picture", subject), "", "no \"<image>\", or a picture");
+    }
     return;
   }
   if (holders == 0) {
-    fail("", "the record has a picture and no \"<image>\"", "", "\"<image>\" in one of its human turns");
+    fail("", fmt::format("the {} has a picture and no \"<image>\"", subject), "",
+         "\"<image>\" in one of its human turns");
   }
   if (holders > 1) {
     fail("", "\"<image>\" in more than one turn", fmt::format("{} turns", holders),
-         "one, because a record has one picture");
+         fmt::format("one, because a {} has one picture", subject));
   }
-  const auto& holder = *std::find_if(turns.begin(), turns.end(), has_placeholder);
+  const auto& holder = *std::find_if(turns.begin(), turns.end(), holds);
   if (holder.speaker == Speaker::kAssistant) {
     fail("", "\"<image>\" in an assistant turn", "", "\"<image>\" in one of the human turns");
   }
@@ -93,13 +99,15 @@ Prompt chat_prompt(Template format, const std::vector<Turn>& turns) {
   Prompt prompt;
   prompt.text = fmt::format(kSystem, format == Template::kLlavaV1 ? "human" : "user") + " ";
   for (const auto& turn : turns) {
-    if (turn.speaker == Speaker::kHuman) {
-      append_message(prompt.text, "USER", normalize_image_placeholder(turn.text), " ");
-    } else {
-      const size_t begin = prompt.text.size() + std::string_view("ASSISTANT:").size();
-      append_message(prompt.text, "ASSISTANT", turn.text, kEndOfAnswer);
-      prompt.answers.push_back({begin, prompt.text.size()});
-    }
+    const bool human = turn.speaker == Speaker::kHuman;
+    const auto message = human ? normalize_image_placeholder(turn.text) : turn.text;
+    const std::string_view separator = human ? " " : kEndOfAnswer;
+    const size_t begin = prompt.text.size();
+    append_message(prompt.text, human ? "USER" : "ASSISTANT", message, separator);
+    if (!human) prompt.answers.push_back({begin + std::string_view("ASSISTANT:").size(), prompt.text.size()});
+    const size_t end = prompt.text.size() - separator.size();
+    const bool picture = human && has_placeholder(turn);
+    prompt.words.push_back({end - message.size() + (picture ? kImagePlaceholder.size() : 0), end});
   }
   if (turns.back().speaker == Speaker::kHuman) prompt.text += "ASSISTANT:";
   return prompt;
@@ -111,20 +119,42 @@ Prompt plain_prompt(const std::vector<Turn>& turns) {
   if (turns.size() > 2) {
     fail("", "too many turns for the template \"plain\"", std::to_string(turns.size()), "a picture and its caption");
   }
-  if (turns.size() == 1 && !has_placeholder(turns[0])) return {turns[0].text, {}};
+  if (turns.size() == 1 && !has_placeholder(turns[0])) return {turns[0].text, {}, {{0, turns[0].text.size()}}};
   if (!has_placeholder(turns[0])) {
     fail("turn 1", "the template \"plain\" needs a picture", "a turn without \"<image>\"", "\"<image>\"");
   }
-  Prompt prompt{std::string(kImagePlaceholder), {}};
+  Prompt prompt{std::string(kImagePlaceholder), {}, {}};
   if (turns.size() == 2) {
-    prompt.text.append(turns[1].text).append("\n");
+    prompt.text.append(turns[1].text).append(kEndOfCaption);
     prompt.answers.push_back({kImagePlaceholder.size(), prompt.text.size()});
   }
   return prompt;
 }
 
-Prompt make_prompt(Template format, const std::vector<Turn>& turns) {
-  return format == Template::kPlain ? plain_prompt(turns) : chat_prompt(format, turns);
+Prompt make_prompt(Template format, const std::vector<Turn>& turns, Use use) {
+  auto prompt = format == Template::kPlain ? plain_prompt(turns) : chat_prompt(format, turns);
+  if (use == Use::kTraining) prompt.words.clear();
+  return prompt;
+}
+
+// Where the next picture stands in the text from `begin` on, or its end.
+size_t find_picture(const Prompt& prompt, size_t begin) {
+  for (const auto& words : prompt.words) {
+    const size_t at = prompt.text.find(kImagePlaceholder, begin);
+    if (at < words.begin) return at;
+    begin = std::max(begin, words.end);
+  }
+  return std::min(prompt.text.find(kImagePlaceholder, begin), prompt.text.size());
+}
+
+// The words between `begin` and `end` of the text, counted from `begin`.
+std::vector<TextRange> words_between(const Prompt& prompt, size_t begin, size_t end) {
+  std::vector<TextRange> inside;
+  for (const auto& words : prompt.words) {
+    const TextRange part{std::max(words.begin, begin), std::min(words.end, end)};
+    if (part.begin < part.end) inside.push_back({part.begin - begin, part.end - begin});
+  }
+  return inside;
 }
 
 // Text before, between and after pictures is tokenized separately, as in LLaVA's `tokenizer_image_token`.
@@ -138,8 +168,9 @@ EncodedPrompt tokenize(const Tokenizer& tokenizer, const Prompt& prompt) {
   append(tokenizer.bos_id(), 0);
   const std::string_view text = prompt.text;
   for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(kImagePlaceholder, begin), text.size());
-    for (const auto& piece : tokenizer.encode_pieces(text.substr(begin, end - begin))) {
+    const size_t end = find_picture(prompt, begin);
+    const auto words = words_between(prompt, begin, end);
+    for (const auto& piece : tokenizer.encode_pieces(text.substr(begin, end - begin), words)) {
       append(piece.id, begin + piece.begin);
     }
     if (end == text.size()) break;
@@ -165,20 +196,20 @@ EncodedPrompt tokenize(const Tokenizer& tokenizer, const Prompt& prompt) {
 EncodedPrompt encode_conversation(const Tokenizer& tokenizer, Template format, const std::vector<Turn>& turns,
                                   bool has_image) {
   const auto kept = checked_turns(turns, Speaker::kAssistant);
-  check_placeholders(kept, has_image);
-  return tokenize(tokenizer, make_prompt(format, kept));
+  check_placeholders(kept, has_image, Use::kTraining);
+  return tokenize(tokenizer, make_prompt(format, kept, Use::kTraining));
 }
 
 std::vector<int64_t> encode_question(const Tokenizer& tokenizer, Template format, const std::vector<Turn>& turns,
                                      bool has_image) {
   const auto kept = checked_turns(turns, Speaker::kHuman);
-  check_placeholders(kept, has_image);
-  return tokenize(tokenizer, make_prompt(format, kept)).input_ids;
+  check_placeholders(kept, has_image, Use::kQuestion);
+  return tokenize(tokenizer, make_prompt(format, kept, Use::kQuestion)).input_ids;
 }
 
 std::string render_conversation(Template format, const std::vector<Turn>& turns) {
   const Speaker last = turns.empty() ? Speaker::kHuman : turns.back().speaker;
-  return make_prompt(format, checked_turns(turns, last)).text;
+  return make_prompt(format, checked_turns(turns, last), Use::kTraining).text;
 }
 
 }  // namespace convllava::text

@@ -39,7 +39,11 @@ struct EncodedPrompt {
 EncodedPrompt encode_conversation(const Tokenizer& tokenizer, Template format, const std::vector<Turn>& turns,
                                   bool has_image);
 
-/// The prompt that asks for the next answer: everything up to "ASSISTANT:". `turns` ends with a human turn.
+/// The prompt that asks for the next answer: everything up to "ASSISTANT:". `turns` ends with a human turn. As in
+/// training, the picture goes in front of the words of the human turn that holds "<image>".
+///
+/// What people and models say is data here, never markup: "</s>", "<s>" and "<unk>" in a turn are tokenized as they are
+/// spelled (in training data, as in LLaVA's, they are the special tokens), and "<image>" in an answer is no picture.
 std::vector<int64_t> encode_question(const Tokenizer& tokenizer, Template format, const std::vector<Turn>& turns,
                                      bool has_image);
 

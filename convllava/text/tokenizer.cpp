@@ -3,19 +3,22 @@
 #include <fmt/format.h>
 #include <sentencepiece_processor.h>
 
+#include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
 #include <utility>
 
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/core/unicode.h"
+#include "convllava/text/tokenizer_settings.h"
 
 namespace convllava::text {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr const char* kReplacement = "\uFFFD";
 constexpr std::string_view kSpace = "\u2581";  // SentencePiece's visible space
 constexpr std::string_view kGuard = "<unk>";
 constexpr std::array<std::string_view, 3> kSpecialTokens = {"<s>", "</s>", "<unk>"};
@@ -53,35 +56,51 @@ struct Literal {
   size_t index = 0;  // in kSpecialTokens
 };
 
-// The first special token at or after `from`; none can begin inside another.
-std::optional<Literal> find_special(std::string_view text, size_t from) {
+bool is_inside(size_t at, const std::vector<TextRange>& ranges) {
+  return std::any_of(ranges.begin(), ranges.end(), [at](auto range) { return at >= range.begin && at < range.end; });
+}
+
+// The first special token at or after `from` that does not belong to `words`; none can begin inside another.
+std::optional<Literal> find_special(const Source& source, size_t from, const std::vector<TextRange>& words) {
+  const std::string_view text = source.text;
   for (size_t at = text.find('<', from); at != std::string_view::npos; at = text.find('<', at + 1)) {
     for (size_t index = 0; index < kSpecialTokens.size(); ++index) {
       const auto literal = kSpecialTokens[index];
-      if (text.substr(at, literal.size()) == literal) return Literal{at, at + literal.size(), index};
+      if (text.substr(at, literal.size()) == literal && !is_inside(source.origin[at], words)) {
+        return Literal{at, at + literal.size(), index};
+      }
     }
   }
   return std::nullopt;
 }
 
+// The byte that a token "<0xE2>" stands for.
+char byte_of(const std::string& piece) { return static_cast<char>(std::stoi(piece.substr(3, 2), nullptr, 16)); }
+
+// Whether more bytes may make a character of these.
+bool is_begun_character(std::string_view bytes) {
+  const auto lead = static_cast<uint8_t>(bytes[0]);
+  const size_t length = lead < 0xC2 || lead > 0xF4 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  return bytes.size() < length &&
+         std::all_of(bytes.begin() + 1, bytes.end(), [](char c) { return (c & 0xC0) == 0x80; });
+}
+
+// Takes the complete characters that `bytes` begins with, or all of it. As SentencePiece does, U+FFFD takes the place
+// of each byte that is not UTF-8.
+std::string take_characters(std::string& bytes, bool all) {
+  std::string text;
+  while (!bytes.empty() && (all || !is_begun_character(bytes))) {
+    const auto character = bytes.substr(0, core::first_code_point(bytes).bytes);
+    const bool valid = core::is_utf8(character);
+    text += valid ? character : kReplacement;
+    bytes.erase(0, valid ? character.size() : 1);
+  }
+  return text;
+}
+
 std::string spaces_of(std::string piece) {
   for (size_t at; (at = piece.find(kSpace)) != std::string::npos;) piece.replace(at, kSpace.size(), " ");
   return piece;
-}
-
-TokenizerBehaviour read_behaviour(const fs::path& file, TokenizerBehaviour fallback) {
-  std::error_code ignored;
-  if (!fs::exists(file, ignored)) return fallback;
-  const auto config = nlohmann::json::parse(core::read_file(file), nullptr, /*allow_exceptions=*/false);
-  if (!config.is_object()) {
-    throw DataError(error_message(file.string(), "cannot read the tokenizer's settings", "", "a JSON object"));
-  }
-  const auto legacy = config.find("legacy");
-  if (legacy == config.end() || legacy->is_null()) return TokenizerBehaviour::kLegacy;
-  if (!legacy->is_boolean()) {
-    throw DataError(error_message(file.string(), "\"legacy\" has the wrong type", legacy->dump(), "true or false"));
-  }
-  return legacy->get<bool>() ? TokenizerBehaviour::kLegacy : TokenizerBehaviour::kNonLegacy;
 }
 
 }  // namespace
@@ -92,7 +111,10 @@ struct Tokenizer::Impl {
   TokenizerBehaviour behaviour = TokenizerBehaviour::kNonLegacy;
   size_t guard_pieces = 0;
 
+  std::vector<int64_t> end_ids;
+
   void load(const fs::path& file);
+  void add_end(const TokenizerSettings& settings);
   int64_t special_id(size_t index) const;
   sentencepiece::ImmutableSentencePieceText split(std::string_view text) const;
   void append_text(const Source& source, size_t begin, size_t end, std::vector<TokenPiece>& pieces) const;
@@ -113,6 +135,12 @@ void Tokenizer::Impl::load(const fs::path& file) {
                       "<s>, </s> and <unk>"));
   }
   guard_pieces = split(kGuard).pieces_size();
+}
+
+void Tokenizer::Impl::add_end(const TokenizerSettings& settings) {
+  end_ids = {processor.eos_id()};
+  const int64_t id = settings.eos_id.value_or(processor.PieceToId(settings.eos_token));
+  if (id != processor.eos_id() && id != processor.unk_id()) end_ids.push_back(id);
 }
 
 int64_t Tokenizer::Impl::special_id(size_t index) const {
@@ -150,19 +178,21 @@ Tokenizer Tokenizer::load(const fs::path& path, TokenizerBehaviour fallback) {
                                   "a SentencePiece model (tokenizer.model), or a directory that holds one"));
   }
   auto impl = std::make_shared<Impl>();
-  impl->behaviour = read_behaviour(file.parent_path() / "tokenizer_config.json", fallback);
+  const auto settings = read_tokenizer_settings(file.parent_path(), fallback);
+  impl->behaviour = settings.behaviour;
   impl->load(file);
+  impl->add_end(settings);
   return Tokenizer(std::move(impl));
 }
 
-std::vector<TokenPiece> Tokenizer::encode_pieces(std::string_view text) const {
+std::vector<TokenPiece> Tokenizer::encode_pieces(std::string_view text, const std::vector<TextRange>& words) const {
   std::vector<TokenPiece> pieces;
   if (text.empty()) return pieces;
   const Source source = make_source(text, impl_->behaviour);
   const bool non_legacy = impl_->behaviour == TokenizerBehaviour::kNonLegacy;
   const int space_id = impl_->processor.PieceToId(kSpace);
   for (size_t position = 0; position < source.text.size();) {
-    const auto special = find_special(source.text, position);
+    const auto special = find_special(source, position, words);
     const size_t end = special ? special->begin : source.text.size();
     if (end > position) impl_->append_text(source, position, end, pieces);
     if (!special) break;
@@ -182,30 +212,33 @@ std::vector<int64_t> Tokenizer::encode(std::string_view text, bool add_bos) cons
 }
 
 std::string Tokenizer::decode(const std::vector<int64_t>& ids) const {
-  const auto& processor = impl_->processor;
-  std::string text;
-  std::vector<int> bytes;
-  // A run of byte tokens may not be UTF-8; SentencePiece puts U+FFFD for what is not.
-  const auto flush_bytes = [&] {
-    std::string decoded;
-    if (!bytes.empty() && processor.Decode(bytes, &decoded).ok()) text += decoded;
-    bytes.clear();
-  };
-  for (const int64_t id : ids) {
-    if (id < 0) throw DataError(error_message("decode", "not a token id", std::to_string(id), "0 or more"));
-    if (id >= vocab_size()) continue;  // embeddings beyond the tokenizer are padding
-    const int token = static_cast<int>(id);
-    if (processor.IsByte(token)) {
-      bytes.push_back(token);
-      continue;
-    }
-    if (processor.IsControl(token) || processor.IsUnknown(token)) continue;
-    flush_bytes();
-    text += spaces_of(processor.IdToPiece(token));
+  TextStream stream(*this);
+  for (const int64_t id : ids) stream.add(id);
+  stream.finish();
+  return stream.text();
+}
+
+void TextStream::add(int64_t id) {
+  if (id < 0) throw DataError(error_message("decode", "not a token id", std::to_string(id), "0 or more"));
+  if (id >= tokenizer_.vocab_size()) return;  // embeddings beyond the tokenizer are padding
+  const auto& processor = tokenizer_.impl_->processor;
+  const int token = static_cast<int>(id);
+  if (processor.IsByte(token)) {
+    bytes_ += byte_of(processor.IdToPiece(token));
+    append(take_characters(bytes_, /*all=*/false));
+  } else if (!processor.IsControl(token) && !processor.IsUnknown(token)) {
+    finish();
+    append(spaces_of(processor.IdToPiece(token)));
   }
-  flush_bytes();
-  if (text.starts_with(' ')) text.erase(0, 1);
-  return text;
+}
+
+void TextStream::finish() { append(take_characters(bytes_, /*all=*/true)); }
+
+void TextStream::append(std::string_view more) {
+  if (more.empty()) return;
+  if (!begun_ && more.front() == ' ') more.remove_prefix(1);  // the dummy prefix
+  begun_ = true;
+  text_ += more;
 }
 
 std::string Tokenizer::piece(int64_t id) const {
@@ -219,6 +252,7 @@ std::string Tokenizer::piece(int64_t id) const {
 int64_t Tokenizer::vocab_size() const { return impl_->processor.GetPieceSize(); }
 int64_t Tokenizer::bos_id() const { return impl_->processor.bos_id(); }
 int64_t Tokenizer::eos_id() const { return impl_->processor.eos_id(); }
+const std::vector<int64_t>& Tokenizer::end_ids() const { return impl_->end_ids; }
 int64_t Tokenizer::unk_id() const { return impl_->processor.unk_id(); }
 TokenizerBehaviour Tokenizer::behaviour() const { return impl_->behaviour; }
 const std::string& Tokenizer::model_bytes() const { return impl_->bytes; }

@@ -44,7 +44,8 @@ SampleAnswer ask(model::ConvLlavaImpl& model, const data::Dataset& dataset, int6
   options.prompt_template = dataset.options().prompt_template;
   options.image = dataset.options().image;
   options.generate.max_new_tokens = kAnswerTokens;
-  sample.answer = model::answer(model, dataset.tokenizer(), {question}, options).front();
+  const auto answer = model::answer(model, dataset.tokenizer(), {question}, options).front();
+  sample.answer = answer.text + (answer.finish == model::Finish::kEnd ? "" : " [cut off]");
   return sample;
 }
 

@@ -47,7 +47,7 @@ int main() {
   const auto batch = made_up_batch();
   const auto prompt = model::to_tensors(batch.micro_batches[0], torch::kCPU);
   const auto answers = model::generate(*convllava, prompt, {.max_new_tokens = 4});
-  std::printf("%zu new tokens\n", answers[0].size());
+  std::printf("%zu new tokens\n", answers[0].tokens.size());
 
   // 3. Training: declare what trains, flatten it, step.
   for (auto& parameter : convllava->llm->parameters()) parameter.set_requires_grad(false);

@@ -57,7 +57,7 @@ TEST_CASE("a conversation goes on after a question that cannot be asked", "[prog
   const auto talk = converse(model, {"hello", "what is <image>?", too_long, "and you?"});
   INFO(talk.output);
   CHECK(talk.exit_code == 0);
-  CHECK_THAT(talk.output, contains("chat: \"<image>\" in a record without a picture"));
+  CHECK_THAT(talk.output, contains("chat: question: \"<image>\" stands for a picture, and there is none"));
   CHECK_THAT(talk.output, contains("chat: question: does not fit into the model's context"));
   CHECK(talk.output.ends_with("> "));
 

@@ -321,7 +321,7 @@ TEST_CASE("a trained LLaMA with grouped queries is read", "[checkpoint]") {
   load_llama(directory, *llama);
   // A trained model gives the first word of its stories, "Once", nearly all of the probability.
   const torch::NoGradGuard no_grad;
-  const auto states = llama->hidden_states(llama->embed(torch::tensor({config.bos_token_id})), torch::arange(1),
+  const auto states = llama->hidden_states(llama->embed(torch::tensor({*config.bos_token_id})), torch::arange(1),
                                            nn::SequenceLayout::make({0, 1}, torch::kCPU));
   const auto tokenizer = text::Tokenizer::load(directory);
   const auto once = tokenizer.encode("Once", /*add_bos=*/false).front();

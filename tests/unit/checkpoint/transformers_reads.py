@@ -64,10 +64,10 @@ def main():
         llama = compare(folder / name, expected, text)
     llama.save_pretrained(folder / "resaved")
 
-    for model in (
-        transformers.LlamaForCausalLM.from_pretrained(folder / "bf16"),
-        transformers.ConvNextModel.from_pretrained(folder / "bf16/vision_tower"),
-    ):
+    llama = transformers.LlamaForCausalLM.from_pretrained(folder / "bf16")
+    for config in (llama.config, llama.generation_config):
+        require(config.eos_token_id == [2, 505] and config.pad_token_id is None, f"{config}")
+    for model in (llama, transformers.ConvNextModel.from_pretrained(folder / "bf16/vision_tower")):
         require(model.dtype == torch.bfloat16, f"{type(model).__name__} is {model.dtype}")
 
 

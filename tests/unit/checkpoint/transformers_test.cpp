@@ -66,7 +66,10 @@ TEST_CASE("transformers reads a saved checkpoint, computes the same and keeps it
   write_text(folder / "text.txt", text);
 
   std::filesystem::create_directories(folder / "bf16");
-  save_model(folder / "bf16", *random_model(small_config(), 1, torch::kBFloat16), small_tokenizer(), small_record());
+  auto other = small_config();
+  other.llm.eos_token_id = {2, 505};
+  other.llm.pad_token_id.reset();
+  save_model(folder / "bf16", *random_model(other, 1, torch::kBFloat16), small_tokenizer(), small_record());
 
   const int code = run_script(folder.path());
   if (code == kNotInstalled) SKIP("transformers is not installed in .venv");

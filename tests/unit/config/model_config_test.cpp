@@ -113,7 +113,7 @@ TEST_CASE("language models whose numbers do not fit together are refused", "[con
   config.llm.vocab_size = 0;
   CHECK(refusal(config) == "config.json: llm.vocab_size: out of range; got 0; expected at least 1");
   config = {};
-  config.llm.eos_token_id = 32000;
+  config.llm.eos_token_id = {2, 32000};
   CHECK(refusal(config) == "config.json: llm.eos_token_id: not in the vocabulary; got 32000; expected 0 to 31999");
   config = {};
   config.llm.rope_theta = -1;

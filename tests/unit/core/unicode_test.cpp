@@ -110,4 +110,13 @@ TEST_CASE("bytes that are not UTF-8 count as Python's replacement characters", "
   }
 }
 
+TEST_CASE("UTF-8 is told from what is not", "[core]") {
+  for (const char* text : {"", "a", "caf\u00e9 \uFFFD \U0001F999"}) CHECK(is_utf8(text));
+  // A Latin-1 letter; a surrogate; a long form of NUL; beyond the last code point; a character that is cut off.
+  for (const char* text :
+       {"caf\xe9", "\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x80\x80", "\xf0\x9f\xa6", "\xf0\x9f\xa6 a"}) {
+    CHECK_FALSE(is_utf8(text));
+  }
+}
+
 }  // namespace convllava::core

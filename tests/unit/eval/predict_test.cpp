@@ -11,6 +11,7 @@
 #include "convllava/model/initialize.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
+#include "tests/support/chain_model.h"
 #include "tests/support/ranks.h"
 #include "tests/support/tiny_model.h"
 #include "tests/unit/eval/fixtures.h"
@@ -129,6 +130,22 @@ TEST_CASE("answers do not depend on the batch size", "[eval]") {
     const auto one = texts(run(pretrained, folder, folder / ("one" + name), 1));
     CHECK(texts(run(pretrained, folder, folder / ("two" + name), 2)) == one);
     CHECK(texts(run(pretrained, folder, folder / ("all" + name), 100)) == one);
+  }
+}
+
+TEST_CASE("answers that the limit cuts off are counted", "[eval]") {
+  using namespace convllava::testing::tokens;
+  const TemporaryFolder folder("eval_predict_limit");
+  write_pictures(folder);
+  for (const bool ends : {false, true}) {
+    auto pretrained = small_model();
+    pretrained.model = convllava::testing::chain_model({kColon, kA, kRed, ends ? kEnd : kA}, /*sees=*/true);
+    CapturedStderr captured(folder / "stderr.txt");
+    const auto predictions = run(pretrained, folder, folder / (ends ? "whole" : "cut"));
+    const std::string log = captured.text();
+    const std::string told = "7 answers of this run were cut off, after 6 new tokens or at the end of the context";
+    CHECK((log.find(told) == std::string::npos) == ends);
+    if (ends) CHECK(predictions[0].text == "a re");
   }
 }
 

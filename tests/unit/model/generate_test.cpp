@@ -5,10 +5,12 @@
 #include "convllava/core/error.h"
 #include "convllava/model/answer.h"
 #include "convllava/model/initialize.h"
+#include "tests/support/chain_model.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_model.h"
 
 using namespace convllava;
+using testing::batch_of;
 using testing::golden;
 
 namespace {
@@ -19,19 +21,6 @@ config::ModelConfig language_only(int64_t kv_heads) {
   config.vision.hidden_sizes.clear();
   config.llm = testing::tiny_llama(kv_heads);
   return config;
-}
-
-model::Batch batch_of(const std::vector<torch::Tensor>& prompts) {
-  model::Batch batch;
-  std::vector<torch::Tensor> positions;
-  batch.cu_seqlens = {0};
-  for (const auto& prompt : prompts) {
-    positions.push_back(torch::arange(prompt.size(0)));
-    batch.cu_seqlens.push_back(batch.cu_seqlens.back() + prompt.size(0));
-  }
-  batch.input_ids = torch::cat(prompts);
-  batch.position_ids = torch::cat(positions);
-  return batch;
 }
 
 std::vector<int64_t> ids_of(const torch::Tensor& tensor) {
@@ -58,8 +47,8 @@ TEST_CASE("greedy decoding equals transformers' generate, with and without the c
   const auto prompts = file.tensor("prompts");
   const auto answers =
       model::generate(*model, batch_of({prompts[0], prompts[1]}), {.max_new_tokens = 24, .use_cache = use_cache});
-  CHECK(answers[0] == ids_of(file.tensor("greedy.0")));
-  CHECK(answers[1] == ids_of(file.tensor("greedy.1")));
+  CHECK(answers[0].tokens == ids_of(file.tensor("greedy.0")));
+  CHECK(answers[1].tokens == ids_of(file.tensor("greedy.1")));
 }
 
 TEST_CASE("a prompt's answer does not depend on what else is in the batch", "[model]") {
@@ -70,7 +59,7 @@ TEST_CASE("a prompt's answer does not depend on what else is in the batch", "[mo
   const model::GenerateOptions options{.max_new_tokens = 30};
   const auto together = model::generate(*model, batch_of(prompts), options);
   for (size_t i = 0; i < prompts.size(); ++i) {
-    CHECK(together[i] == model::generate(*model, batch_of({prompts[i]}), options)[0]);
+    CHECK(together[i].tokens == model::generate(*model, batch_of({prompts[i]}), options)[0].tokens);
   }
 }
 
@@ -78,12 +67,17 @@ TEST_CASE("decoding streams each token and stops at the model's last position", 
   auto model = reference_model(2, "llama_gqa.safetensors");
   std::vector<int64_t> streamed;
   const auto answers = model::generate(*model, batch_of({torch::full({120}, 5, torch::kLong)}), {.max_new_tokens = 500},
-                                       [&](int64_t, int64_t token) { streamed.push_back(token); });
-  CHECK(streamed == answers[0]);
-  CHECK(streamed.size() <= 8);
+                                       [&](int64_t, int64_t token) {
+                                         streamed.push_back(token);
+                                         return true;
+                                       });
+  CHECK(streamed == answers[0].tokens);
+  CHECK(streamed.size() == 8);
+  CHECK(answers[0].finish == model::Finish::kContextLimit);
   const int64_t endless = std::numeric_limits<int64_t>::max();
-  CHECK(model::generate(*model, batch_of({torch::full({120}, 5, torch::kLong)}), {.max_new_tokens = endless}) ==
-        answers);
+  const auto again =
+      model::generate(*model, batch_of({torch::full({120}, 5, torch::kLong)}), {.max_new_tokens = endless});
+  CHECK(again[0].tokens == streamed);
 }
 
 TEST_CASE("a cache refuses more tokens than it was made for", "[model]") {
@@ -116,5 +110,39 @@ TEST_CASE("nothing is generated where nothing is asked for", "[model]") {
   none.cu_seqlens = {0};
   CHECK(model::generate(*model, none, {}).empty());
   const auto prompts = batch_of({torch::tensor({1, 5}, torch::kLong)});
-  CHECK(model::generate(*model, prompts, {.max_new_tokens = 0}) == std::vector<std::vector<int64_t>>{{}});
+  const auto nothing = model::generate(*model, prompts, {.max_new_tokens = 0});
+  REQUIRE(nothing.size() == 1);
+  CHECK(nothing[0].tokens.empty());
+  CHECK(nothing[0].finish == model::Finish::kTokenLimit);
+}
+
+TEST_CASE("sequences of a batch end one by one, each at its own end token", "[model]") {
+  using namespace testing::tokens;
+  auto model = testing::chain_model({kColon, kA, kRed, kDog, kEnd});
+  const bool use_cache = GENERATE(true, false);
+  const auto prompts = batch_of({torch::tensor({int64_t{1}, kRed}), torch::tensor({kColon}),
+                                 torch::tensor({kDog, kDog}), torch::tensor({kA, kColon, kA})});
+  const auto answers = model::generate(*model, prompts, {.max_new_tokens = 3, .use_cache = use_cache});
+  CHECK(answers[0].tokens == std::vector<int64_t>{kDog});
+  CHECK(answers[1].tokens == std::vector<int64_t>{kA, kRed, kDog});
+  CHECK(answers[2].tokens.empty());
+  CHECK(answers[3].tokens == std::vector<int64_t>{kRed, kDog});
+  CHECK(answers[0].finish == model::Finish::kEnd);
+  CHECK(answers[1].finish == model::Finish::kTokenLimit);
+  CHECK(answers[2].finish == model::Finish::kEnd);
+  CHECK(answers[3].finish == model::Finish::kEnd);
+}
+
+TEST_CASE("the caller's end tokens count beside the model's, and the caller may end a sequence", "[model]") {
+  using namespace testing::tokens;
+  auto model = testing::chain_model({kColon, kA, kRed, kDog, kEnd});
+  const auto prompts = batch_of({torch::tensor({kColon}), torch::tensor({kRed})});
+  const auto answers = model::generate(*model, prompts, {.max_new_tokens = 9, .end_tokens = {kRed}});
+  CHECK(answers[0].tokens == std::vector<int64_t>{kA});
+  CHECK(answers[1].tokens == std::vector<int64_t>{kDog});
+  const auto ended =
+      model::generate(*model, prompts, {.max_new_tokens = 9}, [](int64_t, int64_t token) { return token != kDog; });
+  CHECK(ended[0].tokens == std::vector<int64_t>{kA, kRed, kDog});
+  CHECK(ended[1].tokens == std::vector<int64_t>{kDog});
+  CHECK(ended[0].finish == model::Finish::kEnd);
 }

@@ -1,6 +1,7 @@
 // 1,000 conversations against an independent implementation of LLaMA's tokenizer and LLaVA's label masks
 // (scripts/golden/text.py).
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -100,17 +101,28 @@ TEST_CASE("ids and labels equal LLaVA's with LLaMA's tokenizer, legacy", "[text]
                       read_json(golden("expected_llama.json"))["legacy"]);
 }
 
-TEST_CASE("the prompt of each question begins the training text of its answer", "[text]") {
+TEST_CASE("the prompt of each question begins the training text of its answer, but for special tokens in words",
+          "[text]") {
   const auto tokenizer = Tokenizer::load(golden("tokenizer.model"));
   const auto conversations = read_conversations();
   REQUIRE(conversations.size() == 1000);
+  int compared = 0;
   for (const auto& [format, has_image, turns] : conversations) {
     CAPTURE(render_conversation(format, turns));
+    const std::vector<Turn> asked(turns.begin(), turns.end() - 1);
+    const auto question = encode_question(tokenizer, format, asked, has_image);
+    // The odd pieces among the words hold "<s>", which is LLaVA's BOS in a record.
+    if (std::any_of(asked.begin(), asked.end(),
+                    [](auto& turn) { return turn.text.find("<s>") != std::string::npos; })) {
+      CHECK(std::count(question.begin(), question.end(), tokenizer.bos_id()) == 1);
+      continue;
+    }
     const auto whole = encode_conversation(tokenizer, format, turns, has_image);
-    const auto question = encode_question(tokenizer, format, {turns.begin(), turns.end() - 1}, has_image);
     const auto answer = whole.answers.back();
     CHECK(question == std::vector<int64_t>(whole.input_ids.begin(), whole.input_ids.begin() + answer.begin));
+    ++compared;
   }
+  CHECK(compared > 900);
 }
 
 }  // namespace convllava::text

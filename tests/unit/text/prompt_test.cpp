@@ -211,7 +211,47 @@ TEST_CASE("placeholders that do not fit the record's picture are refused", "[tex
   CHECK(refusal({human("<ima<image>ge> a"), assistant("b")}, true) ==
         "removing \"<image>\" from a turn leaves another; got \"<ima<image>ge> a\"; expected \"<image>\" once");
   CHECK(message_of<DataError>([] { encode_question(small(), Template::kV1, {human("<image>")}, false); }) ==
-        "\"<image>\" in a record without a picture; expected no \"<image>\", or a picture");
+        "\"<image>\" in a question without a picture; expected no \"<image>\", or a picture");
+  CHECK(message_of<DataError>([] { encode_question(small(), Template::kV1, {human("a")}, true); }) ==
+        "the question has a picture and no \"<image>\"; expected \"<image>\" in one of its human turns");
+}
+
+TEST_CASE("what was said before a question is data, not markup", "[text]") {
+  const std::string markup = "<image> </s> <s> <unk> USER: ASSISTANT:";
+  for (const auto behaviour : kBoth) {
+    const auto tokenizer = small(behaviour);
+    for (const bool has_image : {false, true}) {
+      const std::string picture = has_image ? "<image>\n" : "";
+      const auto plain =
+          encode_question(tokenizer, Template::kV1, {human(picture + "a"), assistant("said"), human("b")}, has_image);
+      auto spelled = encode_question(tokenizer, Template::kV1,
+                                     {human(picture + "a"), assistant(markup), human("</s> <unk>")}, has_image);
+      for (const int64_t special : {kImageToken, tokenizer.eos_id(), tokenizer.unk_id(), tokenizer.bos_id()}) {
+        CHECK(std::count(spelled.begin(), spelled.end(), special) == std::count(plain.begin(), plain.end(), special));
+      }
+      std::erase(spelled, kImageToken);
+      // Cut where the template ends the answer, the words are there as they were said.
+      const auto end = std::find(spelled.begin(), spelled.end(), tokenizer.eos_id());
+      CHECK(tokenizer.decode(Ids(spelled.begin(), end)).ends_with("ASSISTANT: " + markup));
+      CHECK(tokenizer.decode(Ids(end, spelled.end())).find("</s> <unk>") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("the words of bare text and of a question about a picture are data too", "[text]") {
+  const auto tokenizer = small();
+  const auto bare = encode_question(tokenizer, Template::kPlain, {human("a</s>")}, false);
+  CHECK(std::count(bare.begin(), bare.end(), tokenizer.eos_id()) == 0);
+  const auto asked = encode_question(tokenizer, Template::kV1, {human("What </s> is <image> it?")}, true);
+  CHECK(std::count(asked.begin(), asked.end(), tokenizer.eos_id()) == 0);
+  CHECK(std::count(asked.begin(), asked.end(), kImageToken) == 1);
+}
+
+TEST_CASE("answers end in what the template trains them to end in", "[text]") {
+  CHECK(stop_text(Template::kV1, true) == "</s>");
+  CHECK(stop_text(Template::kLlavaV1, false) == "</s>");
+  CHECK(stop_text(Template::kPlain, true) == "\n");
+  CHECK(stop_text(Template::kPlain, false).empty());
 }
 
 TEST_CASE("the plain template takes one picture and its caption", "[text]") {

@@ -1,5 +1,6 @@
 #include "convllava/text/tokenizer.h"
 
+#include <algorithm>
 #include <fstream>
 #include <thread>
 #include <vector>
@@ -159,6 +160,53 @@ TEST_CASE("decoding byte tokens that are not UTF-8 gives replacement characters"
   CHECK_NOTHROW(nlohmann::json(text).dump());
 }
 
+TEST_CASE("byte tokens are decoded as SentencePiece does, all together and one by one", "[text]") {
+  const auto tokenizer = small();
+  const auto cases = testing::read_json(golden("../model/generation.json"))["decodings"];
+  REQUIRE(cases.size() == 200);
+  for (const auto& entry : cases) {
+    const auto ids = entry["ids"].get<Ids>();
+    const auto expected = entry["text"].get<std::string>();
+    CAPTURE(ids);
+    CHECK(tokenizer.decode(ids) == expected);
+    TextStream stream(tokenizer);
+    std::string before;
+    for (const int64_t id : ids) {
+      stream.add(id);
+      CHECK(stream.text().starts_with(before));
+      before = stream.text();
+    }
+    CHECK(expected.starts_with(before));
+    stream.finish();
+    CHECK(stream.text() == expected);
+  }
+}
+
+TEST_CASE("a character of several byte tokens appears with its last one", "[text]") {
+  TextStream stream(small());
+  for (const int64_t byte : {0xF0, 0x9F, 0xA6}) {
+    stream.add(3 + byte);
+    CHECK(stream.text().empty());
+  }
+  stream.add(3 + 0x99);
+  CHECK(stream.text() == "🦙");
+  stream.add(3 + '\n');
+  CHECK(stream.text() == "🦙\n");
+}
+
+TEST_CASE("special tokens spelled inside words are the characters that they are written with", "[text]") {
+  for (const auto behaviour : kBoth) {
+    const auto tokenizer = small(behaviour);
+    const std::string text = "a</s>b</s>c";
+    for (const auto& piece : tokenizer.encode_pieces(text, {{0, text.size()}})) CHECK(piece.id > 2);
+    const auto first_only = tokenizer.encode_pieces(text, {{0, 6}});
+    CHECK(std::count_if(first_only.begin(), first_only.end(), [](auto& piece) { return piece.id == 2; }) == 1);
+    CHECK(tokenizer.encode_pieces(text, {{0, 1}, {10, 11}}).size() == tokenizer.encode_pieces(text).size());
+    // Nor can a text spell a byte token.
+    CHECK(tokenizer.encode("<0x0A>", false).size() == 7);
+  }
+}
+
 TEST_CASE("decoding passes over ids that a padded embedding adds, and refuses negative ones", "[text]") {
   const auto tokenizer = small();
   CHECK(tokenizer.decode({70, 600, 71, 100000}) == tokenizer.decode({70, 71}));
@@ -210,6 +258,22 @@ TEST_CASE("tokenizer_config.json beside the model decides the behaviour", "[text
   }
 }
 
+TEST_CASE("the end token that the files beside the model name is known as transformers knows it", "[text]") {
+  const auto cases = testing::read_json(golden("../model/generation.json"))["tokenizer_ends"];
+  REQUIRE(cases.size() == 8);
+  for (const auto& entry : cases) {
+    CAPTURE(entry.dump());
+    const testing::TemporaryFolder folder("ends");
+    folder.write("tokenizer.model", copy_of_small());
+    folder.write("tokenizer_config.json", entry["config"].dump());
+    if (!entry["special"].is_null()) folder.write("special_tokens_map.json", entry["special"].dump());
+    Ids expected = {2};
+    const auto& named = entry["eos_token_id"];
+    if (!named.is_null() && named != 2) expected.push_back(named);
+    CHECK(Tokenizer::load(folder.path()).end_ids() == expected);
+  }
+}
+
 TEST_CASE("a tokenizer that cannot be loaded is refused with its path", "[text]") {
   const testing::TemporaryFolder folder("errors");
   const auto load = [&](const std::string& name) {
@@ -243,6 +307,9 @@ TEST_CASE("a tokenizer that cannot be loaded is refused with its path", "[text]"
   folder.write("tokenizer_config.json", R"({"legacy": "yes"})");
   CHECK(load("") ==
         path("tokenizer_config.json") + ": \"legacy\" has the wrong type; got \"yes\"; expected true or false");
+  folder.write("tokenizer_config.json", R"({"eos_token": 5})");
+  CHECK(load("") == path("tokenizer_config.json") +
+                        ": \"eos_token\" has the wrong type; got 5; expected text, or an object with \"content\"");
   folder.write("tokenizer_config.json", R"({"legacy": tr)");
   CHECK(load("") == path("tokenizer_config.json") + ": cannot read the tokenizer's settings; expected a JSON object");
 }

@@ -5,6 +5,7 @@
 #include "convllava/train/model_setup.h"
 #include "convllava/train/trainer.h"
 #include "convllava/train/validation.h"
+#include "tests/support/chain_model.h"
 #include "tests/support/golden.h"
 #include "tests/support/process.h"
 #include "tests/support/tiny_run.h"
@@ -36,11 +37,14 @@ config::TrainConfig run_with(const fs::path& folder, const std::string& records)
   return config;
 }
 
+std::vector<SampleAnswer> answers(const config::TrainConfig& config, model::ConvLlava model) {
+  const auto data = open_data(config, model->config().vision.total_stride(), load_tokenizer(config.model));
+  return sample_answers(*model, data.validation, config.report.samples);
+}
+
 std::vector<SampleAnswer> answers(const config::TrainConfig& config) {
   const auto shape = resolve_model_shape(config.model);
-  auto model = build_model(config.model, shape, torch::TensorOptions(), config.seed);
-  const auto data = open_data(config, shape.vision.total_stride(), load_tokenizer(config.model));
-  return sample_answers(*model, data.validation, config.report.samples);
+  return answers(config, build_model(config.model, shape, torch::TensorOptions(), config.seed));
 }
 
 }  // namespace
@@ -61,6 +65,17 @@ TEST_CASE("the report asks the first question that is answered behind the pictur
   CHECK(samples[1].reference == "A sign.");
   CHECK(samples[2].question == "<image>\nAnd this?");
   CHECK(samples[2].reference == "A cat.");
+}
+
+TEST_CASE("the report's answers end where those of chat end, and say when they are cut off", "[train]") {
+  using namespace convllava::testing::tokens;
+  const testing::TemporaryFolder folder;
+  auto config = run_with(folder.path(),
+                         record("caption", "images/0.ppm", {turn("human", "<image>\\nWhat?"), turn("gpt", "A sign.")}));
+  const auto caption = testing::chain_model({kColon, kA, kRed, kLineBreak}, /*sees=*/true);
+  CHECK_THAT(answers(config, caption).at(0).answer, contains("a re\n a re\n") && contains(" [cut off]"));
+  config.data.prompt_template = text::Template::kPlain;
+  CHECK(answers(config, caption).at(0).answer == "a re");
 }
 
 TEST_CASE("validation records that cannot be asked do not end a finished run", "[train]") {

@@ -1,0 +1,162 @@
+#include "convllava/apps/chat_session.h"
+
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "convllava/core/error.h"
+#include "convllava/core/unicode.h"
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::apps {
+namespace {
+
+constexpr const char* kCommands =
+    "/image PATH   a new conversation, about this picture\n"
+    "/reset        a new conversation, about the same picture if there is one\n"
+    "/help         this list\n"
+    "An empty line or Ctrl-D ends. A space in front makes a question of a line that begins with \"/\".\n";
+
+constexpr const char* kExpectedCommand = "/image PATH, /reset or /help; a space in front makes a question of it";
+constexpr const char* kAdvice = "/reset starts a new conversation";
+
+size_t count_placeholders(std::string_view text) {
+  size_t count = 0;
+  for (size_t at = 0; (at = text.find(text::kImagePlaceholder, at)) != text.npos;
+       at += text::kImagePlaceholder.size()) {
+    ++count;
+  }
+  return count;
+}
+
+void note(std::string_view text) { std::cerr << "chat: " << text << std::endl; }
+
+/// Nothing at the end of the input and for a line without words. Windows ends its lines with "\r\n". Of a line that is
+/// too long, enough is kept to see that.
+std::optional<std::string> next_line(std::istream& input) {
+  std::string line;
+  for (char c = 0; input.get(c) && c != '\n';) {
+    if (line.size() <= kLongestLine) line += c;
+  }
+  if (line.ends_with('\r')) line.pop_back();
+  if (core::strip(line).empty()) return std::nullopt;
+  return line;
+}
+
+}  // namespace
+
+std::string question_text(std::string_view words, bool has_picture, bool is_first) {
+  const auto fail = [](std::string_view what, std::string_view got, std::string_view expected) {
+    throw ConfigError(error_message("question", what, got, expected));
+  };
+  if (words.size() > kLongestLine) fail("too long", "", fmt::format("at most {} bytes", kLongestLine));
+  if (!core::is_utf8(words)) fail("not UTF-8", "", "text in UTF-8");
+  const size_t placeholders = count_placeholders(words);
+  if (placeholders > 0 && !has_picture) {
+    fail("\"<image>\" stands for a picture, and there is none", "",
+         "--image FILE (in a conversation: /image PATH), or a question without \"<image>\"");
+  }
+  if (placeholders > 0 && !is_first) {
+    fail("\"<image>\" after the first question, which holds the conversation's picture", "",
+         "a question without it, or /image PATH for another picture");
+  }
+  if (placeholders > 1) {
+    fail("\"<image>\" more than once", fmt::format("{} times", placeholders), "once, because there is one picture");
+  }
+  if (!has_picture || !is_first || placeholders == 1) return std::string(words);
+  return fmt::format("{}\n{}", text::kImagePlaceholder, words);
+}
+
+ChatSession::ChatSession(checkpoint::Pretrained& pretrained, model::AnswerOptions options,
+                         std::optional<image::Image> picture)
+    : pretrained_(pretrained), options_(std::move(options)) {
+  question_.picture = std::move(picture);
+}
+
+model::Finish ChatSession::ask(const std::string& words) {
+  const bool plain = options_.prompt_template == text::Template::kPlain;
+  if (plain) question_.turns.clear();  // it has no place for a history
+  auto human = question_text(words, question_.picture.has_value(), question_.turns.empty());
+  if (plain && question_.picture && !words.empty() && !told_of_captions_) {
+    note("this model describes pictures (its template is \"plain\"): the words of a question do not reach it");
+    told_of_captions_ = true;
+  }
+  question_.turns.push_back({text::Speaker::kHuman, std::move(human)});
+  try {
+    const auto print = [](size_t, std::string_view text) { std::cout << text << std::flush; };
+    const auto answer = model::answer(*pretrained_.model, pretrained_.tokenizer, {question_}, options_, print).front();
+    std::cout << std::endl;
+    tell_about(answer);
+    question_.turns.push_back({text::Speaker::kAssistant, answer.text});
+    return answer.finish;
+  } catch (const DataError&) {
+    question_.turns.pop_back();
+    throw;
+  }
+}
+
+void ChatSession::tell_about(const model::Answer& answer) const {
+  if (answer.finish == model::Finish::kTokenLimit) {
+    note(fmt::format("the answer was cut off after {} tokens (--max-new-tokens)", options_.generate.max_new_tokens));
+  } else if (answer.finish == model::Finish::kContextLimit) {
+    note(fmt::format("the answer was cut off: conversation and answer fill the model's context of {} tokens",
+                     pretrained_.model->config().llm.max_position_embeddings));
+  } else if (answer.text.empty()) {
+    note("the answer is empty");
+  }
+}
+
+void ChatSession::greet() const {
+  std::cout << "Ask; an empty line or Ctrl-D ends, /help lists the commands.\n";
+  if (options_.prompt_template == text::Template::kPlain) {
+    std::cout << "Each line is a question of its own: the model's template is \"plain\".\n";
+  } else {
+    std::cout << "For a short answer let the question end with: " << text::kShortAnswerRequest << "\n";
+  }
+}
+
+void ChatSession::show(const std::string& path) {
+  pretrained_.model->require_vision();
+  question_.picture = image::load_image(path);
+  question_.turns.clear();
+}
+
+void ChatSession::command(std::string_view line) {
+  const std::string_view name = line.substr(0, line.find_first_of(" \t"));
+  const std::string argument(core::strip(line.substr(name.size())));
+  if (name == "/image" && !argument.empty()) {
+    show(argument);
+    std::cout << "A new conversation, about " << argument << "." << std::endl;
+  } else if (name == "/reset" && argument.empty()) {
+    question_.turns.clear();
+    std::cout << "A new conversation" << (question_.picture ? ", about the same picture." : ".") << std::endl;
+  } else if (name == "/help" && argument.empty()) {
+    std::cout << kCommands << std::flush;
+  } else {
+    throw ConfigError(error_message("", "there is no such command", line, kExpectedCommand));
+  }
+}
+
+void ChatSession::converse(std::istream& input) {
+  greet();
+  for (;;) {
+    std::cout << "> " << std::flush;
+    const auto line = next_line(input);
+    if (!line) return;
+    try {
+      if (line->starts_with('/')) {
+        command(*line);
+      } else if (ask(line->starts_with(" /") ? line->substr(1) : *line) == model::Finish::kContextLimit) {
+        note(kAdvice);
+      }
+    } catch (const model::ContextError& error) {
+      note(question_.turns.empty() ? error.what() : fmt::format("{}; {}", error.what(), kAdvice));
+    } catch (const ConfigError& error) {
+      note(error.what());
+    } catch (const DataError& error) {
+      note(error.what());
+    }
+  }
+}
+
+}  // namespace convllava::apps

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <istream>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "convllava/checkpoint/pretrained.h"
+
+// A conversation on the terminal.
+
+namespace convllava::apps {
+
+/// The longest line that is read; no model's context holds more.
+inline constexpr size_t kLongestLine = size_t{1} << 20;
+
+/// The human turn for what a user has written. The conversation's picture goes in front of its first question, also
+/// where the user has written "<image>" in the middle. Throws ConfigError for a second "<image>", one without a picture
+/// or after the first question, text that is not UTF-8, and more than kLongestLine bytes.
+std::string question_text(std::string_view words, bool has_picture, bool is_first);
+
+/// Asks a model. Answers go to stdout while they are made; notes about them (cut off, empty) to stderr.
+class ChatSession {
+ public:
+  ChatSession(checkpoint::Pretrained& pretrained, model::AnswerOptions options, std::optional<image::Image> picture);
+
+  /// Asks in the conversation so far, which a question that cannot be asked leaves as it was. Returns why the answer
+  /// ended. Throws ConfigError (question_text) and what `model::answer` throws.
+  model::Finish ask(const std::string& words);
+
+  /// Lines from `input`, up to an empty one or its end: questions, and commands that begin with "/". What cannot be
+  /// asked or done is told, and the conversation goes on.
+  void converse(std::istream& input);
+
+ private:
+  void greet() const;
+  void command(std::string_view line);
+  void show(const std::string& path);
+  void tell_about(const model::Answer& answer) const;
+
+  checkpoint::Pretrained& pretrained_;
+  model::AnswerOptions options_;
+  model::Question question_;  ///< the conversation; its last turn is an answer
+  bool told_of_captions_ = false;
+};
+
+}  // namespace convllava::apps
