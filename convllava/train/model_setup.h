@@ -2,10 +2,12 @@
 
 #include <torch/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "convllava/config/train_config.h"
+#include "convllava/config/yaml.h"
 #include "convllava/model/convllava.h"
 #include "convllava/text/tokenizer.h"
 
@@ -21,8 +23,18 @@ config::ModelConfig resolve_model_shape(const config::ModelSource& source);
 /// The tokenizer that `source` names or that lies beside its language model.
 text::Tokenizer load_tokenizer(const config::ModelSource& source);
 
-/// Throws ConfigError when the tokenizer has more tokens, or samples have more positions, than the language model.
-void check_fits(const config::ModelConfig& shape, const text::Tokenizer& tokenizer, int64_t max_length);
+/// What a stage trains, without memory for its weights.
+struct PlannedModel {
+  config::ModelConfig shape;
+  std::optional<text::Tokenizer> tokenizer;  ///< none where it is not there (yet)
+  model::ConvLlava outline;                  ///< on the meta device, with its trainable set
+};
+
+/// Everything that can be wrong with a stage's model, before anything is allocated; `train` and `inspect` ask this one
+/// function. Throws ConfigError for a tokenizer or samples that do not fit the language model and for a pattern of
+/// `trainable` that matches nothing, CheckpointError for a checkpoint of other shapes. With `kMayBeAbsent` a previous
+/// stage or tokenizer that does not exist yet is left out, and what would be compared with it is not checked.
+PlannedModel plan_model(const config::TrainConfig& config, config::Paths paths);
 
 /// Allocates the model and fills it: from `from`, or from `vision_from` and `llm_from`; what none of them provides
 /// starts fresh from `seed`.

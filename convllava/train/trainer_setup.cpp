@@ -35,14 +35,13 @@ Trainer::Impl::Impl(config::TrainConfig run_config, distributed::ProcessGroup ru
 
 /// Everything that can be wrong with the configuration shows here, on a model without memory.
 void Trainer::Impl::check_model() {
-  shape = resolve_model_shape(config.model);
-  tokenizer = load_tokenizer(config.model);
-  check_fits(shape, *tokenizer, config.data.max_length);
-  model::ConvLlava outline(shape, torch::TensorOptions(torch::kMeta));
-  set_trainable(*outline, config.trainable);
-  for (const auto& parameter : outline->llm->parameters()) trains_language = trains_language || parameter.requires_grad();
-  if (!config.model.from.empty()) checkpoint::check_model(checkpoint::find_checkpoint(config.model.from), *outline);
-  core::log_info("model\n" + parameter_table(*outline, config.train));
+  auto plan = plan_model(config, config::Paths::kMustExist);
+  shape = plan.shape;
+  tokenizer = std::move(plan.tokenizer);
+  for (const auto& parameter : plan.outline->llm->parameters()) {
+    trains_language = trains_language || parameter.requires_grad();
+  }
+  core::log_info("model\n" + parameter_table(*plan.outline, config.train));
   core::log_info("device: " + (device.is_cuda() ? device.str() + ", " + gpu_name(device) : "CPU"));
 }
 

@@ -6,6 +6,9 @@ import re
 import subprocess
 import sys
 
+if len(sys.argv) < 3:
+    sys.exit("usage: check_docs.py SOURCE BUILD")
+
 ROOT, BUILD = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 errors = []
 pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "data" / "README.md",
