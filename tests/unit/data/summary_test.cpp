@@ -82,10 +82,11 @@ TEST_CASE("answers that are cut off are told with the tokens they lose", "[data]
   const Dataset whole = dataset_of(folder, json);
   SampleOptions options = small_options();
   options.max_length = whole.sample(0).tokens() - 3;
+  const int64_t answers = whole.sample(0).kept_labels + whole.sample(1).kept_labels;
   const DataSummary summary = summarize_all(dataset_of(folder, json, options));
   CHECK(summary.cut_records == 1);
   CHECK(summary.cut_answer_tokens == 3);
-  CHECK(summary.answer_tokens == whole.sample(0).kept_labels + whole.sample(1).kept_labels);
+  CHECK(summary.answer_tokens == answers);
   CHECK(warnings(summary) ==
         std::vector<std::string>{"1 of 2 records lose 3 of " + std::to_string(summary.answer_tokens) +
                                  " answer tokens: data.max_length cuts them off"});
