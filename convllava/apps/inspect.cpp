@@ -17,6 +17,7 @@
 #include "convllava/nn/libtorch.h"
 #include "convllava/train/memory_needs.h"
 #include "convllava/train/model_setup.h"
+#include "convllava/train/planned_model.h"
 
 using namespace convllava;
 

@@ -9,7 +9,7 @@
 #include "convllava/data/summary.h"
 #include "convllava/text/characters.h"
 #include "convllava/train/datasets.h"
-#include "convllava/train/model_setup.h"
+#include "convllava/train/planned_model.h"
 
 namespace convllava::apps {
 namespace {

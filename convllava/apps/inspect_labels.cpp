@@ -12,7 +12,7 @@
 #include "convllava/data/packed_batch.h"
 #include "convllava/text/characters.h"
 #include "convllava/train/datasets.h"
-#include "convllava/train/model_setup.h"
+#include "convllava/train/planned_model.h"
 
 namespace convllava::apps {
 namespace {

@@ -43,36 +43,6 @@ std::string part_of(const std::string& name) {
   return "llm " + inner.substr(0, inner.find('.'));
 }
 
-/// Whether tokenizer, samples and pictures fit the model.
-void check_fits(const config::ModelConfig& shape, const text::Tokenizer* tokenizer, const config::TrainConfig& config) {
-  const int64_t max_length = config.data.max_length;
-  if (tokenizer && tokenizer->vocab_size() > shape.llm.vocab_size) {
-    throw ConfigError(error_message("model.tokenizer", "has more tokens than the language model has embeddings",
-                                    std::to_string(tokenizer->vocab_size()), std::to_string(shape.llm.vocab_size)));
-  }
-  if (max_length > shape.llm.max_position_embeddings) {
-    throw ConfigError(error_message("data.max_length", "more than the positions of the language model",
-                                    std::to_string(max_length),
-                                    fmt::format("at most {}", shape.llm.max_position_embeddings)));
-  }
-  const int64_t visual_tokens = shape.vision.num_tokens(config.image.size, config.image.size);
-  if (visual_tokens < 1) {
-    throw ConfigError(error_message("image.size", "smaller than one visual token", std::to_string(config.image.size),
-                                    fmt::format("at least {}", shape.vision.total_stride())));
-  }
-  if (visual_tokens >= max_length) {
-    throw ConfigError(error_message(
-        "data.max_length", "a picture leaves no room for text", std::to_string(max_length),
-        fmt::format("more than the {} visual tokens of a picture of {} pixels", visual_tokens, config.image.size)));
-  }
-}
-
-/// Where the tokenizer would be: of the field, or beside the weights.
-std::string tokenizer_source(const config::ModelSource& source) {
-  if (!source.tokenizer.empty()) return source.tokenizer;
-  return source.from.empty() ? source.llm_from : source.from;
-}
-
 }  // namespace
 
 config::ModelConfig resolve_model_shape(const config::ModelSource& source) {
@@ -104,28 +74,19 @@ config::ModelConfig resolve_model_shape(const config::ModelSource& source) {
   return shape;
 }
 
+const std::string& tokenizer_path(const config::ModelSource& source) {
+  if (!source.tokenizer.empty()) return source.tokenizer;
+  return source.from.empty() ? source.llm_from : source.from;
+}
+
 text::Tokenizer load_tokenizer(const config::ModelSource& source) {
-  const std::string path = tokenizer_source(source);
+  const std::string& path = tokenizer_path(source);
+  if (!source.tokenizer.empty()) return text::Tokenizer::load(path);
   if (path.empty()) {
     throw ConfigError(error_message("model.tokenizer", "a model that starts fresh needs a tokenizer", "none",
                                     "the path of a SentencePiece tokenizer.model"));
   }
-  if (!source.tokenizer.empty()) return text::Tokenizer::load(path);
   return checkpoint::load_tokenizer(checkpoint::find_checkpoint(path));
-}
-
-PlannedModel plan_model(const config::TrainConfig& config, config::Paths paths) {
-  const auto& source = config.model;
-  PlannedModel plan{resolve_model_shape(source), std::nullopt, nullptr};
-  const bool must_exist = paths == config::Paths::kMustExist;
-  if (must_exist || checkpoint::path_exists(tokenizer_source(source))) plan.tokenizer = load_tokenizer(source);
-  check_fits(plan.shape, plan.tokenizer ? &*plan.tokenizer : nullptr, config);
-  plan.outline = model::ConvLlava(plan.shape, torch::TensorOptions(torch::kMeta));
-  set_trainable(*plan.outline, config.trainable);
-  if (!source.from.empty() && (must_exist || checkpoint::path_exists(source.from))) {
-    checkpoint::check_model(checkpoint::find_checkpoint(source.from), *plan.outline);
-  }
-  return plan;
 }
 
 model::ConvLlava build_model(const config::ModelSource& source, const config::ModelConfig& shape,

@@ -2,12 +2,10 @@
 
 #include <torch/types.h>
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "convllava/config/train_config.h"
-#include "convllava/config/yaml.h"
 #include "convllava/model/convllava.h"
 #include "convllava/text/tokenizer.h"
 
@@ -20,21 +18,9 @@ namespace convllava::train {
 /// checkpoint is a ConfigError.
 config::ModelConfig resolve_model_shape(const config::ModelSource& source);
 
-/// The tokenizer that `source` names or that lies beside its language model.
+/// Where the tokenizer is: the path that `source` names, or the weights that it lies beside; "" where there is neither.
+const std::string& tokenizer_path(const config::ModelSource& source);
 text::Tokenizer load_tokenizer(const config::ModelSource& source);
-
-/// What a stage trains, without memory for its weights.
-struct PlannedModel {
-  config::ModelConfig shape;
-  std::optional<text::Tokenizer> tokenizer;  ///< none where it is not there (yet)
-  model::ConvLlava outline;                  ///< on the meta device, with its trainable set
-};
-
-/// Everything that can be wrong with a stage's model, before anything is allocated; `train` and `inspect` ask this one
-/// function. Throws ConfigError for a tokenizer or samples that do not fit the language model and for a pattern of
-/// `trainable` that matches nothing, CheckpointError for a checkpoint of other shapes. With `kMayBeAbsent` a previous
-/// stage or tokenizer that does not exist yet is left out, and what would be compared with it is not checked.
-PlannedModel plan_model(const config::TrainConfig& config, config::Paths paths);
 
 /// Allocates the model and fills it: from `from`, or from `vision_from` and `llm_from`; what none of them provides
 /// starts fresh from `seed`.

@@ -14,6 +14,7 @@
 #include "convllava/nn/libtorch.h"
 #include "convllava/train/hardware.h"
 #include "convllava/train/model_setup.h"
+#include "convllava/train/planned_model.h"
 #include "convllava/train/same_run.h"
 #include "convllava/train/schedule.h"
 #include "convllava/train/trainer_impl.h"
