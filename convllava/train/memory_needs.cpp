@@ -47,7 +47,7 @@ class Activations {
   }
 
   int64_t kept() const { return kept_; }
-  int64_t workspace() const { return workspace_; }
+  int64_t workspace() const { return std::max(kept_ + llm_workspace_, kept_by_vision_ + vision_workspace_) - kept_; }
 
  private:
   /// Whether autograd records this block: it is trained, or one before it is.
@@ -56,10 +56,12 @@ class Activations {
     return recording_;
   }
 
-  void add_block(int64_t whole, int64_t input, bool recomputed) {
+  void add_block(int64_t whole, int64_t input, bool recomputed, int64_t& workspace) {
     kept_ += recomputed ? input : whole;
-    workspace_ = std::max(workspace_, recomputed ? 2 * whole : whole);
+    workspace = std::max(workspace, whole / 2 + (recomputed ? whole : 0));
   }
+
+  int64_t pixel_bytes() const { return batch_.pictures * 3 * batch_.image_size * batch_.image_size * bytes_; }
 
   void add_vision(const model::ConvLlavaImpl& model) {
     const auto& tower = *model.vision_tower;
@@ -70,7 +72,7 @@ class Activations {
       return batch_.pictures * side * side;
     };
     if (records(*tower.patch_embeddings) || records(*tower.stem_norm)) {
-      kept_ += batch_.pictures * 3 * batch_.image_size * batch_.image_size * bytes_;
+      kept_ += pixel_bytes();
       kept_ += positions() * (vision.hidden_sizes[0] * bytes_ + 2 * kWide);
     }
     const bool recomputed = recomputes(config_, "vision");
@@ -84,11 +86,16 @@ class Activations {
       const int64_t channels = vision.hidden_sizes[index];
       const int64_t whole = positions() * (12 * channels * bytes_ + 2 * kWide);
       for (const auto& layer : *stage.layers) {
-        if (records(*layer)) add_block(whole, positions() * channels * bytes_, recomputed);
+        if (records(*layer)) {
+          add_block(whole, positions() * channels * bytes_, recomputed, vision_workspace_);
+        } else {
+          vision_workspace_ = std::max(vision_workspace_, pixel_bytes() + positions() * 9 * channels * bytes_);
+        }
       }
     }
     const int64_t inputs = vision.hidden_sizes.back() + 2 * model.config().llm.hidden_size;
     if (records(*model.mm_projector)) kept_ += positions() * inputs * bytes_;
+    kept_by_vision_ = kept_;
   }
 
   void add_llm(const model::LlamaImpl& llm) {
@@ -103,14 +110,14 @@ class Activations {
       int64_t numbers = 4 * hidden + 2 * keys + 3 * inner;
       if (is_trained(*layer)) numbers += 2 * hidden + inner;
       const int64_t whole = batch_.tokens * (numbers * bytes_ + (2 + shape.num_attention_heads) * kWide);
-      add_block(whole, batch_.tokens * hidden * bytes_, recomputed);
+      add_block(whole, batch_.tokens * hidden * bytes_, recomputed, llm_workspace_);
     }
     const bool head_trained = llm.head_weight().requires_grad();
     if (!recording_ && !head_trained) return;
     kept_ += batch_.tokens * (2 * hidden * bytes_ + kWide);
     const int64_t chunk = std::min(kHeadChunk, batch_.tokens * shape.vocab_size * kWide);
     const int64_t gradient = head_trained ? llm.head_weight().numel() * kWide : 0;
-    workspace_ = std::max(workspace_, gradient + 2 * chunk + 2 * chunk * bytes_ / kWide);
+    llm_workspace_ = std::max(llm_workspace_, gradient + 2 * chunk + 2 * chunk * bytes_ / kWide);
   }
 
   const config::TrainConfig& config_;
@@ -118,7 +125,9 @@ class Activations {
   int64_t bytes_;
   bool recording_ = false;
   int64_t kept_ = 0;
-  int64_t workspace_ = 0;
+  int64_t kept_by_vision_ = 0;
+  int64_t vision_workspace_ = 0;
+  int64_t llm_workspace_ = 0;
 };
 
 std::string size_text(int64_t bytes) {
@@ -159,12 +168,12 @@ std::string needs_table(const model::ConvLlavaImpl& model, const config::TrainCo
                        size_text(memory.activations + memory.workspace), samples, tokens, why);
   };
   const auto states = needs(typical);
-  std::string text = "memory of each rank, by formula (train/memory_needs.h), 1 to 3 GB for libraries on a GPU aside\n";
+  std::string text = "memory of each rank by formula, 1 to 3 GB for CUDA and NCCL aside\n";
   text += fmt::format("  {:<10} states = weights {} + gradients {} + optimizer {}\n", size_text(states.states()),
                       size_text(states.weights), size_text(states.gradients), size_text(states.optimizer));
-  text += row(states, typical, fmt::format(", a picture and at most {} of text each", kTypicalText));
-  text += row(needs(most), most, " (data.max_length), the worst case: grouping by length puts long samples together");
-  text += fmt::format("  {:<10} beside it on the host: pictures that the loader has prepared, with one rank\n",
+  text += row(states, typical, fmt::format(": a picture and at most {} of text", kTypicalText));
+  text += row(needs(most), most, " (data.max_length): the worst case");
+  text += fmt::format("  {:<10} on the host: pictures that the loader has prepared, all ranks together\n",
                       size_text(loader_bytes(config)));
   const int64_t checkpoint = checkpoint_bytes(model, config.dtype);
   const int64_t kept = config.checkpoint.keep_last;

@@ -20,21 +20,24 @@ struct MicroBatchShape {
 /// Bytes on one rank, each of which holds the whole model. P parameters, of which p are trained; b bytes a number, 2
 /// for bf16 and 4 for fp32.
 ///
-/// weights      b P
-/// gradients    4 p
-/// optimizer    8 p, and 4 p for the master weights of bf16
-/// activations  what forward keeps for backward, from the first trained block on. Per token of a LLaMA layer of width
-/// d,
-///              keys of width k and inner width f: b (4 d + 2 k + 3 f) + 8 + 4 for each head; where the layer is
-///              trained b (2 d + f) more; where it is recomputed b d alone. Per position of a ConvNeXt block of C
-///              channels: 12 b C + 8, recomputed b C. Down-sampling: 2 b C + 8 per position before it. Projector: b (C
-///              + 2 d) per visual token. Head: b (2 d) + 4 per token.
-/// workspace    the larger of: cross-entropy (a chunk of logits of at most 128 MiB in fp32, twice in fp32 and twice in
-///              the model's type, and 4 bytes for each weight of a trained head), and one layer in backward (all that
-///              it keeps, twice where it is recomputed).
+/// - weights: b P
+/// - gradients: 4 p
+/// - optimizer: 8 p, and 4 p for the master weights of bf16
+/// - activations: what forward keeps for backward, from the first trained block on. Per token of a LLaMA layer of width
+///   d, keys of width k and inner width f: b (4 d + 2 k + 3 f) + 8 + 4 for each head; where the layer is trained b (2 d
+///   + f) more; where it is recomputed b d alone. Per position of a ConvNeXt block of C channels: 12 b C + 8,
+///   recomputed b C. Down-sampling: 2 b C + 8 per position before it. Projector: b (C + 2 d) per visual token. Final
+///   norm and head: 2 b d + 4 per token.
+/// - workspace: what is needed on top of these for a moment. While the language model is at work, the larger of
+///   cross-entropy (a chunk of at most 128 MiB of fp32 logits, twice in fp32 and twice in the model's type, and 4 bytes
+///   for each weight of a trained head) and one layer in backward (half of what it keeps, and all of that where it is
+///   recomputed). While the tower is at work, when the language model keeps nothing yet: one block in backward, counted
+///   alike, or 9 b C per position of a block that keeps nothing, and 3 b a pixel.
 ///
-/// Not counted: libraries, CUDA contexts, communication buffers and fragmentation, 1 to 3 GB on a GPU; pictures that
-/// the loader has prepared, which lie in the memory of the host (`loader_bytes`).
+/// The tests compare this with what LibTorch allocates. Not counted: libraries, CUDA contexts, communication buffers
+/// and fragmentation, 1 to 3 GB on a GPU; pictures that the loader has prepared, which lie in the memory of the host
+/// (`loader_bytes`). A process on a CPU holds half a GB for the libraries and up to twice the rest, because the heap
+/// keeps freed blocks of other sizes.
 struct MemoryNeeds {
   int64_t weights = 0;
   int64_t gradients = 0;
@@ -54,7 +57,7 @@ MemoryNeeds memory_needs(const model::ConvLlavaImpl& model, const config::TrainC
 /// master weights of bf16.
 int64_t checkpoint_bytes(const model::ConvLlavaImpl& model, config::Dtype dtype);
 
-/// Pictures that wait in the loader of a run with one rank: 3 bytes a pixel, data.prefetch_steps and one more step.
+/// Pictures that wait in the loaders of all ranks together: 3 bytes a pixel, data.prefetch_steps and one more step.
 int64_t loader_bytes(const config::TrainConfig& config);
 
 /// The text of a typical sample in `needs_table`, in tokens.
