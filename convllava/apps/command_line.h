@@ -16,6 +16,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/suggest.h"
+#include "convllava/core/version.h"
 
 namespace convllava::apps {
 
@@ -63,9 +64,11 @@ inline CLI::Validator path_given() {
       [](std::string& path) { return path.empty() ? error_message("", "the path is empty") : std::string(); }, "");
 }
 
-/// Parses the arguments. Returns the exit code when the program is to end: 0 when help was asked for, which is then
-/// printed, and 2 when there is a mistake, which is then named on stderr.
+/// Parses the arguments. Returns the exit code when the program is to end: 0 when help or the version was asked for,
+/// which is then printed, and 2 when there is a mistake, which is then named on stderr.
 inline std::optional<int> parse_command_line(CLI::App& app, int argc, char** argv) {
+  const std::string program = std::filesystem::path(argv[0]).filename().string();
+  app.set_version_flag("--version", program + " " + std::string(core::version_and_build()), "Print version and build");
   try {
     app.parse(argc, argv);
     return std::nullopt;
@@ -73,8 +76,8 @@ inline std::optional<int> parse_command_line(CLI::App& app, int argc, char** arg
     if (error.get_exit_code() == 0) return app.exit(error);
     // A required option that is missing is often there, misspelt.
     const auto unknown = app.remaining();
-    std::cerr << std::filesystem::path(argv[0]).filename().string() << ": "
-              << (unknown.empty() ? error.what() : unknown_option(app, unknown)) << " (--help lists the options)\n";
+    std::cerr << program << ": " << (unknown.empty() ? error.what() : unknown_option(app, unknown))
+              << " (--help lists the options)\n";
     return 2;
   }
 }

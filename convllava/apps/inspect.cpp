@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "convllava/apps/command_line.h"
+#include "convllava/apps/inspect_data.h"
 #include "convllava/apps/inspect_labels.h"
 #include "convllava/checkpoint/retention.h"
 #include "convllava/checkpoint/safetensors.h"
@@ -14,17 +15,17 @@
 #include "convllava/core/progress.h"
 #include "convllava/core/suggest.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/train/memory_needs.h"
 #include "convllava/train/model_setup.h"
+#include "convllava/train/planned_model.h"
 
 using namespace convllava;
 
 namespace {
 
 void print_parameters(const config::TrainConfig& config) {
-  const auto shape = train::resolve_model_shape(config.model);
-  model::ConvLlava outline(shape, torch::TensorOptions(torch::kMeta));
-  train::set_trainable(*outline, config.trainable);
-  fmt::print("{}", train::parameter_table(*outline, config.train));
+  const auto plan = train::plan_model(config, config::Paths::kMayBeAbsent);
+  fmt::print("{}\n{}", train::parameter_table(*plan.outline, config.train), train::needs_table(*plan.outline, config));
 }
 
 void print_tensors(const std::filesystem::path& directory) {
@@ -60,11 +61,14 @@ int main(int argc, char** argv) {
   std::string parameters;
   std::string tensors;
   std::string labels;
+  std::string data;
   std::vector<std::string> overrides;
   int64_t sample = 0;
   auto* what = app.add_option_group("what")->require_option(1);
-  const auto* with_parameters =
-      what->add_option("--params", parameters, "Parameters and trainable set of a configuration; allocates no weights");
+  const auto* with_parameters = what->add_option(
+      "--params", parameters, "Parameters, trainable set, memory and disk of a configuration; allocates no weights");
+  const auto* with_data = what->add_option(
+      "--data", data, "Check all records and pictures of a configuration: what is broken, cut off, empty or not used");
   auto* with_tensors = what->add_option("--tensors", tensors, "Tensors of a checkpoint");
   auto* with_labels =
       what->add_option("--labels", labels,
@@ -84,6 +88,7 @@ int main(int argc, char** argv) {
   return core::run_main("inspect", [&] {
     if (with_parameters->count() > 0) print_parameters(config::load_train_config(parameters, overrides));
     if (with_tensors->count() > 0) print_checkpoint(tensors);
+    if (with_data->count() > 0) apps::check_data(config::load_train_config(data, overrides, config::Paths::kMustExist));
     if (with_labels->count() > 0)
       apps::print_labels(config::load_train_config(labels, overrides, config::Paths::kMustExist), sample);
     if (reference) print_reference();

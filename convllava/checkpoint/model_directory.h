@@ -17,6 +17,9 @@
 //                                ConvNextModel.from_pretrained reads it
 //   convllava.yaml               config::CheckpointRecord
 //   state/                       optimizer state, for resuming (training_state.h)
+//
+// `directory` is such a directory. `find_checkpoint` (retention.h) gives the newest one of a run folder; pretrained.h
+// opens either.
 
 namespace convllava::checkpoint {
 

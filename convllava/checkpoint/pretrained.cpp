@@ -2,6 +2,7 @@
 
 #include "convllava/checkpoint/hf_config.h"
 #include "convllava/checkpoint/model_directory.h"
+#include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
 #include "convllava/nn/libtorch.h"
 
@@ -31,8 +32,8 @@ text::Tokenizer load_tokenizer(const std::filesystem::path& directory) {
   }
 }
 
-Pretrained load_pretrained(const std::filesystem::path& directory, const torch::Device& device,
-                           torch::ScalarType dtype) {
+Pretrained load_pretrained(const std::filesystem::path& path, const torch::Device& device, torch::ScalarType dtype) {
+  const auto directory = find_checkpoint(path);
   const auto stored = read_record(directory);
   const auto shape = read_model_config(directory);
   const auto record = stored ? *stored : record_of(directory, shape);
@@ -47,6 +48,18 @@ Pretrained load_pretrained(const std::filesystem::path& directory, const torch::
   load_model(directory, *model);
   model->eval();
   return {model, tokenizer, record};
+}
+
+PretrainedTower load_pretrained_tower(const std::filesystem::path& path, const torch::Device& device,
+                                      torch::ScalarType dtype) {
+  const auto directory = find_checkpoint(path);
+  const auto shape = read_vision_config(directory);
+  const auto stored = read_record(directory);
+  PretrainedTower pretrained{model::ConvNext(shape, torch::TensorOptions(device).dtype(dtype)),
+                             stored ? stored->image : read_image_options(directory)};
+  load_vision_tower(directory, *pretrained.tower);
+  pretrained.tower->eval();
+  return pretrained;
 }
 
 model::AnswerOptions answer_options(const config::CheckpointRecord& record) {

@@ -8,6 +8,7 @@
 #include "convllava/core/error.h"
 #include "convllava/core/fingerprint.h"
 #include "convllava/core/random.h"
+#include "convllava/data/packed_batch.h"
 
 namespace convllava::data {
 namespace {
@@ -47,45 +48,46 @@ void check(const std::vector<SourceFiles>& sources, const SampleOptions& options
   }
 }
 
-/// The visual tokens of a picture behind `before` tokens of text. All of them must fit into the sample, which is found
-/// out before the picture is resized: native aspect can make a small file enormous.
-int64_t visual_tokens(const image::Image& picture, int64_t before, const SampleOptions& options) {
-  const auto [height, width] = image::output_size(options.image, picture.height, picture.width);
-  const int64_t tokens = (height / options.total_stride) * (width / options.total_stride);
+/// The visual tokens of a picture of this final size behind `before` tokens of text. All of them must fit into the
+/// sample, which is found out before the picture is resized: native aspect can make a small file enormous. `origin`
+/// says where the size comes from.
+int64_t visual_tokens(std::pair<int64_t, int64_t> size, int64_t before, const SampleOptions& options,
+                      std::string_view origin) {
+  const int64_t tokens = (size.first / options.total_stride) * (size.second / options.total_stride);
   if (before + tokens <= options.max_length) return tokens;
   throw DataError(error_message("", "the picture does not fit into the sample",
-                                fmt::format("{}x{} pixels, resized to {}x{}: {} visual tokens behind {} tokens of text",
-                                            picture.width, picture.height, width, height, tokens, before),
+                                fmt::format("{}{} visual tokens behind {} tokens of text", origin, tokens, before),
                                 fmt::format("at most max_length {} together", options.max_length)));
 }
 
-void add_picture(Sample& sample, const std::filesystem::path& path, const SampleOptions& options) {
-  const image::Image picture = image::load_image(path);
+/// Without pixels a picture keeps its size, for which its file is only read where the size depends on it.
+void add_picture(Sample& sample, const std::filesystem::path& path, const SampleOptions& options, bool with_pixels) {
+  const bool reads = with_pixels || options.image.aspect == image::Aspect::kNative;
+  const image::Image picture = reads ? image::load_image(path) : image::Image{1, 1, {}};
   const auto& ids = sample.prompt.input_ids;
   const int64_t before = std::find(ids.begin(), ids.end(), text::kImageToken) - ids.begin();
   try {
-    sample.visual_tokens = visual_tokens(picture, before, options);
-    sample.picture = image::preprocess(picture, options.image);
+    const auto [height, width] = image::output_size(options.image, picture.height, picture.width);
+    const auto origin = fmt::format("{}x{} pixels, resized to {}x{}: ", picture.width, picture.height, width, height);
+    sample.visual_tokens = visual_tokens({height, width}, before, options, reads ? origin : "");
+    sample.picture = with_pixels ? image::preprocess(picture, options.image) : image::Image{width, height, {}};
   } catch (const DataError& error) {
     throw DataError(error_message(path.string(), error.what()));
   }
 }
 
-/// Supervised tokens from `max_length` on, the picture's placeholder counted as its visual tokens.
-int64_t count_cut_labels(const Sample& sample, int64_t max_length) {
-  int64_t position = 0;
-  int64_t cut = 0;
-  int64_t kept = 0;
-  for (size_t i = 0; i < sample.prompt.input_ids.size(); ++i) {
-    if (sample.prompt.labels[i] != text::kIgnoreLabel) ++(position < max_length ? kept : cut);
-    position += sample.prompt.input_ids[i] == text::kImageToken ? sample.visual_tokens : 1;
-  }
-  if (kept == 0) {
+/// Supervised tokens on both sides of `max_length`. A sample of which nothing would be learnt is refused.
+void count_labels(Sample& sample, int64_t max_length) {
+  const auto& labels = sample.prompt.labels;
+  const auto cut = labels.begin() + kept_entries(sample, max_length);
+  const auto supervised = [](int64_t label) { return label != text::kIgnoreLabel; };
+  sample.kept_labels = std::count_if(labels.begin(), cut, supervised);
+  sample.cut_labels = std::count_if(cut, labels.end(), supervised);
+  if (sample.kept_labels == 0) {
     throw DataError(error_message("", fmt::format("no part of an answer fits into max_length {}", max_length),
-                                  fmt::format("{} tokens, {} of them visual", position, sample.visual_tokens),
+                                  fmt::format("{} tokens, {} of them visual", sample.tokens(), sample.visual_tokens),
                                   "a shorter question, or a larger max_length"));
   }
-  return cut;
 }
 
 }  // namespace
@@ -131,18 +133,33 @@ std::filesystem::path Dataset::image_path(int64_t index) const {
   return record.image ? sources_[entries_[index].source].images / *record.image : std::filesystem::path();
 }
 
-Sample Dataset::sample(int64_t index) const {
+Sample Dataset::sample(int64_t index) const { return make_sample(index, /*with_pixels=*/true); }
+
+Sample Dataset::outline(int64_t index) const { return make_sample(index, /*with_pixels=*/false); }
+
+Sample Dataset::make_sample(int64_t index, bool with_pixels) const {
   const Record record = this->record(index);
   try {
     Sample sample;
     sample.prompt =
         text::encode_conversation(tokenizer_, options_.prompt_template, record.turns, record.image.has_value());
-    if (record.image) add_picture(sample, sources_[entries_[index].source].images / *record.image, options_);
-    sample.cut_labels = count_cut_labels(sample, options_.max_length);
+    if (record.image) {
+      add_picture(sample, sources_[entries_[index].source].images / *record.image, options_, with_pixels);
+    }
+    count_labels(sample, options_.max_length);
     return sample;
   } catch (const DataError& error) {
     throw DataError(error_message(where(index), error.what()));
   }
+}
+
+std::map<std::string, int64_t> Dataset::unused_fields() const {
+  std::map<std::string, int64_t> fields;
+  for (size_t source = 0; source < sources_.size(); ++source) {
+    if (sources_[source].weight == 0) continue;
+    for (const auto& [field, records] : files_[source].unused_fields()) fields[field] += records;
+  }
+  return fields;
 }
 
 std::pair<std::vector<int64_t>, std::vector<int64_t>> Dataset::split(double share, uint64_t seed) const {

@@ -35,7 +35,11 @@ struct Sample {
   text::EncodedPrompt prompt;           ///< one kImageToken where the picture goes
   std::optional<image::Image> picture;  ///< 8-bit, at its final size
   int64_t visual_tokens = 0;
-  int64_t cut_labels = 0;  ///< supervised tokens that did not fit into max_length
+  int64_t kept_labels = 0;  ///< supervised tokens within max_length: what the loss sees
+  int64_t cut_labels = 0;   ///< supervised tokens beyond it
+
+  /// Of the whole sample, visual ones included, also what max_length cuts off.
+  int64_t tokens() const { return static_cast<int64_t>(prompt.input_ids.size()) + (picture ? visual_tokens - 1 : 0); }
 };
 
 /// A record or picture that is left out.
@@ -66,6 +70,12 @@ class Dataset {
   /// Throws DataError naming file, record and reason: a bad record, a picture that cannot be used, an answer of which
   /// nothing fits into max_length.
   Sample sample(int64_t index) const;
+  /// The same sample, and the same errors of its record and text, for whoever only counts: its picture has a size and
+  /// no pixels. The file is read only with native aspect, where its shape decides how many tokens it has.
+  Sample outline(int64_t index) const;
+  /// Fields of the records that nothing reads, with the number of records that hold a value there; of sets with a
+  /// weight above 0.
+  std::map<std::string, int64_t> unused_fields() const;
 
   /// Keeps about `share` of the records for validation, at least one unless it is 0: (training, validation) indices,
   /// both ascending. Records of one picture (the same path) stay together, so that no training picture is validated on:
@@ -82,6 +92,7 @@ class Dataset {
     int32_t source;
     int64_t record;
   };
+  Sample make_sample(int64_t index, bool with_pixels) const;
   uint64_t identity(int64_t index, const std::filesystem::path& folder, std::map<uint64_t, uint64_t>& copies) const;
 
   std::vector<SourceFiles> sources_;

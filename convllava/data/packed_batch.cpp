@@ -25,7 +25,8 @@ std::vector<int64_t> add_sequence(PackedBatch& batch, const Sample& sample, int6
   std::vector<int64_t> visual_rows;
   const int64_t begin = batch.tokens();
   const int64_t end = begin + max_length;
-  for (size_t i = 0; i < sample.prompt.input_ids.size() && batch.tokens() < end; ++i) {
+  const int64_t kept = kept_entries(sample, max_length);
+  for (int64_t i = 0; i < kept; ++i) {
     const int64_t id = sample.prompt.input_ids[i];
     const int64_t label = sample.prompt.labels[i];
     if (id == text::kImageToken) {
@@ -47,6 +48,17 @@ std::vector<int64_t> add_sequence(PackedBatch& batch, const Sample& sample, int6
 }
 
 }  // namespace
+
+int64_t kept_entries(const Sample& sample, int64_t max_length) {
+  int64_t position = 0;
+  int64_t kept = 0;
+  for (const int64_t id : sample.prompt.input_ids) {
+    if (position >= max_length) break;
+    position += id == text::kImageToken ? sample.visual_tokens : 1;
+    ++kept;
+  }
+  return kept;
+}
 
 PackedBatch pack(const std::vector<Sample>& samples, int64_t max_length) {
   PackedBatch batch;

@@ -30,6 +30,10 @@ struct PackedBatch {
   int64_t supervised_tokens() const { return static_cast<int64_t>(targets.size()); }
 };
 
+/// How many entries of `sample.prompt` begin within `max_length` tokens, the picture's placeholder counted as its
+/// visual tokens. `pack` keeps these and no more, so that their labels are what the loss sees.
+int64_t kept_entries(const Sample& sample, int64_t max_length);
+
 /// Expands each picture's placeholder to its visual tokens, cuts a sequence at `max_length`, and joins the sequences.
 /// Throws DataError when a picture's tokens would be cut, which `Dataset::sample` rules out.
 PackedBatch pack(const std::vector<Sample>& samples, int64_t max_length);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string_view>
 
 #include "convllava/core/error.h"
@@ -81,7 +83,8 @@ text::Turn turn_of(json& turn, size_t number) {
   return {from == "human" ? text::Speaker::kHuman : text::Speaker::kAssistant, take_string(turn, "value", number)};
 }
 
-Record record_of(json value) {
+/// Takes its strings out of `value`.
+Record record_of(json& value) {
   if (!value.is_object()) unusable("the record is not an object", describe(value), "{\"conversations\": [...]}");
   Record record;
   if (const json* image = image_of(value)) {
@@ -103,6 +106,25 @@ Record record_of(json value) {
   }
   for (json& turn : *turns) record.turns.push_back(turn_of(turn, record.turns.size() + 1));
   return record;
+}
+
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// The fields of a usable record that nothing reads, each once. Other programs' records may say something there.
+std::set<std::string> unused_fields_of(const json& record) {
+  const auto holds = [](const json& value) { return !value.empty() && value != ""; };  // null is empty
+  std::set<std::string> names;
+  for (const auto& [name, value] : record.items()) {
+    if (!is_one_of(name, {"id", "image", "conversations"}) && holds(value)) names.insert(name);
+  }
+  for (const json& turn : record.at("conversations")) {
+    for (const auto& [name, value] : turn.items()) {
+      if (!is_one_of(name, {"from", "value"}) && holds(value)) names.insert("conversations[]." + name);
+    }
+  }
+  return names;
 }
 
 /// True where brackets or quotes of a line are left open.
@@ -130,6 +152,7 @@ struct AnnotationFile::Impl {
   void index_array(JsonScanner& scanner);
   void index_lines(JsonScanner& scanner);
   void add(std::string_view bytes, int64_t line);
+  void count_unused(const std::set<std::string>& fields);
   /// What begins at `offset`, up to the end of its line.
   std::string_view line_at(size_t offset) const { return text.substr(offset, text.find('\n', offset) - offset); }
   std::string bytes(const Entry& entry) const { return source.read(entry.offset, entry.bytes); }
@@ -141,10 +164,10 @@ struct AnnotationFile::Impl {
   std::string_view text;             ///< the contents without a byte order mark, while they are indexed
   std::vector<Entry> entries;
   std::vector<BadRecord> bad;
+  std::map<std::string, int64_t> unused;
 };
 
-AnnotationFile::Impl::Impl(const std::filesystem::path& path)
-    : file(path.string()), source(open(path)) {
+AnnotationFile::Impl::Impl(const std::filesystem::path& path) : file(path.string()), source(open(path)) {
   index(source.read(0, source.size()));
 }
 
@@ -186,7 +209,8 @@ void AnnotationFile::Impl::index_lines(JsonScanner& scanner) {
   while (scanner.peek(), !scanner.at_end()) {
     const size_t offset = scanner.position();
     const std::string_view bytes = line_at(offset);
-    if (entries.size() == 1 && bad.size() == 1 && text[offset] != '{' && is_cut_off(text.substr(entries[0].offset - (text.data() - first_byte), entries[0].bytes))) {
+    if (entries.size() == 1 && bad.size() == 1 && text[offset] != '{' &&
+        is_cut_off(text.substr(entries[0].offset - (text.data() - first_byte), entries[0].bytes))) {
       throw DataError(error_message(scanner.where(), "the file holds an object spread over several lines",
                                     printable(bytes), kExpectedFile));
     }
@@ -205,12 +229,23 @@ void AnnotationFile::Impl::add(std::string_view bytes, int64_t line) {
     json value = parse(bytes, line);
     // Set first, so that also an unusable record counts to its modality.
     summary.has_image = image_of(value) != nullptr;
-    const Record record = record_of(std::move(value));
-    for (const text::Turn& turn : record.turns) summary.words += static_cast<int64_t>(core::split(turn.text).size());
+    const Record record = record_of(value);
+    for (const text::Turn& turn : record.turns) {
+      const auto words = static_cast<int64_t>(core::split(turn.text).size());
+      summary.words += words;
+      summary.empty_answers += turn.speaker == text::Speaker::kAssistant && words == 0;
+    }
+    count_unused(unused_fields_of(value));
   } catch (const DataError& error) {
     bad.push_back({index, error_message(where(index, line), error.what())});
   }
   entries.push_back({bytes.data() - first_byte, static_cast<int64_t>(bytes.size()), line, summary});
+}
+
+void AnnotationFile::Impl::count_unused(const std::set<std::string>& fields) {
+  for (const std::string& field : fields) {
+    if (unused.size() < kMostUnusedFields || unused.contains(field)) ++unused[field];
+  }
 }
 
 AnnotationFile::AnnotationFile(const std::filesystem::path& path) : impl_(std::make_shared<const Impl>(path)) {}
@@ -222,7 +257,8 @@ const RecordSummary& AnnotationFile::summary(int64_t index) const { return impl_
 Record AnnotationFile::record(int64_t index) const {
   const Impl::Entry& entry = impl_->entries.at(index);
   try {
-    return record_of(parse(impl_->bytes(entry), entry.line));
+    json value = parse(impl_->bytes(entry), entry.line);
+    return record_of(value);
   } catch (const core::FileChanged&) {  // no fault of the record
     throw;
   } catch (const DataError& error) {
@@ -235,5 +271,7 @@ std::string AnnotationFile::bytes(int64_t index) const { return impl_->bytes(imp
 std::string AnnotationFile::where(int64_t index) const { return impl_->where(index, impl_->entries.at(index).line); }
 
 const std::vector<AnnotationFile::BadRecord>& AnnotationFile::bad() const { return impl_->bad; }
+
+const std::map<std::string, int64_t>& AnnotationFile::unused_fields() const { return impl_->unused; }
 
 }  // namespace convllava::data

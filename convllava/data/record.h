@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,16 +24,18 @@ struct Record {
 /// What a sampler needs to know of a record without parsing it again.
 struct RecordSummary {
   bool has_image = false;
-  int64_t words = 0;  ///< white-space separated words over all turns (LLaVA's length)
+  int32_t empty_answers = 0;  ///< assistant turns without a word
+  int64_t words = 0;          ///< white-space separated words over all turns (LLaVA's length)
 };
 
-/// An annotation file that stays open. Only an index of record positions and their summaries is kept in memory (40 bytes
-/// a record); a record is read and parsed when it is asked for. A file that somebody writes into meanwhile gives
+/// An annotation file that stays open. Only an index of record positions and their summaries is kept in memory (40
+/// bytes a record); a record is read and parsed when it is asked for. A file that somebody writes into meanwhile gives
 /// core::FileChanged, whichever record is asked for. Records count from 0. Thread-safe.
 class AnnotationFile {
  public:
-  /// Reads the whole file once. Throws DataError with file and line when it cannot be read, is empty, is neither an array nor
-  /// JSON lines, or ends in the middle. A record that cannot be used (malformed, no conversations, unknown speaker,
+  /// Reads the whole file once. Throws DataError with file and line when it cannot be read, is empty, is neither an
+  /// array nor JSON lines, or ends in the middle. A record that cannot be used (malformed, no conversations, unknown
+  /// speaker,
   /// ...) is listed in `bad`.
   explicit AnnotationFile(const std::filesystem::path& path);
 
@@ -50,6 +53,11 @@ class AnnotationFile {
   /// "file:line: record 12", for messages about a record.
   std::string where(int64_t index) const;
   const std::vector<BadRecord>& bad() const;
+  /// Fields that nothing reads, with the number of records that hold a value there (not null, "", [] or {}); bad
+  /// records aside. Those of turns begin with "conversations[].". Of many names the first kMostUnusedFields are
+  /// counted.
+  const std::map<std::string, int64_t>& unused_fields() const;
+  static constexpr size_t kMostUnusedFields = 64;
 
  private:
   struct Impl;

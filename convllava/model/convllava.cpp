@@ -58,4 +58,11 @@ torch::Tensor normalize_pixels(const torch::Tensor& pixels, torch::ScalarType dt
   return normalized.to(dtype).permute({0, 3, 1, 2});
 }
 
+torch::Tensor to_pixels(const image::Image& picture, const image::PreprocessOptions& options,
+                        const torch::Device& device, torch::ScalarType dtype) {
+  const auto resized = image::preprocess(picture, options);
+  return normalize_pixels(
+      nn::upload(resized.pixels.data(), {1, resized.height, resized.width, 3}, torch::kByte, device), dtype);
+}
+
 }  // namespace convllava::model

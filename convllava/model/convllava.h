@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "convllava/config/model_config.h"
+#include "convllava/image/preprocess.h"
 #include "convllava/model/batch.h"
 #include "convllava/model/convnext.h"
 #include "convllava/model/llama.h"
@@ -51,6 +52,11 @@ TORCH_MODULE(ConvLlava);
 /// CLIP's normalisation as the reference does it: (pixel * (1/255) - mean) / std. [n, H, W, 3] uint8 -> [n, 3, H, W] of
 /// `dtype`, channels-last memory.
 torch::Tensor normalize_pixels(const torch::Tensor& pixels, torch::ScalarType dtype);
+
+/// A picture as the tower takes it, resized and normalised: [1, 3, H, W] on `device`. Throws DataError for a picture
+/// that `image::preprocess` refuses.
+torch::Tensor to_pixels(const image::Image& picture, const image::PreprocessOptions& options,
+                        const torch::Device& device = torch::kCPU, torch::ScalarType dtype = torch::kFloat);
 
 /// One transformer block, ConvNeXt block, down-sampling layer, ...: the grain at which gradients are reduced and states
 /// are sharded.

@@ -249,6 +249,12 @@ std::string Tokenizer::piece(int64_t id) const {
   return spaces_of(impl_->processor.IdToPiece(static_cast<int>(id)));
 }
 
+std::optional<uint8_t> Tokenizer::byte_of(int64_t id) const {
+  if (id < 0 || id >= vocab_size() || !impl_->processor.IsByte(static_cast<int>(id))) return std::nullopt;
+  const std::string& piece = impl_->processor.IdToPiece(static_cast<int>(id));  // "<0x78>"
+  return static_cast<uint8_t>(std::stoi(piece.substr(1, piece.size() - 2), nullptr, 16));
+}
+
 int64_t Tokenizer::vocab_size() const { return impl_->processor.GetPieceSize(); }
 int64_t Tokenizer::bos_id() const { return impl_->processor.bos_id(); }
 int64_t Tokenizer::eos_id() const { return impl_->processor.eos_id(); }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,6 +56,10 @@ class Tokenizer {
 
   /// One token as a person reads it: "▁" is a space. Throws DataError for an id outside the vocabulary.
   std::string piece(int64_t id) const;
+
+  /// The byte that a token stands for ("<0x78>", of a tokenizer with byte fallback); nothing for other tokens and for
+  /// ids outside the vocabulary.
+  std::optional<uint8_t> byte_of(int64_t id) const;
 
   int64_t vocab_size() const;
   int64_t bos_id() const;

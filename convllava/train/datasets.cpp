@@ -49,6 +49,10 @@ uint64_t digest_of(const config::TrainConfig& config) {
 
 constexpr int64_t kMostWarnings = 10;
 
+std::vector<int64_t> all_of(const data::Dataset& dataset) { return dataset.split(0.0, 0).first; }
+
+}  // namespace
+
 void check_known_bad(const DataSelection& selection, double max_bad_share) {
   const auto& members = selection.members;  // ascending
   std::vector<data::BadSample> bad = selection.dataset->bad_records();
@@ -61,10 +65,6 @@ void check_known_bad(const DataSelection& selection, double max_bad_share) {
   }
   core::log_warning("data.train: records that cannot be used: " + count);
 }
-
-std::vector<int64_t> all_of(const data::Dataset& dataset) { return dataset.split(0.0, 0).first; }
-
-}  // namespace
 
 RunData open_data(const config::TrainConfig& config, int64_t total_stride, const text::Tokenizer& tokenizer) {
   RunData data;
@@ -84,7 +84,6 @@ RunData open_data(const config::TrainConfig& config, int64_t total_stride, const
         "data.train", "there is nothing to train on", "0 records",
         split ? "more than one picture, or no data.validation_share, which took them all" : "at least 1"));
   }
-  check_known_bad(data.train, config.data.max_bad_share);
   data.fingerprint = fmt::format("{} of {} records, fingerprint of the sets {:016x}", data.train.members.size(),
                                  data.train.dataset->size(), digest_of(config));
   core::log_info(fmt::format("data: {} training and {} validation samples", data.train.members.size(),

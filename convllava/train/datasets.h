@@ -26,10 +26,13 @@ struct RunData {
   std::string fingerprint;  ///< of the sets' sizes and weights: equal where a run goes on
 };
 
-/// Opens every annotation file. Throws DataError when one cannot be used, when there is nothing to train on, and when
-/// more of the training records than data.max_bad_share are known to be bad by now. Pictures are opened when their
-/// records are drawn.
+/// Opens every annotation file. Throws DataError when one cannot be used or there is nothing to train on. Records that
+/// cannot be used show when they are drawn, or in `check_known_bad`.
 RunData open_data(const config::TrainConfig& config, int64_t total_stride, const text::Tokenizer& tokenizer);
+
+/// Throws DataError when more than `max_bad_share` of the selection are known to be bad before a picture is opened;
+/// warns of fewer.
+void check_known_bad(const DataSelection& selection, double max_bad_share);
 
 /// quarantine.jsonl (quarantine.rank<r>.jsonl on other ranks): one line for each record or picture of training and
 /// validation that was left out, however often it is met. The first few are warnings too. A fresh run starts an empty

@@ -74,26 +74,19 @@ config::ModelConfig resolve_model_shape(const config::ModelSource& source) {
   return shape;
 }
 
+const std::string& tokenizer_path(const config::ModelSource& source) {
+  if (!source.tokenizer.empty()) return source.tokenizer;
+  return source.from.empty() ? source.llm_from : source.from;
+}
+
 text::Tokenizer load_tokenizer(const config::ModelSource& source) {
-  if (!source.tokenizer.empty()) return text::Tokenizer::load(source.tokenizer);
-  const std::string& beside = source.from.empty() ? source.llm_from : source.from;
-  if (beside.empty()) {
+  const std::string& path = tokenizer_path(source);
+  if (!source.tokenizer.empty()) return text::Tokenizer::load(path);
+  if (path.empty()) {
     throw ConfigError(error_message("model.tokenizer", "a model that starts fresh needs a tokenizer", "none",
                                     "the path of a SentencePiece tokenizer.model"));
   }
-  return checkpoint::load_tokenizer(checkpoint::OpenCheckpoint(beside).path());
-}
-
-void check_fits(const config::ModelConfig& shape, const text::Tokenizer& tokenizer, int64_t max_length) {
-  if (tokenizer.vocab_size() > shape.llm.vocab_size) {
-    throw ConfigError(error_message("model.tokenizer", "has more tokens than the language model has embeddings",
-                                    std::to_string(tokenizer.vocab_size()), std::to_string(shape.llm.vocab_size)));
-  }
-  if (max_length > shape.llm.max_position_embeddings) {
-    throw ConfigError(error_message("data.max_length", "more than the positions of the language model",
-                                    std::to_string(max_length),
-                                    fmt::format("at most {}", shape.llm.max_position_embeddings)));
-  }
+  return checkpoint::load_tokenizer(checkpoint::OpenCheckpoint(path).path());
 }
 
 model::ConvLlava build_model(const config::ModelSource& source, const config::ModelConfig& shape,

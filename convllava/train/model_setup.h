@@ -18,11 +18,9 @@ namespace convllava::train {
 /// checkpoint is a ConfigError.
 config::ModelConfig resolve_model_shape(const config::ModelSource& source);
 
-/// The tokenizer that `source` names or that lies beside its language model.
+/// Where the tokenizer is: the path that `source` names, or the weights that it lies beside; "" where there is neither.
+const std::string& tokenizer_path(const config::ModelSource& source);
 text::Tokenizer load_tokenizer(const config::ModelSource& source);
-
-/// Throws ConfigError when the tokenizer has more tokens, or samples have more positions, than the language model.
-void check_fits(const config::ModelConfig& shape, const text::Tokenizer& tokenizer, int64_t max_length);
 
 /// Allocates the model and fills it: from `from`, or from `vision_from` and `llm_from`; what none of them provides
 /// starts fresh from `seed`.

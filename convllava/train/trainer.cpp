@@ -9,6 +9,7 @@
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
 #include "convllava/core/process.h"
+#include "convllava/core/version.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/train/hardware.h"
 #include "convllava/train/model_setup.h"
@@ -154,7 +155,7 @@ void Trainer::Impl::write_checkpoint() {
   writing = true;
   core::PendingDirectory pending(checkpoint::step_directory(run, state.step));
   config::CheckpointRecord record;
-  record.written_by = "convllava " CONVLLAVA_VERSION;
+  record.written_by = fmt::format("convllava {}", core::version());
   record.prompt_template = config.data.prompt_template;
   record.image = config.image;
   record.max_length = config.data.max_length;

@@ -9,11 +9,13 @@
 #include "convllava/core/fingerprint.h"
 #include "convllava/core/log.h"
 #include "convllava/core/suggest.h"
+#include "convllava/data/summary.h"
 #include "convllava/distributed/agreement.h"
 #include "convllava/distributed/gpu_of_rank.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/train/hardware.h"
 #include "convllava/train/model_setup.h"
+#include "convllava/train/planned_model.h"
 #include "convllava/train/same_run.h"
 #include "convllava/train/schedule.h"
 #include "convllava/train/trainer_impl.h"
@@ -35,16 +37,23 @@ Trainer::Impl::Impl(config::TrainConfig run_config, distributed::ProcessGroup ru
 
 /// Everything that can be wrong with the configuration shows here, on a model without memory.
 void Trainer::Impl::check_model() {
-  shape = resolve_model_shape(config.model);
-  tokenizer = load_tokenizer(config.model);
-  check_fits(shape, *tokenizer, config.data.max_length);
-  model::ConvLlava outline(shape, torch::TensorOptions(torch::kMeta));
-  set_trainable(*outline, config.trainable);
-  for (const auto& parameter : outline->llm->parameters()) trains_language = trains_language || parameter.requires_grad();
-  const auto& from = config.model.from;
-  if (!from.empty()) checkpoint::check_model(checkpoint::OpenCheckpoint(from).path(), *outline);
-  core::log_info("model\n" + parameter_table(*outline, config.train));
+  auto plan = plan_model(config, config::Paths::kMustExist);
+  shape = plan.shape;
+  tokenizer = std::move(plan.tokenizer);
+  for (const auto& parameter : plan.outline->llm->parameters()) {
+    trains_language = trains_language || parameter.requires_grad();
+  }
+  core::log_info("model\n" + parameter_table(*plan.outline, config.train));
   core::log_info("device: " + (device.is_cuda() ? device.str() + ", " + gpu_name(device) : "CPU"));
+}
+
+/// What the user may not expect of the data, from a part of them, so that a start stays quick.
+void Trainer::Impl::tell_about_data() const {
+  if (!is_main()) return;
+  const data::SummaryOptions options{.most_examined = 200, .threads = static_cast<int>(config.data.workers)};
+  for (const auto& line : data::warnings(data::summarize(*data.train.dataset, data.train.members, options))) {
+    core::log_warning("data.train: " + line);
+  }
 }
 
 /// What sees pictures only learns nothing from texts.
@@ -142,7 +151,9 @@ Trainer::Trainer(config::TrainConfig config, distributed::ProcessGroup group, to
   self.check_model();
   require_same_run(self.run, self.config, *self.tokenizer);
   self.data = open_data(self.config, self.shape.vision.total_stride(), *self.tokenizer);
+  check_known_bad(self.data.train, self.config.data.max_bad_share);
   self.check_pictures();
+  self.tell_about_data();
   self.open_folder();
   const auto point = checkpoint::find_resume_point(self.run);  // under the lock: another run may have gone on until now
   if (self.is_main()) checkpoint::set_aside(point.damaged);

@@ -1,10 +1,13 @@
 """Documentation, headers of configurations and code agree: links lead somewhere, commands name programs, scripts, options and
-files that exist, and the configuration reference is the generated one."""
+files that exist, the configuration reference is the generated one, and configurations state the memory that `inspect` computes."""
 
 import pathlib
 import re
 import subprocess
 import sys
+
+if len(sys.argv) < 3:
+    sys.exit("usage: check_docs.py SOURCE BUILD")
 
 ROOT, BUILD = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 errors = []
@@ -46,6 +49,13 @@ for page in pages:
     for path in re.findall(rf"(?:{folders})/[A-Za-z0-9_./-]*\.(?:yaml|sh|py|txt)", text):
         if not (ROOT / path).exists():
             errors.append(f"{page.relative_to(ROOT)}: {path} does not exist")
+
+for page in sorted((ROOT / "configs").glob("*.yaml")):
+    needs = re.search(r"# Needs.*?(?=#   Time)", page.read_text(), re.DOTALL)
+    told = subprocess.run([BUILD / "bin" / "inspect", "--params", page], capture_output=True, text=True).stdout
+    for size in re.findall(r"\d+\.\d GB", needs[0] if needs else "0.0 GB"):
+        if not re.search(rf"(?<!\d){re.escape(size)}", told):
+            errors.append(f"{page.relative_to(ROOT)}: {size} is not what `inspect --params` prints")
 
 reference = subprocess.run([BUILD / "bin" / "inspect", "--reference"], capture_output=True, text=True, check=True).stdout
 if reference not in (ROOT / "docs" / "configuration.md").read_text():

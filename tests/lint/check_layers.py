@@ -4,6 +4,9 @@ import pathlib
 import re
 import sys
 
+if len(sys.argv) < 2:
+    sys.exit("usage: check_layers.py SOURCE")
+
 ROOT = pathlib.Path(sys.argv[1]) / "convllava"
 ORDER = ["core", "text", "image", "config", "distributed", "nn", "data", "model", "checkpoint", "parallel", "train", "eval", "apps"]
 SIBLINGS = {("eval", "train"), ("eval", "parallel"), ("data", "nn"), ("data", "distributed")}

@@ -5,6 +5,9 @@ import re
 import subprocess
 import sys
 
+if len(sys.argv) < 2:
+    sys.exit("usage: check_sizes.py SOURCE")
+
 ROOT = pathlib.Path(sys.argv[1])
 LIMITS = {".h": 120, ".cpp": 500, ".cu": 500}
 FUNCTION_LIMIT = 60

@@ -58,7 +58,7 @@ TEST_CASE("a conversation goes on after a question that cannot be asked", "[prog
   INFO(talk.output);
   CHECK(talk.exit_code == 0);
   CHECK_THAT(talk.output, contains("chat: question: \"<image>\" stands for a picture, and there is none"));
-  CHECK_THAT(talk.output, contains("chat: question: does not fit into the model's context"));
+  CHECK_THAT(talk.output, contains("chat: conversation: does not fit into the model's context"));
   CHECK(talk.output.ends_with("> "));
 
   const auto about_picture =
@@ -90,7 +90,7 @@ TEST_CASE("a model without a chat template takes each line as a new question", "
   const auto talk = converse(record.parent_path(), {"Once", "Twice", "Thrice"});
   INFO(talk.output);
   CHECK(talk.exit_code == 0);
-  CHECK_THAT(talk.output, !contains("chat:"));
+  CHECK_THAT(talk.output, !contains("chat: question") && !contains("chat: conversation"));
 }
 
 TEST_CASE("eval leaves answers and scores beside the model and says what it could not answer", "[programs]") {

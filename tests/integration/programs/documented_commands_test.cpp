@@ -20,7 +20,7 @@ const std::string kLauncher = ".venv/bin/torchrun";
 
 /// Starts of the commands that set the project up, build it, or measure for minutes.
 const std::vector<std::string> kNotHere = {"./scripts/", "cmake ", ".venv/bin/pip ",
-                                           ".venv/bin/python tests/benchmarks/"};
+                                           ".venv/bin/python tests/benchmarks/", ".venv/bin/python scripts/"};
 
 bool starts_with_any(const std::string& text, const std::vector<std::string>& starts) {
   return std::any_of(starts.begin(), starts.end(), [&](const auto& start) { return text.starts_with(start); });

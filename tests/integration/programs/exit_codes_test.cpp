@@ -19,13 +19,18 @@ void check(const RankOutcome& outcome, int exit_code, const std::string& message
 TEST_CASE("a mistake on the command line ends the programs with 2", "[programs]") {
   check(run({program("train")}), 2, "train: --config is required");
   check(run({program("train"), "--help"}), 0, "--print-config");
+  for (const std::string name : {"train", "eval", "chat", "inspect"}) {
+    const auto shown = run({program(name), "--version"});
+    check(shown, 0, name + " 0.");
+    CHECK_THAT(shown.output, contains(", LibTorch 2.") && contains("CUDA and NCCL: ") && contains("build type "));
+  }
   // The misspelt option is the mistake, although the one that is meant is then missing.
   check(run({program("train"), "--confg", "a.yaml"}), 2,
         "train: there is no such option; got --confg; expected --config (");
   check(run({program("train"), "--confg=a.yaml"}), 2, "got --confg; expected --config (");
   check(run({program("inspect"), "--labls", "a.yaml"}), 2, "got --labls; expected --labels (");
   check(run({program("train"), "--config", "a.yaml", "--wholly-different"}), 2,
-        "got --wholly-different; expected --config, --help, --print-config, --set");
+        "got --wholly-different; expected --config, --help, --print-config, --set, --version");
   check(run({program("train"), "a.yaml"}), 2, "train: an argument that belongs to no option; got \"a.yaml\"");
   check(run({program("inspect"), "--sample", "1"}), 2, "--sample requires --labels");
   check(run({program("inspect"), "--params", ""}), 2, "expected a YAML file");
@@ -152,47 +157,4 @@ TEST_CASE("torchrun's summary shows why a rank failed", "[programs]") {
 
 TEST_CASE("an unknown benchmark ends eval with 2 and the nearest name", "[programs]") {
   check(run({program("eval"), "--bench", "textqva", "--data", "."}), 2, "textvqa");
-}
-
-TEST_CASE("inspect tells the parameters, the labels and the tensors of a run", "[programs]") {
-  const TemporaryFolder folder;
-  write_records(folder.path(), 16);
-  const auto config = write_config(folder.path(), [](auto& c) { c.train.max_steps = 1; });
-  check(run({program("inspect"), "--params", config}), 0, "vision stage 2");
-  const auto shown = run({program("inspect"), "--labels", config, "--sample", "1"});
-  check(shown, 0, "learnt from");
-  CHECK_THAT(shown.output, contains("[[") && contains("]]\n") && !contains("\x1b["));  // a pipe has no colours
-  check(run({program("inspect"), "--labels", config}), 0, "0 of 16 samples have nothing to learn from");
-  check(run({program("inspect"), "--labels", config, "--sample", "99"}), 2, "0 to 15");
-  check(run({program("train"), "--config", config}), 0, "checkpoint-1");
-  check(run({program("inspect"), "--tensors", (folder.path() / "run").string()}), 0, "model.mm_projector.0.weight");
-}
-
-TEST_CASE("inspect counts the samples of which nothing is learnt, also before one that it cannot show", "[programs]") {
-  const TemporaryFolder folder;
-  write_records(folder.path(), 1);
-  const auto config = write_config(folder.path(), [](auto&) {});
-  const std::string question(200, '?');
-  std::ofstream(folder.path() / "train.json")
-      << R"([{"id": "a", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "b"}]},)"
-      << R"({"id": "c", "image": "images/0.ppm", "conversations": [{"from": "human", "value": "<image>)" << question
-      << R"("}, {"from": "gpt", "value": "d"}]}])";
-  const std::string audit = "1 of 2 samples have nothing to learn from; for example ";
-  check(run({program("inspect"), "--labels", config}), 0, audit);
-  const auto shown = run({program("inspect"), "--labels", config, "--sample", "1"});
-  check(shown, 3, audit);
-  check(shown, 3, "train.json:1: record 1: no part of an answer fits into max_length 160");
-}
-
-TEST_CASE("inspect tells that a picture does not fit into the sample", "[programs]") {
-  const TemporaryFolder folder;
-  write_records(folder.path(), 1);
-  const auto config = write_config(folder.path(), [](auto&) {});
-  std::ofstream(folder.path() / "train.json")
-      << R"([{"id": "a", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "b"}]},)"
-      << R"({"id": "c", "image": "images/0.ppm", "conversations": [{"from": "human", "value": ")"
-      << std::string(200, '?') << R"("}, {"from": "gpt", "value": "d"}, {"from": "human", "value": "<image>"},)"
-      << R"({"from": "gpt", "value": "e"}]}])";
-  check(run({program("inspect"), "--labels", config}), 0,
-        "images/0.ppm: the picture does not fit into the sample; got 1 visual tokens behind ");
 }

@@ -61,6 +61,33 @@ TEST_CASE("a LLaMA directory opens as a model without vision", "[checkpoint]") {
   CHECK(opened.record.prompt_template == text::Template::kPlain);
 }
 
+TEST_CASE("a run folder opens as its newest checkpoint, a tower also alone", "[checkpoint]") {
+  const TemporaryFolder folder("run");
+  for (const std::string step : {"checkpoint-3", "checkpoint-20"}) {
+    std::filesystem::create_directory(folder / step);
+    save(folder / step, small_config(), step == "checkpoint-20" ? image::Aspect::kNative : image::Aspect::kPad);
+  }
+  const auto opened = open(folder.path());
+  CHECK(same_parameters(*opened.model, *random_model(small_config())));
+  CHECK(opened.record.image.aspect == image::Aspect::kNative);
+
+  const auto expected = random_model(small_config());
+  for (const auto& path : {folder.path(), folder / "checkpoint-20"}) {
+    const auto tower = load_pretrained_tower(path, torch::kCPU);
+    CHECK(same_parameters(*tower.tower, *expected->vision_tower));
+    CHECK_FALSE(tower.tower->is_training());
+    CHECK(tower.image.size == 320);
+    CHECK(tower.image.aspect == image::Aspect::kNative);
+  }
+  // A ConvNeXt directory has no record; CLIP's pictures are cropped.
+  const auto alone = load_pretrained_tower(folder / "checkpoint-20/vision_tower", torch::kCPU);
+  CHECK(same_parameters(*alone.tower, *expected->vision_tower));
+  CHECK(alone.image.size == 320);
+  CHECK(alone.image.aspect == image::Aspect::kCrop);
+  CHECK_THAT(message_of<CheckpointError>([&] { load_pretrained_tower(folder / "none", torch::kCPU); }),
+             contains("none: no checkpoint here"));
+}
+
 TEST_CASE("a tokenizer with more tokens than the model has embeddings is refused", "[checkpoint]") {
   const TemporaryFolder folder("tokens");
   auto shape = small_config();

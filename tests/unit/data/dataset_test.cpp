@@ -176,7 +176,13 @@ TEST_CASE("labels beyond max_length are counted", "[data]") {
   options.max_length = length;
   CHECK(dataset_of(folder, json, options).sample(0).cut_labels == 0);
   options.max_length = length - 3;
-  CHECK(dataset_of(folder, json, options).sample(0).cut_labels == 3);
+  const Sample shorter = dataset_of(folder, json, options).sample(0);
+  CHECK(shorter.cut_labels == 3);
+  CHECK(shorter.kept_labels == labels - 3);
+  CHECK(shorter.tokens() == length);
+  // What the loss sees is what `pack` leaves.
+  CHECK(pack({shorter}, options.max_length).supervised_tokens() == shorter.kept_labels);
+  CHECK(kept_entries(shorter, options.max_length) == static_cast<int64_t>(shorter.prompt.input_ids.size()) - 3);
   options.max_length = length - labels + 1;
   CHECK(dataset_of(folder, json, options).sample(0).cut_labels == labels - 1);
 
@@ -319,9 +325,7 @@ TEST_CASE("an annotation file that is written anew while it is in use is no faul
   const Dataset dataset({{path, folder.path(), 1.0}}, small_options(), small_tokenizer());
   CHECK(dataset.sample(0).cut_labels == 0);
   SECTION("emptied") { folder.write("set.json", ""); }
-  SECTION("with other records of the same size") {
-    folder.write("set.json", "[" + record_json("", "that", "b") + "]");
-  }
+  SECTION("with other records of the same size") { folder.write("set.json", "[" + record_json("", "that", "b") + "]"); }
   const std::string expected = path.string() + ": the file was changed while it is in use";
   CHECK_THAT(message_of<core::FileChanged>([&] { dataset.sample(0); }), contains(expected));
   Loader loader(dataset, {0}, {});

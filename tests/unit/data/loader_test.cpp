@@ -220,6 +220,7 @@ TEST_CASE("samples whose answer was cut are counted", "[data]") {
   const StepBatch step = Loader(dataset, {0, 1}, options_of(2, 2)).next();
   CHECK(step.samples == 2);
   CHECK(step.cut_samples == 1);
+  CHECK(step.cut_tokens == 4);
   CHECK(step.bad.empty());
 }
 

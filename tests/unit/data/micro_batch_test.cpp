@@ -36,6 +36,7 @@ TEST_CASE("a micro-batch keeps the order of its indices whichever thread ends fi
   CHECK(batch.packed.targets == Ids{3, 1, 7, 8, 2});
   CHECK(batch.samples == 5);
   CHECK(batch.cut_samples == 3);
+  CHECK(batch.cut_tokens == 3);
   CHECK(batch.bad.empty());
 }
 

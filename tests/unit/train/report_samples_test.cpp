@@ -73,7 +73,7 @@ TEST_CASE("the report's answers end where those of chat end, and say when they a
   auto config = run_with(folder.path(),
                          record("caption", "images/0.ppm", {turn("human", "<image>\\nWhat?"), turn("gpt", "A sign.")}));
   const auto caption = testing::chain_model({kColon, kA, kRed, kLineBreak}, /*sees=*/true);
-  CHECK_THAT(answers(config, caption).at(0).answer, contains("a re\n a re\n") && contains(" [cut off]"));
+  CHECK_THAT(answers(config, caption).at(0).answer, contains("a re\n: a re\n") && contains(" [cut off]"));
   config.data.prompt_template = text::Template::kPlain;
   CHECK(answers(config, caption).at(0).answer == "a re");
 }

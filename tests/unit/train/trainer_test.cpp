@@ -160,6 +160,20 @@ TEST_CASE("only max_steps decides the end of a run that says nothing of epochs",
              testing::contains("train.max_steps 3 has no effect: train.epochs 2 ends the run after 2 steps"));
 }
 
+TEST_CASE("fields that nothing reads, empty answers and cut ones are told before a run begins", "[train]") {
+  const testing::TemporaryFolder folder;
+  testing::write_text(folder / "train.json",
+                      R"([{"images": ["a.jpg"], "system": "s", "conversations": [)"
+                      R"({"from": "human", "value": "q"}, {"from": "gpt", "value": ""}]},)"
+                      R"({"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": ")" +
+                          std::string(400, 'x') + R"("}]}])");
+  const auto config = testing::tiny_run(folder.path());
+  testing::CapturedStderr log(folder / "log");
+  const train::Trainer trainer(config, distributed::ProcessGroup(), torch::kCPU);
+  const auto text = log.text();
+  for (const char* word : {"\"images\"", "\"system\"", "empty", "max_length"}) CHECK_THAT(text, testing::contains(word));
+}
+
 TEST_CASE("answers that max_length cuts off are told at the end", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 8);

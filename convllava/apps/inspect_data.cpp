@@ -1,0 +1,83 @@
+#include "convllava/apps/inspect_data.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "convllava/core/error.h"
+#include "convllava/core/progress.h"
+#include "convllava/data/summary.h"
+#include "convllava/text/characters.h"
+#include "convllava/train/datasets.h"
+#include "convllava/train/planned_model.h"
+
+namespace convllava::apps {
+namespace {
+
+constexpr int64_t kMostDecoded = 1000;
+
+std::string share(int64_t part, int64_t whole) {
+  return fmt::format("{} of {} ({:.1f} %)", part, whole,
+                     whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+void print_row(std::string_view what, const std::string& value) { fmt::print("  {:<24}{}\n", what, value); }
+
+void print_summary(const std::string& name, const data::DataSummary& summary, int64_t max_length) {
+  fmt::print("{}: {} records\n", name, summary.records);
+  print_row("text only", share(summary.text_only, summary.records));
+  print_row("cannot be used", share(summary.unusable, summary.records));
+  for (const auto& reason : summary.reasons) fmt::print("    {}\n", reason);
+  const auto untold = summary.unusable - static_cast<int64_t>(summary.reasons.size());
+  if (untold > 0) fmt::print("    and {} more\n", untold);
+  print_row("pictures not there", share(summary.missing, summary.records - summary.text_only));
+  print_row("pictures decoded", share(summary.decoded, summary.records - summary.text_only));
+  print_row("with an empty answer", share(summary.with_empty_answer, summary.records));
+  print_row("cut by data.max_length",
+            fmt::format("{}: they lose {} answer tokens", share(summary.cut_records, summary.records),
+                        share(summary.cut_answer_tokens, summary.answer_tokens)));
+  std::string fields;
+  for (const auto& [field, records] : summary.unused_fields) {
+    fields += fmt::format("{}\"{}\" in {} records", fields.empty() ? "" : ", ", field, records);
+  }
+  print_row("fields not used", fields.empty() ? "none" : fields);
+  const auto characters = text::list_characters(summary.characters_without_token);
+  print_row("without a token", characters.empty() ? "none" : characters);
+  const int64_t usable = summary.examined - summary.unusable;
+  if (usable == 0) return;
+  print_row("tokens of a sample",
+            fmt::format("{} on average, at most {} (data.max_length {}): {}", summary.tokens / usable,
+                        summary.longest_tokens, max_length, summary.longest_where));
+}
+
+data::DataSummary check(const std::string& name, const train::DataSelection& selection,
+                        const config::TrainConfig& config) {
+  const auto records = static_cast<int64_t>(selection.members.size());
+  core::Progress progress(name, records);
+  const data::SummaryOptions options{.most_examined = std::numeric_limits<int64_t>::max(),
+                                     .most_decoded = kMostDecoded,
+                                     .threads = static_cast<int>(config.data.workers),
+                                     .progress = [&](int64_t examined) { progress.update(examined); }};
+  const auto summary = data::summarize(*selection.dataset, selection.members, options);
+  progress.finish();
+  print_summary(name, summary, config.data.max_length);
+  return summary;
+}
+
+}  // namespace
+
+void check_data(const config::TrainConfig& config) {
+  const auto plan = train::plan_model(config, config::Paths::kMustExist);
+  const auto data = train::open_data(config, plan.shape.vision.total_stride(), *plan.tokenizer);
+  auto unusable = check("training", data.train, config).unusable;
+  auto records = static_cast<int64_t>(data.train.members.size());
+  if (data.validation.dataset) {
+    unusable += check("validation", data.validation, config).unusable;
+    records += static_cast<int64_t>(data.validation.members.size());
+  }
+  if (static_cast<double>(unusable) <= config.data.max_bad_share * static_cast<double>(records)) return;
+  throw DataError(error_message("data", "too many records or pictures cannot be used", share(unusable, records),
+                                fmt::format("at most a share of {} (data.max_bad_share)", config.data.max_bad_share)));
+}
+
+}  // namespace convllava::apps

@@ -1,0 +1,63 @@
+#include "convllava/train/planned_model.h"
+
+#include <fmt/format.h>
+
+#include "convllava/checkpoint/file_access.h"
+#include "convllava/checkpoint/model_directory.h"
+#include "convllava/checkpoint/retention.h"
+#include "convllava/core/error.h"
+#include "convllava/nn/libtorch.h"
+#include "convllava/train/model_setup.h"
+
+namespace convllava::train {
+namespace {
+
+void check_tokenizer(const text::Tokenizer& tokenizer, const config::LlamaConfig& llm) {
+  if (tokenizer.vocab_size() <= llm.vocab_size) return;
+  throw ConfigError(error_message("model.tokenizer", "has more tokens than the language model has embeddings",
+                                  std::to_string(tokenizer.vocab_size()), std::to_string(llm.vocab_size)));
+}
+
+/// The rules of config::validate that need a shape which the configuration alone does not tell.
+void check_lengths(const config::ModelConfig& shape, const config::TrainConfig& config) {
+  const int64_t max_length = config.data.max_length;
+  if (max_length > shape.llm.max_position_embeddings) {
+    throw ConfigError(error_message("data.max_length", "more than the positions of the language model",
+                                    std::to_string(max_length),
+                                    fmt::format("at most {}", shape.llm.max_position_embeddings)));
+  }
+  const int64_t size = config.image.size;
+  const int64_t visual_tokens = shape.vision.num_tokens(size, size);
+  if (visual_tokens < 1) {
+    throw ConfigError(error_message("image.size", "smaller than one visual token", std::to_string(size),
+                                    fmt::format("at least {}", shape.vision.total_stride())));
+  }
+  if (visual_tokens >= max_length) {
+    throw ConfigError(
+        error_message("data.max_length", "a picture leaves no room for text", std::to_string(max_length),
+                      fmt::format("more than the {} visual tokens of a picture of {} pixels", visual_tokens, size)));
+  }
+}
+
+}  // namespace
+
+PlannedModel plan_model(const config::TrainConfig& config, config::Paths paths) {
+  const config::ModelSource& source = config.model;
+  const auto is_there = [&](const std::string& path) {
+    return paths == config::Paths::kMustExist || checkpoint::path_exists(path);
+  };
+  PlannedModel plan{resolve_model_shape(source), std::nullopt, nullptr};
+  if (is_there(tokenizer_path(source))) {
+    plan.tokenizer = load_tokenizer(source);
+    check_tokenizer(*plan.tokenizer, plan.shape.llm);
+  }
+  check_lengths(plan.shape, config);
+  plan.outline = model::ConvLlava(plan.shape, torch::TensorOptions(torch::kMeta));
+  set_trainable(*plan.outline, config.trainable);
+  if (!source.from.empty() && is_there(source.from)) {
+    checkpoint::check_model(checkpoint::OpenCheckpoint(source.from).path(), *plan.outline);
+  }
+  return plan;
+}
+
+}  // namespace convllava::train

@@ -1,0 +1,32 @@
+// A picture through the vision tower of a checkpoint:
+//
+//     example_encode_image runs/demo/stage3 picture.jpg
+
+#include <cstdio>
+#include <exception>
+
+#include "convllava/checkpoint/pretrained.h"
+#include "convllava/core/error.h"
+#include "convllava/model/convllava.h"
+#include "convllava/nn/libtorch.h"
+
+using namespace convllava;
+
+int main(int argc, char** argv) try {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: %s CHECKPOINT_OR_RUN PICTURE\n", argv[0]);
+    return 2;
+  }
+  const torch::NoGradGuard no_grad;
+  auto [tower, options] = checkpoint::load_pretrained_tower(argv[1], torch::kCPU);
+  const auto pixels = model::to_pixels(image::load_image(argv[2]), options);  // [1, 3, H, W]
+  const auto map = tower->feature_map(pixels);                                // [1, C, H / stride, W / stride]
+  const auto features = tower(pixels);                                        // [1, N, C], row by row
+  std::printf("%ldx%ld pixels -> %ld x %ld tokens of %ld numbers, root mean square %.4f\n", pixels.size(2),
+              pixels.size(3), map.size(2), map.size(3), features.size(2),
+              features.square().mean().sqrt().item<double>());
+  return 0;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return exit_code(error);
+}
