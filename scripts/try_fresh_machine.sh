@@ -98,7 +98,7 @@ as() {
     [[ -z ${!variable:-} ]] || environment+=("$variable=${!variable}")
   done
   ${exec:-} unshare --pid --fork --kill-child --mount-proc="$machine/proc" \
-    chroot --userspec="$who" "$machine" /usr/bin/env --ignore-environment "${environment[@]}" --chdir="$path" "$@"
+    chroot --userspec="$who" "$machine" /usr/bin/env --ignore-environment --chdir="$path" "${environment[@]}" "$@"
 }
 
 # killed_when CONDITION...: starts set-up and kills it when the condition holds.
