@@ -39,7 +39,7 @@ become_root() {
   if ((EUID != 0)); then
     as_root=(sudo env)
     [[ -t 0 ]] || ask=(--non-interactive)
-    command -v sudo >/dev/null && sudo "${ask[@]}" --list env >/dev/null 2>&1
+    sudo "${ask[@]}" --list env >/dev/null 2>&1
   fi
 }
 
