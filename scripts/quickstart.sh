@@ -6,6 +6,6 @@ cd "$(dirname "$0")/.."
 printf '\n== set-up\n'
 ./scripts/setup.sh
 printf '\n== build\n'
-cmake --preset release >/dev/null
+cmake --preset release | grep -E '^-- (LibTorch|CUDA)'
 cmake --build --preset release --target train eval chat inspect make_demo_data
 ./scripts/demo.sh

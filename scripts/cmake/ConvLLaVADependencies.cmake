@@ -1,28 +1,15 @@
 # What the library links against. Sets CONVLLAVA_WITH_OPENCV and CONVLLAVA_WITH_CUDA.
 
-# The CUDA parts are C++: the headers of CUDA and NCCL that come with the wheel are all they need, and of its versions.
-# AUTO builds them where there is a driver or a toolkit, a sign that GPUs are in use here.
-set(CONVLLAVA_WITH_CUDA FALSE)
-set(nvidia ${PROJECT_SOURCE_DIR}/.venv/lib/python*/site-packages/nvidia)
-file(GLOB CONVLLAVA_CUDA_INCLUDE_DIRS ${nvidia}/cu13/include ${nvidia}/nccl/include)
-list(LENGTH CONVLLAVA_CUDA_INCLUDE_DIRS headers)
-find_program(CONVLLAVA_NVIDIA_SMI nvidia-smi)
-find_program(CONVLLAVA_NVCC nvcc PATHS /usr/local/cuda/bin)
-if(headers EQUAL 2)
-  if(CONVLLAVA_CUDA STREQUAL "ON" OR (CONVLLAVA_CUDA STREQUAL "AUTO" AND (CONVLLAVA_NVIDIA_SMI OR CONVLLAVA_NVCC)))
-    set(CONVLLAVA_WITH_CUDA TRUE)
+foreach(part IN ITEMS CONVLLAVA_CUDA CONVLLAVA_OPENCV)
+  if(NOT ${part} MATCHES "^(AUTO|ON|OFF)$")
+    message(FATAL_ERROR "${part}: got ${${part}}; expected AUTO, ON or OFF")
   endif()
-endif()
-if(CONVLLAVA_CUDA STREQUAL "ON" AND NOT CONVLLAVA_WITH_CUDA)
-  message(FATAL_ERROR "CONVLLAVA_CUDA=ON needs the torch wheel of .venv (scripts/setup.sh)")
-endif()
+endforeach()
 
 find_package(LibTorch 2.11 REQUIRED)
-if(CONVLLAVA_WITH_CUDA AND NOT LibTorch_HAS_CUDA)
-  if(CONVLLAVA_CUDA STREQUAL "ON")
-    message(FATAL_ERROR "CONVLLAVA_CUDA=ON, but the LibTorch of ${LibTorch_LIBRARY_DIR} was built for CPUs only")
-  endif()
-  set(CONVLLAVA_WITH_CUDA FALSE)
+include(ConvLLaVACuda)
+if(CONVLLAVA_WITH_CUDA)
+  target_link_libraries(LibTorch::LibTorch INTERFACE LibTorch::CUDA)
 endif()
 
 find_package(Threads REQUIRED)
@@ -31,13 +18,13 @@ find_package(fmt REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc)
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(SentencePiece REQUIRED IMPORTED_TARGET sentencepiece)
+find_package(SentencePiece REQUIRED)
 
 # The codecs that Pillow decodes with too.
 find_package(JPEG REQUIRED)
 find_package(TIFF REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(PkgConfig REQUIRED)
 pkg_check_modules(WebP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
 
 # data/demo draws with OpenCV, and nothing else needs it.
@@ -56,4 +43,5 @@ if(NOT TARGET yaml-cpp::yaml-cpp)
   add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
 endif()
 
-message(STATUS "LibTorch ${LibTorch_VERSION}; OpenCV: ${CONVLLAVA_WITH_OPENCV}; CUDA and NCCL: ${CONVLLAVA_WITH_CUDA}")
+message(STATUS "LibTorch ${LibTorch_VERSION} of ${LibTorch_ROOT}; OpenCV: ${CONVLLAVA_WITH_OPENCV}")
+message(STATUS "CUDA and NCCL: ${CONVLLAVA_CUDA_STATUS}")

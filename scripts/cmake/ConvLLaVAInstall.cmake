@@ -16,4 +16,4 @@ configure_package_config_file(scripts/cmake/ConvLLaVAConfig.cmake.in ${PROJECT_B
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/ConvLLaVAConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/ConvLLaVAConfig.cmake ${PROJECT_BINARY_DIR}/ConvLLaVAConfigVersion.cmake
-              scripts/cmake/FindLibTorch.cmake DESTINATION ${package_dir})
+              scripts/cmake/FindLibTorch.cmake scripts/cmake/FindSentencePiece.cmake DESTINATION ${package_dir})

@@ -1,8 +1,10 @@
 # LibTorch as imported targets, from the `torch` wheel of .venv or from any LibTorch in CMAKE_PREFIX_PATH.
 #
-#   LibTorch::LibTorch        c10 and torch_cpu, and torch_cuda where the wheel has it and CONVLLAVA_WITH_CUDA is set
+#   LibTorch::LibTorch        c10 and torch_cpu
+#   LibTorch::CUDA            c10_cuda and torch_cuda, where LibTorch_HAS_CUDA
+#   LibTorch_ROOT             folder of `include` and `lib`
 #   LibTorch_LIBRARY_DIR      folder of the shared libraries
-#   LibTorch_HAS_CUDA         whether the wheel holds CUDA libraries
+#   LibTorch_HAS_CUDA         whether it holds CUDA libraries
 #   LibTorch_VERSION
 #
 # `find_package(Torch)` is not used: for a CUDA wheel it demands nvcc, a GPU to detect and unversioned links that the wheel
@@ -62,14 +64,13 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
                                                                  ${LibTorch_INCLUDE_DIR}/torch/csrc/api/include)
   target_compile_definitions(LibTorch::LibTorch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
   find_package(Threads REQUIRED)
-  set(_cuda_libraries "")
-  if(CONVLLAVA_WITH_CUDA AND LibTorch_HAS_CUDA)
-    set(_cuda_libraries ${LibTorch_LIBRARY_DIR}/libtorch_cuda.so ${LibTorch_LIBRARY_DIR}/libc10_cuda.so)
+  target_link_libraries(LibTorch::LibTorch INTERFACE Threads::Threads ${LibTorch_CPU_LIBRARY} ${LibTorch_LIBRARY_DIR}/libc10.so)
+  # The libraries register their kernels when they are loaded; nothing refers to torch_cuda by name.
+  target_link_options(LibTorch::LibTorch INTERFACE LINKER:--no-as-needed LINKER:--allow-shlib-undefined)
+  if(LibTorch_HAS_CUDA)
+    add_library(LibTorch::CUDA INTERFACE IMPORTED)
+    target_link_libraries(LibTorch::CUDA INTERFACE ${LibTorch_LIBRARY_DIR}/libtorch_cuda.so
+                                                   ${LibTorch_LIBRARY_DIR}/libc10_cuda.so)
   endif()
-  # torch_cuda registers its kernels when it is loaded; nothing refers to it by name.
-  target_link_libraries(
-    LibTorch::LibTorch
-    INTERFACE Threads::Threads -Wl,--no-as-needed ${LibTorch_CPU_LIBRARY} ${LibTorch_LIBRARY_DIR}/libc10.so
-              ${_cuda_libraries} -Wl,--as-needed -Wl,--allow-shlib-undefined)
 endif()
 mark_as_advanced(LibTorch_INCLUDE_DIR LibTorch_CPU_LIBRARY)

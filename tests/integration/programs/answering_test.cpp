@@ -31,7 +31,7 @@ RankOutcome converse(const fs::path& model, const std::vector<std::string>& line
   std::string input;
   for (const auto& line : lines) input += " '" + line + "'";
   return run({"bash", "-c",
-              "printf '%s\\n'" + input + " | " + program("chat") + " --model " + model.string() +
+              "printf '%s\\n'" + input + " | " + word(program("chat")) + " --model " + word(model.string()) +
                   " --max-new-tokens 4 " + options});
 }
 
@@ -62,7 +62,7 @@ TEST_CASE("a conversation goes on after a question that cannot be asked", "[prog
   CHECK(talk.output.ends_with("> "));
 
   const auto about_picture =
-      converse(model, {too_long, "what is it?"}, "--image " + (folder.path() / "images/0.ppm").string());
+      converse(model, {too_long, "what is it?"}, "--image " + word((folder.path() / "images/0.ppm").string()));
   INFO(about_picture.output);
   CHECK(about_picture.exit_code == 0);
   CHECK_THAT(about_picture.output, !contains("no \"<image>\""));  // the first that is asked brings the picture

@@ -79,7 +79,7 @@ void write_benchmarks(const fs::path& folder) {
 }
 
 RankOutcome run_in(const fs::path& folder, const std::string& command) {
-  return run({"bash", "-c", "cd " + folder.string() + " && echo 'What is it?' | " + command},
+  return run({"bash", "-c", "cd " + word(folder.string()) + " && echo 'What is it?' | " + command},
              {{"CUDA_VISIBLE_DEVICES", ""}});
 }
 

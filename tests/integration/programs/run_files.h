@@ -14,6 +14,9 @@ namespace convllava::testing {
 
 inline std::string program(const std::string& name) { return CONVLLAVA_BINARY_DIR "/bin/" + name; }
 
+/// One word of a shell's command, also with spaces in it.
+inline std::string word(const std::string& text) { return "'" + text + "'"; }
+
 inline void save_config(const std::filesystem::path& path, config::TrainConfig config) {
   write_text(path, config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); }));
 }

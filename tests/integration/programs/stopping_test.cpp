@@ -27,7 +27,7 @@ std::string until(const std::string& condition) {
 
 /// The run has logged a step beyond those of `metrics_before` lines.
 std::string has_trained(const fs::path& run, int64_t metrics_before = 0) {
-  const std::string file = (run / "metrics.jsonl").string();
+  const std::string file = word((run / "metrics.jsonl").string());
   return "[ $(cat " + file + " 2>/dev/null | wc -l) -gt " + std::to_string(metrics_before + 1) + " ]";
 }
 
@@ -39,8 +39,8 @@ int64_t lines_of(const fs::path& file) {
 /// Rank `rank` of two, started in the background; its process is `$name`.
 std::string rank_of_two(int rank, const std::string& config, int port, const std::string& name) {
   return "RANK=" + std::to_string(rank) + " LOCAL_RANK=" + std::to_string(rank) + " WORLD_SIZE=2 " +
-         "MASTER_ADDR=127.0.0.1 MASTER_PORT=" + std::to_string(port) + " OMP_NUM_THREADS=1 " + program("train") +
-         " --config " + config + " & " + name + "=$!; ";
+         "MASTER_ADDR=127.0.0.1 MASTER_PORT=" + std::to_string(port) + " OMP_NUM_THREADS=1 " + word(program("train")) +
+         " --config " + word(config) + " & " + name + "=$!; ";
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ std::string rank_of_two(int rank, const std::string& config, int port, const std
 TEST_CASE("SIGTERM and Ctrl-C write a checkpoint, and the run goes on from there", "[programs]") {
   const TemporaryFolder folder;
   write_records(folder.path(), 16);
-  const auto start = program("train") + " --config " + endless(folder.path()) + " & p=$!; ";
+  const auto start = word(program("train")) + " --config " + word(endless(folder.path())) + " & p=$!; ";
   const auto run_folder = folder.path() / "run";
   const auto terminated = run({"bash", "-c", start + until(has_trained(run_folder)) + "kill -TERM $p; wait $p"});
   INFO(terminated.output);

@@ -1,5 +1,4 @@
 #include <sentencepiece_processor.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -19,6 +18,7 @@
 #include "data/demo/text.h"
 #include "data/demo/tokenizer.h"
 #include "tests/catch.h"
+#include "tests/support/files.h"
 
 namespace fs = std::filesystem;
 using namespace convllava;
@@ -26,20 +26,6 @@ using namespace convllava::demo;
 using nlohmann::json;
 
 namespace {
-
-// A folder that goes away with the test.
-class Folder {
- public:
-  explicit Folder(const std::string& name)
-      : path_(fs::temp_directory_path() / ("convllava_demo_" + name + std::to_string(getpid()))) {
-    fs::remove_all(path_);
-  }
-  ~Folder() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 std::string bytes_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -54,7 +40,7 @@ std::map<std::string, std::string> contents(const fs::path& folder) {
 }
 
 std::map<std::string, std::string> made(const std::string& name, uint64_t seed, int threads) {
-  const Folder folder(name);
+  const testing::TemporaryFolder folder(name);
   write_dataset({.folder = folder.path(), .seed = seed, .train = 70, .held_out = 9, .size = 64, .threads = threads});
   return contents(folder.path());
 }
@@ -197,7 +183,7 @@ TEST_CASE("options out of range and folders that cannot be written are refused",
   CHECK_THAT(message({.folder = "x", .threads = 0}), testing::contains("--threads"));
   CHECK_THAT(testing::message_of<DataError>([] { write_dataset({.folder = "/dev/null/demo"}); }),
              testing::contains("/dev/null/demo") && testing::contains("cannot be created"));
-  const Folder folder("unwritable");
+  const testing::TemporaryFolder folder("unwritable");
   fs::create_directories(folder.path() / "images" / "t000000.jpg");
   std::ofstream(folder.path() / kMarkerFile);
   CHECK(testing::message_of<DataError>([&] { write_dataset({.folder = folder.path(), .train = 1, .held_out = 1}); }) ==
@@ -205,7 +191,7 @@ TEST_CASE("options out of range and folders that cannot be written are refused",
 }
 
 TEST_CASE("a folder with other files is left alone, one that was begun is written again", "[demo]") {
-  const Folder folder("others");
+  const testing::TemporaryFolder folder("others");
   fs::create_directories(folder.path() / "images");
   std::ofstream(folder.path() / "tokenizer.model") << "mine";
   const DatasetOptions options = {.folder = folder.path(), .train = 1, .held_out = 1};
@@ -215,7 +201,7 @@ TEST_CASE("a folder with other files is left alone, one that was begun is writte
             "has begun");
   CHECK(contents(folder.path()) == std::map<std::string, std::string>{{"tokenizer.model", "mine"}});
 
-  const Folder begun("begun");
+  const testing::TemporaryFolder begun("begun");
   fs::create_directories(begun.path());
   const DatasetOptions again = {.folder = begun.path(), .train = 1, .held_out = 1};
   write_dataset(again);
