@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "convllava/core/error.h"
+#include "convllava/core/fingerprint.h"
 #include "convllava/core/json_reason.h"
 #include "convllava/core/unicode.h"
 #include "convllava/core/watched_file.h"
@@ -141,6 +142,7 @@ struct AnnotationFile::Impl {
   std::string_view text;             ///< the contents without a byte order mark, while they are indexed
   std::vector<Entry> entries;
   std::vector<BadRecord> bad;
+  core::Fingerprint fingerprint;  ///< of the contents
 };
 
 AnnotationFile::Impl::Impl(const std::filesystem::path& path)
@@ -160,6 +162,7 @@ void AnnotationFile::Impl::index(std::string_view contents) {
                                   printable(text.substr(scanner.position())), kExpectedFile));
   }
   first == '{' ? index_lines(scanner) : index_array(scanner);
+  fingerprint.add(contents);
   entries.shrink_to_fit();
   text = {};
 }
@@ -235,5 +238,7 @@ std::string AnnotationFile::bytes(int64_t index) const { return impl_->bytes(imp
 std::string AnnotationFile::where(int64_t index) const { return impl_->where(index, impl_->entries.at(index).line); }
 
 const std::vector<AnnotationFile::BadRecord>& AnnotationFile::bad() const { return impl_->bad; }
+
+uint64_t AnnotationFile::fingerprint() const { return impl_->fingerprint.value(); }
 
 }  // namespace convllava::data

@@ -50,6 +50,8 @@ class AnnotationFile {
   /// "file:line: record 12", for messages about a record.
   std::string where(int64_t index) const;
   const std::vector<BadRecord>& bad() const;
+  /// Of the file's bytes (core/fingerprint.h), the order of the records with them.
+  uint64_t fingerprint() const;
 
  private:
   struct Impl;
