@@ -15,13 +15,14 @@
 #include "convllava/core/suggest.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/train/model_setup.h"
+#include "convllava/train/same_run.h"
 
 using namespace convllava;
 
 namespace {
 
 void print_parameters(const config::TrainConfig& config) {
-  const auto shape = train::resolve_model_shape(config.model);
+  const auto shape = train::resolve_model_shape(train::model_source(config));
   model::ConvLlava outline(shape, torch::TensorOptions(torch::kMeta));
   train::set_trainable(*outline, config.trainable);
   fmt::print("{}", train::parameter_table(*outline, config.train));
@@ -63,12 +64,14 @@ int main(int argc, char** argv) {
   int64_t sample = 0;
   auto* what = app.add_option_group("what")->require_option(1);
   const auto* with_parameters =
-      what->add_option("--params", parameters, "Parameters and trainable set of a configuration; allocates no weights");
-  auto* with_tensors = what->add_option("--tensors", tensors, "Tensors of a checkpoint");
+      what->add_option("--params", parameters, "Parameters and trainable set of a configuration; allocates no weights")
+          ->transform(apps::path());
+  auto* with_tensors = what->add_option("--tensors", tensors, "Tensors of a checkpoint")->transform(apps::path());
   auto* with_labels =
       what->add_option("--labels", labels,
                        "A training sample of a configuration, what is learnt in green, or in [[ ]] where there are no "
-                       "colours: not in a terminal, TERM=dumb, or NO_COLOR is set");
+                       "colours: not in a terminal, TERM=dumb, or NO_COLOR is set")
+          ->transform(apps::path());
   bool reference = false;
   auto* with_reference = what->add_flag("--reference", reference, "The configuration reference as Markdown");
   app.add_option("--sample", sample, "Which sample --labels shows, from 0")
@@ -84,7 +87,8 @@ int main(int argc, char** argv) {
     if (with_parameters->count() > 0) print_parameters(config::load_train_config(parameters, overrides));
     if (with_tensors->count() > 0) print_checkpoint(tensors);
     if (with_labels->count() > 0)
-      apps::print_labels(config::load_train_config(labels, overrides, config::Paths::kMustExist), sample);
+      apps::print_labels(config::load_train_config(labels, overrides, config::Paths::kMustExist, train::goes_on),
+                         sample);
     if (reference) print_reference();
     return 0;
   });

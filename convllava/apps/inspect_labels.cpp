@@ -13,6 +13,7 @@
 #include "convllava/data/packed_batch.h"
 #include "convllava/train/datasets.h"
 #include "convllava/train/model_setup.h"
+#include "convllava/train/same_run.h"
 
 namespace convllava::apps {
 namespace {
@@ -106,8 +107,9 @@ void print_sample(const data::Dataset& dataset, int64_t member) {
 }  // namespace
 
 void print_labels(const config::TrainConfig& config, int64_t index) {
-  const auto tokenizer = train::load_tokenizer(config.model);
-  const auto shape = train::resolve_model_shape(config.model);
+  const auto source = train::model_source(config);
+  const auto tokenizer = train::load_tokenizer(source);
+  const auto shape = train::resolve_model_shape(source);
   const auto data = train::open_data(config, shape.vision.total_stride(), tokenizer);
   const auto& members = data.train.members;
   if (index < 0 || index >= static_cast<int64_t>(members.size())) {

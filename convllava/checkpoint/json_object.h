@@ -22,6 +22,7 @@ class JsonObject {
   bool flag(const char* field, std::optional<bool> fallback = std::nullopt) const;
   std::string text(const char* field, std::optional<std::string> fallback = std::nullopt) const;
   std::vector<int64_t> whole_list(const char* field) const;
+  std::vector<double> number_list(const char* field) const;
   /// Whether the field is there and an object.
   bool is_object(const char* field) const;
   /// A nested object; empty where it is absent.

@@ -192,7 +192,8 @@ std::optional<config::CheckpointRecord> read_record(const fs::path& directory) {
   config::CheckpointRecord record;
   try {
     const auto named = config::read_yaml_with_origins(
-        read_text(path), path.string(), [&](config::FieldVisitor& fields) { record.visit_fields(fields); }, {});
+        read_text(path), path.string(), [&](config::FieldVisitor& fields) { record.visit_fields(fields); }, {},
+        config::YamlKind::kRecord);
     for (const char* field : {"format", "template", "image.size", "image.aspect", "max_length", "step"}) {
       if (named.contains(field)) continue;
       throw CheckpointError(error_message(path.string() + ": " + field, "not given; the file may have been cut off"));

@@ -21,14 +21,14 @@ void ModelSource::visit_fields(FieldVisitor& visitor) {
   visitor.field("size", size,
                 "Named shape: `convllava-7b` (the paper's), `small` or `tiny` (they train on a CPU). With `llm_from` "
                 "the language model takes its shape from there; empty takes all shapes from the directories.");
-  visitor.field("from", from,
-                "Checkpoint of the previous stage: tower, projector, language model and tokenizer are read from it.");
-  visitor.field("vision_from", vision_from,
-                "Hugging Face ConvNeXt directory that the tower starts from. Stages that it lacks, such as the paper's "
-                "fifth, are added and start from random weights.");
-  visitor.field("llm_from", llm_from, "Hugging Face LLaMA directory that the language model starts from.");
-  visitor.field("tokenizer", tokenizer,
-                "`tokenizer.model` or the directory that holds it; empty takes the one beside the language model.");
+  visitor.path("from", from,
+               "Checkpoint of the previous stage: tower, projector, language model and tokenizer are read from it.");
+  visitor.path("vision_from", vision_from,
+               "Hugging Face ConvNeXt directory that the tower starts from. Stages that it lacks, such as the paper's "
+               "fifth, are added and start from random weights.");
+  visitor.path("llm_from", llm_from, "Hugging Face LLaMA directory that the language model starts from.");
+  visitor.path("tokenizer", tokenizer,
+               "`tokenizer.model` or the directory that holds it; empty takes the one beside the language model.");
   visitor.field("vision_depths", vision_depths, "Blocks in each stage of the tower; empty takes those of `size`.",
                 {1, 1000});
   visitor.field("vision_hidden_sizes", vision_hidden_sizes,
@@ -42,10 +42,10 @@ void ModelSource::visit_fields(FieldVisitor& visitor) {
 }
 
 void DataSource::visit_fields(FieldVisitor& visitor) {
-  visitor.field("annotations", annotations, "LLaVA annotations, a JSON array or JSON lines; relative to `data.root`.");
-  visitor.field("images", images,
-                "Folder that the `image` paths of the records start from; relative to `data.root`, which is also what "
-                "empty means.");
+  visitor.path("annotations", annotations, "LLaVA annotations, a JSON array or JSON lines; relative to `data.root`.");
+  visitor.path("images", images,
+               "Folder that the `image` paths of the records start from; relative to `data.root`, which is also what "
+               "empty means.");
   visitor.field(
       "weight", weight,
       "How often the set is seen in an epoch: 2 twice, 0.5 a new half each time, 0 not at all. Validation sets "
@@ -54,8 +54,8 @@ void DataSource::visit_fields(FieldVisitor& visitor) {
 }
 
 void DataConfig::visit_fields(FieldVisitor& visitor) {
-  visitor.field("root", root,
-                "Folder that relative paths of annotations and images start from; empty is the current one.");
+  visitor.path("root", root,
+               "Folder that relative paths of annotations and images start from; empty is the current one.");
   visitor.list("train", train, "Sets to train on; they are mixed.");
   visitor.list("validation", validation, "Sets to measure the validation loss on.");
   visitor.field(
@@ -137,7 +137,7 @@ void ReportConfig::visit_fields(FieldVisitor& visitor) {
 }
 
 void TrainConfig::visit_fields(FieldVisitor& visitor) {
-  visitor.field(
+  visitor.path(
       "output_dir", output_dir,
       "Folder of the run: checkpoints, metrics, report, resolved configuration. A run that was stopped goes on "
       "from what is there. Required.");

@@ -66,6 +66,17 @@ TEST_CASE("a resumed run has each step once", "[train_sinks]") {
   CHECK(steps_of(run / "metrics.jsonl") == std::vector<int64_t>{0, 1});
 }
 
+TEST_CASE("a damaged line of metrics is left out of a resumed run, those after it stay", "[train_sinks]") {
+  const TemporaryFolder run("sinks_damaged");
+  write_steps(run, 0, 1, 2);
+  write_text(run / "metrics.jsonl", text_of(run / "metrics.jsonl") + "{\"step\":3,\0\0\0\n");
+  write_steps(run, 9, 4, 6);  // appends: nothing is after step 9
+  testing::CapturedStderr log(run / "log");
+  write_steps(run, 5, 6, 7);
+  CHECK_THAT(log.text(), contains("metrics.jsonl:3: not a record of metrics; the line is left out"));
+  CHECK(steps_of(run / "metrics.jsonl") == std::vector<int64_t>{1, 2, 4, 5, 6, 7});
+}
+
 TEST_CASE("what cannot be read of metrics is named", "[train_sinks]") {
   const TemporaryFolder run("sinks_broken");
   const auto message = [&](const std::string& line) {
