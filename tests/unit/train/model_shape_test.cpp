@@ -99,10 +99,11 @@ TEST_CASE("a start of the layer scale must be told apart and have an effect", "[
   const Directory directory;
   auto source = tiny_with_tower(directory.tower());
   source.layer_scale_init_value = 0;
-  CHECK(refusal(source) ==
-        "model.layer_scale_init_value: model.size and model.vision_from start new stages differently; got 1 of tiny and "
-        "0.25 of " +
-            directory.tower() + "; expected a value here");
+  CHECK(
+      refusal(source) ==
+      "model.layer_scale_init_value: model.size and model.vision_from start new stages differently; got 1 of tiny and "
+      "0.25 of " +
+          directory.tower() + "; expected a value here");
   source.vision_depths = directory.shape.vision.depths;
   source.vision_hidden_sizes = directory.shape.vision.hidden_sizes;
   CHECK(refusal(source).empty());
@@ -117,10 +118,11 @@ TEST_CASE("a size that is not the checkpoint's is refused by the first number", 
   config::ModelSource source;
   source.size = "tiny";
   source.from = directory.path();
-  CHECK(refusal(source) ==
-        "model.size: the checkpoint in model.from has another shape; got vision depths [1, 1, 2, 1, 1] of tiny; expected "
-        "[1, 1, 2, 1] as in " +
-            directory.path() + ": the size of the checkpoint, or none");
+  CHECK(
+      refusal(source) ==
+      "model.size: the checkpoint in model.from has another shape; got vision depths [1, 1, 2, 1, 1] of tiny; expected "
+      "[1, 1, 2, 1] as in " +
+          directory.path() + ": the size of the checkpoint, or none");
   const auto tiny = config::named_model_config("tiny");
   directory.shape = tiny;
   directory.shape.vision.patch_size = 8;
