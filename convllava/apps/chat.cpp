@@ -20,7 +20,6 @@ namespace {
 
 /// The picture to ask about.
 image::Image open_picture(const std::string& path, const std::filesystem::path& directory) {
-  if (path.empty()) throw DataError(error_message("--image", "the path is empty", "\"\"", "the file of a picture"));
   if (checkpoint::read_model_config(directory).vision.num_stages() == 0) {
     throw CheckpointError(error_message(directory.string(), "a language model alone cannot see", "--image",
                                         "a checkpoint with a vision tower, or no picture"));
@@ -37,8 +36,11 @@ int main(int argc, char** argv) {
   std::string image;
   std::string prompt;
   int64_t max_new_tokens = 512;
-  app.add_option("--model", directory, "Checkpoint, run folder or Hugging Face LLaMA directory")->required();
-  const auto* with_image = app.add_option("--image", image, "Picture that the questions are about");
+  app.add_option("--model", directory, "Checkpoint, run folder or Hugging Face LLaMA directory")
+      ->required()
+      ->transform(apps::path());
+  const auto* with_image =
+      app.add_option("--image", image, "Picture that the questions are about")->transform(apps::path());
   const auto* asked =
       app.add_option("--prompt", prompt, "One question; without it, questions are read from standard input");
   app.add_option("--max-new-tokens", max_new_tokens, "Longest answer")

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "convllava/core/error.h"
+#include "convllava/core/paths.h"
 #include "convllava/core/suggest.h"
 #include "convllava/core/version.h"
 
@@ -58,10 +59,19 @@ inline CLI::Validator whole_number(int64_t least, int64_t most) {
   return CLI::Validator(read, "");
 }
 
-/// For `check` of an option that takes a path: an empty one is most often a shell variable that is not set.
-inline CLI::Validator path_given() {
-  return CLI::Validator(
-      [](std::string& path) { return path.empty() ? error_message("", "the path is empty") : std::string(); }, "");
+/// For `transform` of an option that takes a path: core/paths.h, as in a configuration. An empty one is most often a
+/// shell variable that is not set.
+inline CLI::Validator path() {
+  const auto expand = [](std::string& text) -> std::string {
+    if (text.empty()) return error_message("", "the path is empty");
+    try {
+      text = core::expand_path(text);
+      return "";
+    } catch (const ConfigError& error) {
+      return error_message("", error.what(), text);
+    }
+  };
+  return CLI::Validator(expand, "");
 }
 
 /// Parses the arguments. Returns the exit code when the program is to end: 0 when help or the version was asked for,

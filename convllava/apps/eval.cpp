@@ -123,13 +123,13 @@ int main(int argc, char** argv) {
   CLI::App app("Evaluates a checkpoint on a benchmark, or scores a file of predictions.");
   Arguments arguments;
   app.add_option("--bench", arguments.bench, "One of: " + core::join(eval::benchmark_names()))->required();
-  auto* model = app.add_option("--model", arguments.model, "Checkpoint or run folder")->check(apps::path_given());
+  auto* model = app.add_option("--model", arguments.model, "Checkpoint or run folder")->transform(apps::path());
   app.add_option("--data", arguments.data, "Folder of the benchmark's official files, or one of them")
       ->required()
-      ->check(apps::path_given());
+      ->transform(apps::path());
   app.add_option("--output", arguments.options.output,
                  "Folder for predictions and scores (default: eval/<benchmark>/<file> in the checkpoint)")
-      ->check(apps::path_given());
+      ->transform(apps::path());
   auto* batch_size = app.add_option("--batch-size", arguments.options.batch_size, "Questions answered at a time");
   batch_size->transform(apps::whole_number(1, eval::kMaxBatchSize));
   auto* max_new_tokens =
@@ -137,7 +137,7 @@ int main(int argc, char** argv) {
   max_new_tokens->transform(apps::whole_number(1, model::kMaxNewTokens));
   auto* predict_only = app.add_flag("--predict-only", arguments.predict_only, "Write predictions.jsonl, do not score");
   app.add_option("--predictions", arguments.predictions, "Score this predictions.jsonl without a model")
-      ->check(apps::path_given())
+      ->transform(apps::path())
       ->excludes(model)
       ->excludes(batch_size)
       ->excludes(max_new_tokens)

@@ -18,6 +18,7 @@
 #include "convllava/train/memory_needs.h"
 #include "convllava/train/model_setup.h"
 #include "convllava/train/planned_model.h"
+#include "convllava/train/same_run.h"
 
 using namespace convllava;
 
@@ -65,15 +66,20 @@ int main(int argc, char** argv) {
   std::vector<std::string> overrides;
   int64_t sample = 0;
   auto* what = app.add_option_group("what")->require_option(1);
-  const auto* with_parameters = what->add_option(
-      "--params", parameters, "Parameters, trainable set, memory and disk of a configuration; allocates no weights");
-  const auto* with_data = what->add_option(
-      "--data", data, "Check all records and pictures of a configuration: what is broken, cut off, empty or not used");
-  auto* with_tensors = what->add_option("--tensors", tensors, "Tensors of a checkpoint");
+  const auto* with_parameters =
+      what->add_option("--params", parameters,
+                       "Parameters, trainable set, memory and disk of a configuration; allocates no weights")
+          ->transform(apps::path());
+  const auto* with_data =
+      what->add_option("--data", data,
+                       "Check all records and pictures of a configuration: what is broken, cut off, empty or not used")
+          ->transform(apps::path());
+  auto* with_tensors = what->add_option("--tensors", tensors, "Tensors of a checkpoint")->transform(apps::path());
   auto* with_labels =
       what->add_option("--labels", labels,
                        "A training sample of a configuration, what is learnt in green, or in [[ ]] where there are no "
-                       "colours: not in a terminal, TERM=dumb, or NO_COLOR is set");
+                       "colours: not in a terminal, TERM=dumb, or NO_COLOR is set")
+          ->transform(apps::path());
   bool reference = false;
   auto* with_reference = what->add_flag("--reference", reference, "The configuration reference as Markdown");
   app.add_option("--sample", sample, "Which sample --labels shows, from 0")
@@ -90,7 +96,8 @@ int main(int argc, char** argv) {
     if (with_tensors->count() > 0) print_checkpoint(tensors);
     if (with_data->count() > 0) apps::check_data(config::load_train_config(data, overrides, config::Paths::kMustExist));
     if (with_labels->count() > 0)
-      apps::print_labels(config::load_train_config(labels, overrides, config::Paths::kMustExist), sample);
+      apps::print_labels(config::load_train_config(labels, overrides, config::Paths::kMustExist, train::goes_on),
+                         sample);
     if (reference) print_reference();
     return 0;
   });

@@ -14,6 +14,7 @@
 #include "convllava/distributed/process_group.h"
 #include "convllava/nn/gpu.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/train/same_run.h"
 #include "convllava/train/trainer.h"
 
 using namespace convllava;
@@ -49,14 +50,14 @@ int main(int argc, char** argv) {
   std::string file;
   std::vector<std::string> overrides;
   bool print_config = false;
-  app.add_option("--config", file, "YAML file of the stage")->required();
+  app.add_option("--config", file, "YAML file of the stage")->required()->transform(apps::path());
   app.add_option("--set", overrides, "Override a field: --set train.lr=1e-5")->take_all();
   app.add_flag("--print-config", print_config, "Print the resolved configuration and exit");
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return apps::run_rank("train", [&] {
     const auto config = config::load_train_config(
-        file, overrides, print_config ? config::Paths::kMayBeAbsent : config::Paths::kMustExist);
+        file, overrides, print_config ? config::Paths::kMayBeAbsent : config::Paths::kMustExist, train::goes_on);
     if (print_config) {
       auto copy = config;
       std::cout << config::write_yaml([&](auto& visitor) { copy.visit_fields(visitor); });

@@ -9,6 +9,7 @@
 #include "convllava/checkpoint/json_object.h"
 #include "convllava/checkpoint/model_directory.h"
 #include "convllava/checkpoint/name_tables.h"
+#include "convllava/checkpoint/preprocessor_check.h"
 #include "convllava/checkpoint/special_tokens.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
@@ -296,6 +297,7 @@ image::PreprocessOptions read_image_options(const fs::path& directory) {
   for (const auto& [name, known] : image::kAspectNames) {
     if (aspect == llava_aspect_name(known)) options.aspect = known;
   }
+  check_preprocessor(directory);
   const fs::path path = tower_directory(directory) / kPreprocessorFile;
   options.size = path_exists(path) ? read_picture_size(JsonObject(path)) : guess_picture_size(model, path);
   return options;

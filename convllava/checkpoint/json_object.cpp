@@ -98,6 +98,12 @@ std::optional<int64_t> JsonObject::whole_or_null(const char* field, std::optiona
   return impl_->value.contains(field) ? std::nullopt : if_absent;
 }
 
+std::vector<double> JsonObject::number_list(const char* field) const {
+  return impl_->get(field, std::optional<std::vector<double>>(), "a list of numbers", [](const auto& value) {
+    return value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& n) { return n.is_number(); });
+  });
+}
+
 bool JsonObject::is_object(const char* field) const {
   const auto* found = impl_->find(field);
   return found != nullptr && found->is_object();

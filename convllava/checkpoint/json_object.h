@@ -23,6 +23,7 @@ class JsonObject {
   bool flag(const char* field, std::optional<bool> fallback = std::nullopt) const;
   std::string text(const char* field, std::optional<std::string> fallback = std::nullopt) const;
   std::vector<int64_t> whole_list(const char* field) const;
+  std::vector<double> number_list(const char* field) const;
   /// One whole number or a list of them; null is the empty list.
   std::vector<int64_t> one_or_more(const char* field, const std::vector<int64_t>& if_absent) const;
   /// A whole number, or nothing where the file says null.

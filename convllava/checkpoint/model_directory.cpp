@@ -22,6 +22,7 @@ namespace {
 
 constexpr const char* kTowerDirectory = "vision_tower";
 constexpr const char* kRecordFile = "convllava.yaml";
+constexpr const char* kLastField = "config.report.tensorboard";  // that `train` writes: without it the file is cut off
 constexpr std::string_view kTowerPrefix = "vision_tower.";
 constexpr std::string_view kLlmPrefix = "llm.";
 
@@ -192,8 +193,11 @@ std::optional<config::CheckpointRecord> read_record(const fs::path& directory) {
   config::CheckpointRecord record;
   try {
     const auto named = config::read_yaml_with_origins(
-        read_text(path), path.string(), [&](config::FieldVisitor& fields) { record.visit_fields(fields); }, {});
-    for (const char* field : {"format", "template", "image.size", "image.aspect", "max_length", "step"}) {
+        read_text(path), path.string(), [&](config::FieldVisitor& fields) { record.visit_fields(fields); }, {},
+        config::YamlKind::kRecord);
+    std::vector<std::string> needed = {"format", "template", "image.size", "image.aspect", "max_length", "step"};
+    if (named.contains("written_by")) needed.push_back(kLastField);
+    for (const auto& field : needed) {
       if (named.contains(field)) continue;
       throw CheckpointError(error_message(path.string() + ": " + field, "not given; the file may have been cut off"));
     }

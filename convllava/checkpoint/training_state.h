@@ -21,7 +21,7 @@ struct TrainingState {
   int64_t cut_samples = 0;       ///< samples that lost a part of their answers to data.max_length
   int64_t cut_tokens = 0;        ///< supervised tokens that they lost
   double seconds = 0;            ///< training time so far
-  std::string data_fingerprint;  ///< of the data sets' sizes: a run goes on with the same
+  std::string data_fingerprint;  ///< of the data sets (train/data_identity.h): a run goes on with the same
   NamedTensors tensors;          ///< "<unit>.exp_avg", "<unit>.exp_avg_sq", "<unit>.master", ...
 };
 

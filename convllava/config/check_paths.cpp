@@ -47,18 +47,23 @@ class PathChecker {
 
 }  // namespace
 
-void check_paths_with_origins(const TrainConfig& config, const std::string& where, const Origins& origins) {
+void check_paths_with_origins(const TrainConfig& config, const std::string& where, const Origins& origins,
+                              bool goes_on) {
   const PathChecker check(where, origins);
-  const ModelSource& model = config.model;
-  check.require("model.from", model.from, PathKind::kFolder, "the run folder or checkpoint of the previous stage");
-  check.require("model.vision_from", model.vision_from, PathKind::kFolder, "a Hugging Face ConvNeXt directory");
-  check.require("model.llm_from", model.llm_from, PathKind::kFolder, "a Hugging Face LLaMA directory");
-  check.require("model.tokenizer", model.tokenizer, PathKind::kEither, "a tokenizer.model file");
+  if (!goes_on) {
+    const ModelSource& model = config.model;
+    check.require("model.from", model.from, PathKind::kFolder, "the run folder or checkpoint of the previous stage");
+    check.require("model.vision_from", model.vision_from, PathKind::kFolder, "a Hugging Face ConvNeXt directory");
+    check.require("model.llm_from", model.llm_from, PathKind::kFolder, "a Hugging Face LLaMA directory");
+    check.require("model.tokenizer", model.tokenizer, PathKind::kEither, "a tokenizer.model file");
+  }
   check.require("data.root", config.data.root, PathKind::kFolder, "the folder of the data sets");
   check.require_sources("data.train", config.data, config.data.train);
   check.require_sources("data.validation", config.data, config.data.validation);
 }
 
-void check_paths(const TrainConfig& config, const std::string& where) { check_paths_with_origins(config, where, {}); }
+void check_paths(const TrainConfig& config, const std::string& where, bool goes_on) {
+  check_paths_with_origins(config, where, {}, goes_on);
+}
 
 }  // namespace convllava::config

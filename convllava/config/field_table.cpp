@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "convllava/core/paths.h"
 #include "convllava/core/suggest.h"
 #include "convllava/core/unicode.h"
 
@@ -40,6 +41,9 @@ class Collector : public FieldVisitor {
   }
   void field(const char* name, std::string& value, const char* meaning) override {
     add(name, "text", scalar_text(value), "", meaning);
+  }
+  void path(const char* name, std::string& value, const char* meaning) override {
+    add(name, "path", scalar_text(core::path_text(value)), "", meaning);
   }
   void field(const char* name, std::vector<std::string>& value, const char* meaning) override {
     add(name, "list of texts", list_text(value), "", meaning);

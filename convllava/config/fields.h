@@ -29,6 +29,8 @@ class FieldVisitor {
   virtual void field(const char* name, int64_t& value, const char* meaning, Range range = kAny) = 0;
   virtual void field(const char* name, double& value, const char* meaning, Range range = kAny) = 0;
   virtual void field(const char* name, std::string& value, const char* meaning) = 0;
+  /// A file or a folder (core/paths.h); a text for visitors that make no difference.
+  virtual void path(const char* name, std::string& value, const char* meaning) { field(name, value, meaning); }
   virtual void field(const char* name, std::vector<std::string>& value, const char* meaning) = 0;
   virtual void field(const char* name, std::vector<int64_t>& value, const char* meaning, Range range = kAny) = 0;
   virtual void field(const char* name, std::vector<double>& value, const char* meaning, Range range = kAny) = 0;

@@ -2,19 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 
 #include "convllava/config/field_table.h"
 
 namespace convllava::config {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::array<std::string_view, 17> kFixed = {"model.size",
-                                                     "model.from",
-                                                     "model.vision_from",
-                                                     "model.llm_from",
+constexpr std::array<std::string_view, 14> kFixed = {"model.size",
                                                      "model.vision_depths",
                                                      "model.vision_hidden_sizes",
                                                      "model.layer_scale_init_value",
@@ -30,12 +24,8 @@ constexpr std::array<std::string_view, 17> kFixed = {"model.size",
                                                      "train.global_batch_size"};
 
 std::vector<FieldRow> rows_of(TrainConfig config) {
-  // One folder has many names.
-  for (std::string* path : {&config.model.from, &config.model.vision_from, &config.model.llm_from}) {
-    std::error_code error;
-    const fs::path real = fs::weakly_canonical(fs::path(*path) / "", error);
-    if (!path->empty() && !error) *path = real.parent_path().string();
-  }
+  // Beside `from`, which gives every stage, it has no effect; earlier versions let it stand there.
+  if (!config.model.from.empty()) config.model.layer_scale_init_value = 0;
   return field_rows([&](FieldVisitor& visitor) { config.visit_fields(visitor); });
 }
 

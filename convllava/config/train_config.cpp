@@ -21,31 +21,33 @@ void ModelSource::visit_fields(FieldVisitor& visitor) {
   visitor.field("size", size,
                 "Named shape: `convllava-7b` (the paper's), `small` or `tiny` (they train on a CPU). With `llm_from` "
                 "the language model takes its shape from there; empty takes all shapes from the directories.");
-  visitor.field("from", from,
-                "Checkpoint of the previous stage: tower, projector, language model and tokenizer are read from it.");
-  visitor.field("vision_from", vision_from,
-                "Hugging Face ConvNeXt directory that the tower starts from. Stages that it lacks, such as the paper's "
-                "fifth, are added and start from random weights.");
-  visitor.field("llm_from", llm_from, "Hugging Face LLaMA directory that the language model starts from.");
-  visitor.field("tokenizer", tokenizer,
-                "`tokenizer.model` or the directory that holds it; empty takes the one beside the language model.");
+  visitor.path("from", from,
+               "Checkpoint of the previous stage: tower, projector, language model and tokenizer are read from it.");
+  visitor.path("vision_from", vision_from,
+               "Hugging Face ConvNeXt directory that the tower starts from. Stages that it lacks, such as the paper's "
+               "fifth, are added and start from random weights. Its patches and the epsilon of its norms count, also "
+               "beside `size`.");
+  visitor.path("llm_from", llm_from, "Hugging Face LLaMA directory that the language model starts from.");
+  visitor.path("tokenizer", tokenizer,
+               "`tokenizer.model` or the directory that holds it; empty takes the one beside the language model.");
   visitor.field("vision_depths", vision_depths, "Blocks in each stage of the tower; empty takes those of `size`.",
                 {1, 1000});
   visitor.field("vision_hidden_sizes", vision_hidden_sizes,
                 "Channels in each stage of the tower; empty takes those of `size`.", {1, 65536});
   visitor.field(
       "layer_scale_init_value", layer_scale_init_value,
-      "Start of the layer scale in stages with random weights; 0 takes that of `size` or of the checkpoint. 1e-6 lets "
+      "Start of the layer scale in stages with random weights; 0 takes that of `size` or of `vision_from`, which must "
+      "not differ. 1e-6 lets "
       "a new stage fade in on top of trained ones; a tower without any trained stage needs a value near 1, or the "
       "pictures are never noticed.",
       {0, 10});
 }
 
 void DataSource::visit_fields(FieldVisitor& visitor) {
-  visitor.field("annotations", annotations, "LLaVA annotations, a JSON array or JSON lines; relative to `data.root`.");
-  visitor.field("images", images,
-                "Folder that the `image` paths of the records start from; relative to `data.root`, which is also what "
-                "empty means.");
+  visitor.path("annotations", annotations, "LLaVA annotations, a JSON array or JSON lines; relative to `data.root`.");
+  visitor.path("images", images,
+               "Folder that the `image` paths of the records start from; relative to `data.root`, which is also what "
+               "empty means.");
   visitor.field(
       "weight", weight,
       "How often the set is seen in an epoch: 2 twice, 0.5 a new half each time, 0 not at all. Validation sets "
@@ -54,14 +56,15 @@ void DataSource::visit_fields(FieldVisitor& visitor) {
 }
 
 void DataConfig::visit_fields(FieldVisitor& visitor) {
-  visitor.field("root", root,
-                "Folder that relative paths of annotations and images start from; empty is the current one.");
+  visitor.path("root", root,
+               "Folder that relative paths of annotations and images start from; empty is the current one.");
   visitor.list("train", train, "Sets to train on; they are mixed.");
   visitor.list("validation", validation, "Sets to measure the validation loss on.");
   visitor.field(
       "validation_share", validation_share,
       "Share of the training records that is kept aside for validation when `data.validation` is empty; which "
-      "ones depends on `seed` only, and the records of one picture stay together.",
+      "ones depends on `seed` only, and the records of one picture, or of equal turns without one, stay "
+      "together.",
       {0, 0.5});
   visit_template(visitor, prompt_template);
   visitor.field("max_length", max_length,
@@ -87,9 +90,11 @@ void OptimizationConfig::visit_fields(FieldVisitor& visitor) {
   visitor.field("micro_batch_size", micro_batch_size,
                 "Samples per forward pass and rank. More is faster and takes more memory; the result is the same.",
                 kCount);
-  visitor.field("epochs", epochs, "Passes over the data; a fraction is allowed. 0: as many as `max_steps` takes, or one.",
-                {0, 1e6});
-  visitor.field("max_steps", max_steps, "Ends the run after this many optimizer steps; 0 leaves it to `epochs`. Where `epochs` ends it earlier, a warning "
+  visitor.field("epochs", epochs,
+                "Passes over the data; a fraction is allowed. 0: as many as `max_steps` takes, or one.", {0, 1e6});
+  visitor.field("max_steps", max_steps,
+                "Ends the run after this many optimizer steps; 0 leaves it to `epochs`. Where `epochs` ends it "
+                "earlier, a warning "
                 "says so.",
                 kStepsOrNone);
   visitor.field("lr", lr, "Highest learning rate of AdamW, reached after the warm-up.", {0, 1});
@@ -137,7 +142,7 @@ void ReportConfig::visit_fields(FieldVisitor& visitor) {
 }
 
 void TrainConfig::visit_fields(FieldVisitor& visitor) {
-  visitor.field(
+  visitor.path(
       "output_dir", output_dir,
       "Folder of the run: checkpoints, metrics, report, resolved configuration. A run that was stopped goes on "
       "from what is there. Required.");

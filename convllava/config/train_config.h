@@ -108,8 +108,9 @@ struct TrainConfig {
 void validate(const TrainConfig& config, const std::string& where);
 
 /// Every file and folder the config names must exist: throws ConfigError naming the field and the path.
-/// `load_train_config` with `Paths::kMustExist` (yaml.h) names the line as well.
-void check_paths(const TrainConfig& config, const std::string& where);
+/// `load_train_config` with `Paths::kMustExist` (yaml.h) names the line as well. A run that `goes_on` has its model in
+/// a checkpoint of its own: `model.from`, `vision_from`, `llm_from` and `tokenizer` may be absent.
+void check_paths(const TrainConfig& config, const std::string& where, bool goes_on = false);
 
 /// `path` as it is when absolute or when `data.root` is empty, else below `data.root`.
 std::string resolve_data_path(const DataConfig& data, const std::string& path);

@@ -7,6 +7,7 @@
 #include "convllava/config/model_config.h"
 #include "convllava/config/origins.h"
 #include "convllava/core/error.h"
+#include "convllava/core/paths.h"
 #include "convllava/core/suggest.h"
 
 namespace convllava::config {
@@ -24,14 +25,6 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 }
 
 std::string source_field(size_t index, const char* list) { return fmt::format("data.{}.{}", list, index); }
-
-/// Absolute, and without links as far as the path exists.
-fs::path real_folder(const std::string& path) {
-  std::error_code error;
-  const fs::path folder = fs::absolute(path, error) / "";
-  const fs::path real = fs::weakly_canonical(folder, error);
-  return error ? folder.lexically_normal() : real;
-}
 
 class Checker {
  public:
@@ -83,9 +76,12 @@ class Checker {
     if (!model.tokenizer.empty()) fail("model.tokenizer", kWhat, model.tokenizer, kExpected);
     if (!model.vision_depths.empty()) fail("model.vision_depths", kWhat, "", kExpected);
     if (!model.vision_hidden_sizes.empty()) fail("model.vision_hidden_sizes", kWhat, "", kExpected);
-    const fs::path from = real_folder(model.from);
-    const fs::path own = real_folder(config_.output_dir);
-    if (from == own || from.parent_path().parent_path() / "" == own) {
+    if (model.layer_scale_init_value > 0) {
+      fail("model.layer_scale_init_value", kWhat, fmt::format("{}", model.layer_scale_init_value), kExpected);
+    }
+    const fs::path from = core::real_path(model.from);
+    const fs::path own = core::real_path(config_.output_dir);
+    if (from == own || from.parent_path() == own) {
       fail("output_dir", "holds the checkpoint that the run starts from", config_.output_dir, "another folder");
     }
   }
@@ -127,15 +123,17 @@ class Checker {
     check_modules("train.weight_decay_per_module", config_.train.weight_decay_per_module);
   }
 
+  bool is_trained(const std::string& module) const {
+    return std::any_of(config_.trainable.begin(), config_.trainable.end(),
+                       [&](const auto& pattern) { return pattern.substr(0, pattern.find('.')) == module; });
+  }
+
   void check_modules(const std::string& field, const std::map<std::string, double>& values) const {
     for (const auto& [module, value] : values) {
       const std::string entry = field + "." + module;
       if (!contains(module_names(), module))
         fail(entry, "no such module", module, core::one_of(module_names(), module));
-      const bool trained = std::any_of(config_.trainable.begin(), config_.trainable.end(), [&](const auto& pattern) {
-        return pattern.substr(0, pattern.find('.')) == module;
-      });
-      if (!trained) {
+      if (!is_trained(module)) {
         fail(entry, "would have no effect: this module is not in `trainable`", module,
              "a module of " + core::join(config_.trainable));
       }
@@ -214,6 +212,11 @@ class Checker {
       if (!contains(parts, train.recompute[i])) {
         fail(fmt::format("train.recompute.{}", i), "no such part", train.recompute[i],
              core::one_of(parts, train.recompute[i]));
+      }
+      // The language model's activations are kept for whatever is trained in front of it.
+      if (train.recompute[i] == "vision" && !is_trained("vision")) {
+        fail(fmt::format("train.recompute.{}", i), "would have no effect: no part of vision is in `trainable`",
+             train.recompute[i], "llm, or an empty list");
       }
     }
   }

@@ -31,11 +31,14 @@ std::string reference_markdown(const VisitFields& visit);
 /// Whether the files and folders that a configuration names must be there.
 enum class Paths { kMayBeAbsent, kMustExist };
 
+/// Whether the run of a configuration has its model already, in a checkpoint of its own.
+using GoesOn = std::function<bool(const TrainConfig&)>;
+
 /// File -> checked TrainConfig: `validate`, and `check_paths` for `kMustExist`, in whose messages each field has its
-/// line.
+/// line. What a run starts from may be absent where it `goes_on`.
 ///
 ///     const TrainConfig config = load_train_config("configs/stage1.yaml", {"train.lr=1e-5"}, Paths::kMustExist);
 TrainConfig load_train_config(const std::filesystem::path& path, const std::vector<std::string>& overrides = {},
-                              Paths paths = Paths::kMayBeAbsent);
+                              Paths paths = Paths::kMayBeAbsent, const GoesOn& goes_on = {});
 
 }  // namespace convllava::config

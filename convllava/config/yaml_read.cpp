@@ -12,6 +12,7 @@
 #include "convllava/config/yaml_tree.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/core/paths.h"
 #include "convllava/core/suggest.h"
 
 namespace convllava::config {
@@ -83,6 +84,7 @@ std::string read_text(const YamlValue& value, const std::string& path) {
 /// What all readers of one document share.
 struct Document {
   const VisitFields& visit;
+  YamlKind kind;
   Origins origins;
 };
 
@@ -110,6 +112,16 @@ class Reader : public FieldVisitor {
   void field(const char* name, std::string& value, const char*) override {
     if (const YamlValue* found = find(name)) value = read_text(*found, path_of(name));
   }
+  void path(const char* name, std::string& value, const char*) override {
+    const YamlValue* found = find(name);
+    if (!found) return;
+    const std::string text = read_text(*found, path_of(name));
+    try {
+      value = document_.kind == YamlKind::kRecord ? core::path_of_text(text) : core::expand_path(text);
+    } catch (const ConfigError& error) {
+      fail(*found, path_of(name), error.what(), "");
+    }
+  }
   void field(const char* name, std::vector<std::string>& value, const char*) override {
     read_list(name, value, "[a, b]", read_text);
   }
@@ -133,8 +145,9 @@ class Reader : public FieldVisitor {
     }
   }
 
-  /// Call after the struct was visited: what it did not name is unknown.
+  /// Call after the struct was visited: what it did not name is unknown, or of a later version.
   void refuse_unknown_keys() const {
+    if (document_.kind == YamlKind::kRecord) return;
     for (size_t i = 0; i < section_.keys.size(); ++i) {
       if (!is_known(section_.keys[i])) fail_unknown(section_.items[i], section_.keys[i]);
     }
@@ -223,11 +236,12 @@ class Reader : public FieldVisitor {
 }  // namespace
 
 Origins read_yaml_with_origins(std::string_view text, const std::string& where, const VisitFields& visit,
-                               const std::vector<std::string>& overrides) {
+                               const std::vector<std::string>& overrides, YamlKind kind) {
   YamlValue root = parse_yaml(text, where);
   if (root.kind != Kind::kNull) require_kind(root, Kind::kMap, "", "not a list of fields", "name: value lines");
+  warn_of_repeated_overrides(overrides);
   for (const auto& override_text : overrides) apply_override(root, override_text);
-  Document document{visit, {}};
+  Document document{visit, kind, {}};
   Reader reader(root, "", document);
   visit(reader);
   reader.refuse_unknown_keys();
@@ -251,7 +265,8 @@ std::string read_whole(const fs::path& path) {
 
 }  // namespace
 
-TrainConfig load_train_config(const fs::path& path, const std::vector<std::string>& overrides, Paths paths) {
+TrainConfig load_train_config(const fs::path& path, const std::vector<std::string>& overrides, Paths paths,
+                              const GoesOn& goes_on) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
     throw ConfigError(error_message(path.string(), "is a folder", "", "a YAML file"));
@@ -267,7 +282,9 @@ TrainConfig load_train_config(const fs::path& path, const std::vector<std::strin
   const Origins origins = read_yaml_with_origins(
       text, path.string(), [&](FieldVisitor& visitor) { config.visit_fields(visitor); }, overrides);
   validate_with_origins(config, path.string(), origins);
-  if (paths == Paths::kMustExist) check_paths_with_origins(config, path.string(), origins);
+  if (paths == Paths::kMustExist) {
+    check_paths_with_origins(config, path.string(), origins, goes_on && goes_on(config));
+  }
   return config;
 }
 

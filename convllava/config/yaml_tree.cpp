@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "convllava/core/error.h"
+#include "convllava/core/log.h"
 
 namespace convllava::config {
 namespace {
@@ -176,6 +177,19 @@ std::string join_path(const std::string& path, std::string_view name) {
 }
 
 YamlValue parse_yaml(std::string_view text, const std::string& where) { return build_tree(text, where, true); }
+
+void warn_of_repeated_overrides(const std::vector<std::string>& overrides) {
+  const auto path_of = [](const std::string& text) { return text.substr(0, text.find('=')); };
+  for (size_t later = 0; later < overrides.size(); ++later) {
+    const std::string path = path_of(overrides[later]);
+    for (size_t earlier = 0; earlier < later; ++earlier) {
+      const std::string before = path_of(overrides[earlier]);
+      if (before != path && !before.starts_with(path + ".")) continue;
+      core::log_warning(error_message("--set " + overrides[earlier], "has no effect, a later one replaces it",
+                                      "--set " + overrides[later]));
+    }
+  }
+}
 
 void apply_override(YamlValue& root, const std::string& override_text) {
   const std::string label = "--set " + override_text;

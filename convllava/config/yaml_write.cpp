@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "convllava/config/field_table.h"
+#include "convllava/core/paths.h"
 
 namespace convllava::config {
 namespace {
@@ -13,6 +14,9 @@ class Writer : public FieldVisitor {
   void field(const char* name, int64_t& value, const char*, Range) override { line(name, std::to_string(value)); }
   void field(const char* name, double& value, const char*, Range) override { line(name, number_text(value)); }
   void field(const char* name, std::string& value, const char*) override { line(name, scalar_text(value)); }
+  void path(const char* name, std::string& value, const char*) override {
+    line(name, scalar_text(core::path_text(value)));
+  }
   void field(const char* name, std::vector<std::string>& value, const char*) override { line(name, list_text(value)); }
   void field(const char* name, std::vector<int64_t>& value, const char*, Range) override {
     line(name, list_text(value));

@@ -8,6 +8,7 @@
 #include "convllava/core/error.h"
 #include "convllava/core/fingerprint.h"
 #include "convllava/core/random.h"
+#include "convllava/core/watched_file.h"
 #include "convllava/data/packed_batch.h"
 
 namespace convllava::data {
@@ -19,6 +20,38 @@ uint64_t hash(std::string_view bytes) {
   core::Fingerprint fingerprint;
   fingerprint.add(bytes);
   return fingerprint.value();
+}
+
+/// Of who says what.
+uint64_t hash_of(const std::vector<text::Turn>& turns) {
+  core::Fingerprint fingerprint;
+  for (const text::Turn& turn : turns) {
+    fingerprint.add(turn.speaker == text::Speaker::kHuman ? "human" : "gpt");
+    fingerprint.add(std::string_view("\0", 1));
+    fingerprint.add(turn.text);
+    fingerprint.add(std::string_view("\0", 1));
+  }
+  return fingerprint.value();
+}
+
+bool is_inside(const std::filesystem::path& folder, const std::filesystem::path& path) {
+  const auto inside = path.lexically_normal().lexically_relative(folder.lexically_normal());
+  return !inside.empty() && *inside.begin() != "..";
+}
+
+/// `folder` / `image` where that lies in the folder, as it is written or, for an absolute path, wherever the folder is.
+std::filesystem::path path_inside(const std::filesystem::path& folder, const std::string& image) {
+  const std::filesystem::path path = folder / image;
+  if (!std::filesystem::path(image).is_absolute() && is_inside(".", image)) return path;
+  std::error_code ignored;
+  const auto whole = std::filesystem::absolute(path, ignored);
+  for (const auto& place :
+       {std::filesystem::absolute(folder / ".", ignored), std::filesystem::weakly_canonical(folder / ".", ignored)}) {
+    if (is_inside(place, whole)) return path;
+  }
+  throw DataError(error_message("", "\"image\" leads out of the set's image folder", image,
+                                fmt::format("a path in {}, or `images: /` to allow every absolute path",
+                                            folder.empty() ? "the current folder" : folder.string())));
 }
 
 /// The innermost folder around the image folders of all sets.
@@ -130,7 +163,7 @@ std::vector<BadSample> Dataset::bad_records() const {
 
 std::filesystem::path Dataset::image_path(int64_t index) const {
   const Record record = this->record(index);
-  return record.image ? sources_[entries_[index].source].images / *record.image : std::filesystem::path();
+  return record.image ? path_inside(sources_[entries_[index].source].images, *record.image) : std::filesystem::path();
 }
 
 Sample Dataset::sample(int64_t index) const { return make_sample(index, /*with_pixels=*/true); }
@@ -144,7 +177,8 @@ Sample Dataset::make_sample(int64_t index, bool with_pixels) const {
     sample.prompt =
         text::encode_conversation(tokenizer_, options_.prompt_template, record.turns, record.image.has_value());
     if (record.image) {
-      add_picture(sample, sources_[entries_[index].source].images / *record.image, options_, with_pixels);
+      const auto path = path_inside(sources_[entries_[index].source].images, *record.image);
+      add_picture(sample, path, options_, with_pixels);
     }
     count_labels(sample, options_.max_length);
     return sample;
@@ -170,10 +204,9 @@ std::pair<std::vector<int64_t>, std::vector<int64_t>> Dataset::split(double shar
   if (share <= 0 || used.empty()) return {used, {}};
   // Sorted by random numbers, of which each picture has one: its records are neighbours.
   std::vector<std::pair<uint64_t, int64_t>> order;
-  const std::filesystem::path folder = common_folder(sources_);
-  std::map<uint64_t, uint64_t> copies;
-  for (const int64_t index : used) {
-    order.emplace_back(core::Random(seed ^ kSplitStream, identity(index, folder, copies)).next(), index);
+  const std::vector<uint64_t> identities = this->identities(used);
+  for (size_t i = 0; i < used.size(); ++i) {
+    order.emplace_back(core::Random(seed ^ kSplitStream, identities[i]).next(), used[i]);
   }
   std::sort(order.begin(), order.end());
   const auto records = static_cast<int64_t>(order.size());
@@ -188,21 +221,46 @@ std::pair<std::vector<int64_t>, std::vector<int64_t>> Dataset::split(double shar
   return {training, validation};
 }
 
-/// A number for the record's picture, by its path from `folder` so that the data can be moved; for a record without
-/// one, or whose picture cannot be told, a number of its own. `copies` counts records that are alike.
-uint64_t Dataset::identity(int64_t index, const std::filesystem::path& folder,
-                           std::map<uint64_t, uint64_t>& copies) const {
-  if (summary(index).has_image) {
+/// A number for each record's picture, by its path from the folder around all sets so that the data can be moved.
+/// Records without one, or whose picture cannot be told, share the number of one of them, the least, with those of
+/// equal turns; ids and layout of the file do not make them different.
+std::vector<uint64_t> Dataset::identities(const std::vector<int64_t>& indices) const {
+  const std::filesystem::path folder = common_folder(sources_);
+  std::vector<uint64_t> numbers;
+  std::vector<uint64_t> turns(indices.size());  // 0: a record with a picture
+  std::map<uint64_t, uint64_t> least;
+  for (size_t i = 0; i < indices.size(); ++i) {
+    const Entry& entry = entries_[indices[i]];
+    const std::string bytes = files_[entry.source].bytes(entry.record);
+    turns[i] = hash(bytes);
     try {
-      const std::filesystem::path path = image_path(index).lexically_normal();
-      const std::filesystem::path inside = path.lexically_relative(folder);
-      return hash((inside.empty() ? path : inside).string());
-    } catch (const DataError&) {  // a bad record
+      const Record record = this->record(indices[i]);
+      if (record.image) {
+        const auto path = (sources_[entry.source].images / *record.image).lexically_normal();
+        const auto inside = path.lexically_relative(folder);
+        numbers.push_back(hash((inside.empty() ? path : inside).string()));
+        turns[i] = 0;
+        continue;
+      }
+      turns[i] = hash_of(record.turns);
+    } catch (const core::FileChanged&) {
+      throw;
+    } catch (const DataError&) {  // a bad record: alike are those of equal bytes
     }
+    numbers.push_back(core::Random(hash(bytes), 1).next());
+    const auto found = least.try_emplace(turns[i], numbers[i]).first;
+    found->second = std::min(found->second, numbers[i]);
   }
-  const Entry& entry = entries_[index];
-  const uint64_t content = hash(files_[entry.source].bytes(entry.record));
-  return core::Random(content, ++copies[content]).next();
+  for (size_t i = 0; i < indices.size(); ++i) {
+    if (turns[i] != 0) numbers[i] = least.at(turns[i]);
+  }
+  return numbers;
+}
+
+std::vector<uint64_t> Dataset::fingerprints() const {
+  std::vector<uint64_t> fingerprints;
+  for (const AnnotationFile& file : files_) fingerprints.push_back(file.fingerprint());
+  return fingerprints;
 }
 
 }  // namespace convllava::data

@@ -65,7 +65,9 @@ class Dataset {
   Record record(int64_t index) const;
   /// The records that are known to be bad before a picture is opened (AnnotationFile::bad), in ascending order.
   std::vector<BadSample> bad_records() const;
-  /// The picture's path; empty for a record without one.
+  /// The picture's path; empty for a record without one. Throws DataError for one that leads out of the set's image
+  /// folder, by `..` or because it is absolute: a report would publish any picture of this machine that an annotation
+  /// file from elsewhere names. Links inside the folder are followed.
   std::filesystem::path image_path(int64_t index) const;
   /// Throws DataError naming file, record and reason: a bad record, a picture that cannot be used, an answer of which
   /// nothing fits into max_length.
@@ -78,11 +80,14 @@ class Dataset {
   std::map<std::string, int64_t> unused_fields() const;
 
   /// Keeps about `share` of the records for validation, at least one unless it is 0: (training, validation) indices,
-  /// both ascending. Records of one picture (the same path) stay together, so that no training picture is validated on:
-  /// validation grows beyond `share` until it holds all records of its pictures. Which pictures, and which records
-  /// without one, depends on `seed` and on what they are, not on their order or on where the data lie. Records of sets
-  /// with weight 0 are in neither part. With a share > 0 every record with a picture is parsed once.
+  /// both ascending. Records of one picture (the same path) stay together, and so do those of equal turns without a
+  /// picture, so that nothing that was trained on is validated on: validation grows beyond `share` until it holds all of
+  /// them. Which ones depends on `seed` and on what they are, not on their order or on where the data lie. Records of
+  /// sets with weight 0 are in neither part. With a share > 0 every record is parsed once more.
   std::pair<std::vector<int64_t>, std::vector<int64_t>> split(double share, uint64_t seed) const;
+
+  /// core::Fingerprint of the bytes of each annotation file, in the order of the sets.
+  std::vector<uint64_t> fingerprints() const;
 
   const text::Tokenizer& tokenizer() const { return tokenizer_; }
   const SampleOptions& options() const { return options_; }
@@ -93,7 +98,7 @@ class Dataset {
     int64_t record;
   };
   Sample make_sample(int64_t index, bool with_pixels) const;
-  uint64_t identity(int64_t index, const std::filesystem::path& folder, std::map<uint64_t, uint64_t>& copies) const;
+  std::vector<uint64_t> identities(const std::vector<int64_t>& indices) const;
 
   std::vector<SourceFiles> sources_;
   std::vector<AnnotationFile> files_;

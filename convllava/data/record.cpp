@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "convllava/core/error.h"
+#include "convllava/core/fingerprint.h"
 #include "convllava/core/json_reason.h"
 #include "convllava/core/unicode.h"
 #include "convllava/core/watched_file.h"
@@ -165,6 +166,7 @@ struct AnnotationFile::Impl {
   std::vector<Entry> entries;
   std::vector<BadRecord> bad;
   std::map<std::string, int64_t> unused;
+  core::Fingerprint fingerprint;  ///< of the contents
 };
 
 AnnotationFile::Impl::Impl(const std::filesystem::path& path) : file(path.string()), source(open(path)) {
@@ -183,6 +185,7 @@ void AnnotationFile::Impl::index(std::string_view contents) {
                                   printable(text.substr(scanner.position())), kExpectedFile));
   }
   first == '{' ? index_lines(scanner) : index_array(scanner);
+  fingerprint.add(contents);
   entries.shrink_to_fit();
   text = {};
 }
@@ -273,5 +276,6 @@ std::string AnnotationFile::where(int64_t index) const { return impl_->where(ind
 const std::vector<AnnotationFile::BadRecord>& AnnotationFile::bad() const { return impl_->bad; }
 
 const std::map<std::string, int64_t>& AnnotationFile::unused_fields() const { return impl_->unused; }
+uint64_t AnnotationFile::fingerprint() const { return impl_->fingerprint.value(); }
 
 }  // namespace convllava::data

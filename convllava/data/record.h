@@ -58,6 +58,8 @@ class AnnotationFile {
   /// counted.
   const std::map<std::string, int64_t>& unused_fields() const;
   static constexpr size_t kMostUnusedFields = 64;
+  /// Of the file's bytes (core/fingerprint.h), the order of the records with them.
+  uint64_t fingerprint() const;
 
  private:
   struct Impl;

@@ -11,7 +11,6 @@
 #include <tuple>
 
 #include "convllava/core/error.h"
-#include "convllava/core/fingerprint.h"
 #include "convllava/core/log.h"
 
 namespace convllava::train {
@@ -32,19 +31,12 @@ std::shared_ptr<const data::Dataset> open_sets(const config::TrainConfig& config
   return std::make_shared<data::Dataset>(std::move(files), options, tokenizer);
 }
 
-/// Tells apart sets that would give other batches, by their sizes: files may move.
-uint64_t digest_of(const config::TrainConfig& config) {
-  std::string text;
-  for (const auto* sets : {&config.data.train, &config.data.validation}) {
-    for (const auto& set : *sets) {
-      std::error_code ignored;
-      const auto bytes = std::filesystem::file_size(config::resolve_data_path(config.data, set.annotations), ignored);
-      text += fmt::format("; {} {}", bytes, set.weight);
-    }
+void add_sets(DataIdentity& identity, const char* list, const config::DataConfig& data,
+              const std::vector<config::DataSource>& sets, const data::Dataset& dataset) {
+  const auto contents = dataset.fingerprints();
+  for (size_t i = 0; i < sets.size(); ++i) {
+    identity.sets.push_back({list, config::resolve_data_path(data, sets[i].annotations), contents[i], sets[i].weight});
   }
-  core::Fingerprint fingerprint;
-  fingerprint.add(text);
-  return fingerprint.value();
 }
 
 constexpr int64_t kMostWarnings = 10;
@@ -84,17 +76,20 @@ RunData open_data(const config::TrainConfig& config, int64_t total_stride, const
         "data.train", "there is nothing to train on", "0 records",
         split ? "more than one picture, or no data.validation_share, which took them all" : "at least 1"));
   }
-  data.fingerprint = fmt::format("{} of {} records, fingerprint of the sets {:016x}", data.train.members.size(),
-                                 data.train.dataset->size(), digest_of(config));
+  data.identity.records = data.train.dataset->size();
+  data.identity.training = data.train.members;
+  data.identity.validation = data.validation.members;
+  add_sets(data.identity, "train", config.data, config.data.train, *data.train.dataset);
+  if (!config.data.validation.empty()) {
+    add_sets(data.identity, "validation", config.data, config.data.validation, *data.validation.dataset);
+  }
   core::log_info(fmt::format("data: {} training and {} validation samples", data.train.members.size(),
                              data.validation.members.size()));
   return data;
 }
 
-Quarantine::Quarantine(const std::filesystem::path& run, int rank, bool fresh)
+Quarantine::Quarantine(const std::filesystem::path& run, int rank)
     : file_(run / (rank == 0 ? "quarantine.jsonl" : fmt::format("quarantine.rank{}.jsonl", rank))) {
-  std::error_code ignored;
-  if (fresh) std::filesystem::remove(file_, ignored);
   std::ifstream stream(file_);
   for (std::string line; std::getline(stream, line);) listed_.insert(line);
 }

@@ -9,6 +9,7 @@
 #include "convllava/config/train_config.h"
 #include "convllava/data/dataset.h"
 #include "convllava/data/loader.h"
+#include "convllava/train/data_identity.h"
 
 // The training and validation samples of a run.
 
@@ -23,7 +24,7 @@ struct DataSelection {
 struct RunData {
   DataSelection train;
   DataSelection validation;
-  std::string fingerprint;  ///< of the sets' sizes and weights: equal where a run goes on
+  DataIdentity identity;  ///< equal where a run goes on
 };
 
 /// Opens every annotation file. Throws DataError when one cannot be used or there is nothing to train on. Records that
@@ -35,11 +36,10 @@ RunData open_data(const config::TrainConfig& config, int64_t total_stride, const
 void check_known_bad(const DataSelection& selection, double max_bad_share);
 
 /// quarantine.jsonl (quarantine.rank<r>.jsonl on other ranks): one line for each record or picture of training and
-/// validation that was left out, however often it is met. The first few are warnings too. A fresh run starts an empty
-/// file.
+/// validation that was left out, however often it is met. The first few are warnings too.
 class Quarantine {
  public:
-  Quarantine(const std::filesystem::path& run, int rank, bool fresh);
+  Quarantine(const std::filesystem::path& run, int rank);
   /// Throws CheckpointError when the file cannot be written.
   void add(const std::vector<data::BadSample>& samples);
   const std::filesystem::path& file() const { return file_; }

@@ -13,6 +13,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/core/log.h"
 
 namespace convllava::train {
 namespace {
@@ -51,15 +52,20 @@ std::optional<std::pair<int64_t, Scalars>> parse_line(std::string_view line) {
   return record;
 }
 
-/// Bytes of the leading lines that are whole and not after `last_step`.
-size_t bytes_to_keep(const std::string& bytes, int64_t last_step) {
-  size_t kept = 0;
-  while (last_step > 0) {
-    const size_t end = bytes.find('\n', kept);
-    if (end == std::string::npos) break;
-    const auto record = parse_line(std::string_view(bytes).substr(kept, end - kept));
-    if (!record || record->first > last_step) break;
-    kept = end + 1;
+/// The lines that are records and not after `last_step`. What is no record is damage, of a disk or by hand; a last
+/// line that was not finished is not.
+std::string lines_to_keep(const fs::path& file, const std::string& bytes, int64_t last_step) {
+  std::string kept;
+  int64_t line = 0;
+  for (size_t begin = 0, end; (end = bytes.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    const auto text = std::string_view(bytes).substr(begin, end + 1 - begin);
+    const auto record = parse_line(text);
+    ++line;
+    if (!record) {
+      core::log_warning(fmt::format("{}:{}: not a record of metrics; the line is left out", file.string(), line));
+    } else if (record->first <= last_step) {
+      kept += text;
+    }
   }
   return kept;
 }
@@ -76,9 +82,10 @@ MetricLog::MetricLog(const fs::path& run, int64_t last_step, bool tensorboard) :
   impl_->path = run / kFile;
   std::error_code error;
   if (fs::exists(impl_->path, error)) {
-    fs::resize_file(impl_->path, bytes_to_keep(core::read_file(impl_->path), last_step), error);
+    const std::string bytes = core::read_file(impl_->path);
+    const std::string kept = last_step > 0 ? lines_to_keep(impl_->path, bytes, last_step) : "";
+    if (kept != bytes) core::write_file_atomic(impl_->path, kept);
   }
-  if (error) throw CheckpointError(error_message(impl_->path.string(), "cannot be cut", error.message()));
   impl_->file.open(impl_->path, std::ios::binary | std::ios::app);
   if (!impl_->file) {
     throw CheckpointError(error_message(impl_->path.string(), "cannot be opened for writing", std::strerror(errno)));

@@ -33,7 +33,8 @@ class TensorBoardWriter {
 /// numbers are written as strings ("nan", "inf", "-inf"). Event files go to `run`/tensorboard.
 ///
 /// `last_step` is the step of the checkpoint that the run goes on from. What an interrupted run wrote after it is cut
-/// off, so that a resumed run has each step once; 0, a run from its beginning, cuts off everything.
+/// off, so that a resumed run has each step once; 0, a run from its beginning, cuts off everything
+/// (set_aside_earlier_run keeps it). A line that is no record is left out with a warning.
 /// Throws CheckpointError when a file cannot be written.
 class MetricLog {
  public:

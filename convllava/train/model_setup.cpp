@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <map>
 
-#include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/model_directory.h"
 #include "convllava/checkpoint/pretrained.h"
 #include "convllava/checkpoint/retention.h"
@@ -44,35 +43,6 @@ std::string part_of(const std::string& name) {
 }
 
 }  // namespace
-
-config::ModelConfig resolve_model_shape(const config::ModelSource& source) {
-  config::ModelConfig shape;
-  if (!source.size.empty()) shape = config::named_model_config(source.size);
-  if (!source.from.empty() && checkpoint::path_exists(source.from)) {
-    const auto saved = checkpoint::read_model_config(checkpoint::OpenCheckpoint(source.from).path());
-    const bool same = saved.llm == shape.llm && saved.vision.depths == shape.vision.depths &&
-                      saved.vision.hidden_sizes == shape.vision.hidden_sizes;
-    if (!source.size.empty() && !same) {
-      throw ConfigError(error_message("model.size", "the checkpoint in model.from has another shape",
-                                      source.size + " and " + source.from, "the size of the checkpoint, or none"));
-    }
-    shape = saved;
-  } else if (source.size.empty() && source.llm_from.empty()) {
-    throw ConfigError(error_message("model.from", "no such checkpoint, and model.size does not tell the shape",
-                                    source.from, "an existing directory"));
-  }
-  if (!source.llm_from.empty() && checkpoint::path_exists(source.llm_from)) {
-    shape.llm = checkpoint::read_llama_config(checkpoint::OpenCheckpoint(source.llm_from).path());
-  }
-  if (source.size.empty() && !source.vision_from.empty() && checkpoint::path_exists(source.vision_from)) {
-    shape.vision = checkpoint::read_vision_config(checkpoint::OpenCheckpoint(source.vision_from).path());
-  }
-  if (!source.vision_depths.empty()) shape.vision.depths = source.vision_depths;
-  if (!source.vision_hidden_sizes.empty()) shape.vision.hidden_sizes = source.vision_hidden_sizes;
-  if (source.layer_scale_init_value > 0) shape.vision.layer_scale_init_value = source.layer_scale_init_value;
-  config::validate(shape, "model");
-  return shape;
-}
 
 const std::string& tokenizer_path(const config::ModelSource& source) {
   if (!source.tokenizer.empty()) return source.tokenizer;

@@ -13,9 +13,11 @@
 
 namespace convllava::train {
 
-/// The model's shape: of the named size, of the directories, or both. A directory that does not exist (yet) is left
-/// out, so that the shape of a stage can be told before the one before it has run; a size that disagrees with a
-/// checkpoint is a ConfigError.
+/// The model's shape: of the named size, of the directories, or both. What a directory states counts: with `size` and
+/// `vision_from` the tower has the size's stages and the directory's patches and norm epsilon. A directory that does
+/// not exist (yet) is left out, so that the shape of a stage can be told before the one before it has run. Throws
+/// ConfigError where size and directory contradict each other, CheckpointError for pictures prepared otherwise
+/// (checkpoint/preprocessor_check.h).
 config::ModelConfig resolve_model_shape(const config::ModelSource& source);
 
 /// Where the tokenizer is: the path that `source` names, or the weights that it lies beside; "" where there is neither.

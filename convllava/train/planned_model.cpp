@@ -8,6 +8,7 @@
 #include "convllava/core/error.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/train/model_setup.h"
+#include "convllava/train/same_run.h"
 
 namespace convllava::train {
 namespace {
@@ -42,7 +43,7 @@ void check_lengths(const config::ModelConfig& shape, const config::TrainConfig& 
 }  // namespace
 
 PlannedModel plan_model(const config::TrainConfig& config, config::Paths paths) {
-  const config::ModelSource& source = config.model;
+  const config::ModelSource source = model_source(config);
   const auto is_there = [&](const std::string& path) {
     return paths == config::Paths::kMustExist || checkpoint::path_exists(path);
   };

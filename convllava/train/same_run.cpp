@@ -1,27 +1,148 @@
 #include "convllava/train/same_run.h"
 
+#include <fmt/format.h>
+
+#include "convllava/checkpoint/hf_config.h"
 #include "convllava/checkpoint/model_directory.h"
 #include "convllava/checkpoint/pretrained.h"
-#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/weights_digest.h"
+#include "convllava/checkpoint/whole_checkpoint.h"
 #include "convllava/config/same_run.h"
 #include "convllava/core/error.h"
+#include "convllava/core/log.h"
+#include "convllava/core/paths.h"
+#include "convllava/train/model_setup.h"
 
 namespace convllava::train {
+namespace fs = std::filesystem;
+namespace {
 
-void require_same_run(const std::filesystem::path& run, const config::TrainConfig& config,
-                      const text::Tokenizer& tokenizer) {
-  const auto latest = checkpoint::latest_checkpoint(run);
-  if (!latest) return;
-  const std::string what = "the run in " + run.string() + " was started otherwise";
-  const auto record = checkpoint::read_record(latest->path);
-  const auto changed = record ? config::changed_field(record->config, config) : std::nullopt;
-  if (changed) {
-    throw ConfigError(error_message(changed->path, what, changed->after, changed->before + ", or another output_dir"));
+/// A directory of weights that a run starts from, as the configuration names it and as its record does.
+struct SourceField {
+  const char* name;
+  std::string config::ModelSource::*folder;
+  config::StartWeights config::RunStart::*weights;
+};
+
+constexpr SourceField kSources[] = {
+    {"model.from", &config::ModelSource::from, &config::RunStart::from},
+    {"model.vision_from", &config::ModelSource::vision_from, &config::RunStart::vision_from},
+    {"model.llm_from", &config::ModelSource::llm_from, &config::RunStart::llm_from}};
+
+/// The digest of what the field takes from a checkpoint.
+std::string digest_of(const SourceField& field, const fs::path& checkpoint) {
+  const bool tower_only = field.folder == &config::ModelSource::vision_from;
+  return checkpoint::weights_digest(tower_only ? checkpoint::tower_directory(checkpoint) : checkpoint);
+}
+
+config::StartWeights weights_behind(const SourceField& field, const std::string& folder) {
+  if (folder.empty()) return {};
+  const auto checkpoint = checkpoint::find_checkpoint(folder);
+  return {core::real_path(checkpoint).string(), digest_of(field, checkpoint)};
+}
+
+/// Nothing where the weights are gone or cannot be read: a run that goes on does not need them.
+std::optional<config::StartWeights> weights_still_behind(const SourceField& field, const std::string& folder) {
+  try {
+    return weights_behind(field, folder);
+  } catch (const CheckpointError&) {
+    return std::nullopt;
   }
-  const auto saved = checkpoint::load_tokenizer(latest->path);
-  if (saved.model_bytes() == tokenizer.model_bytes() && saved.behaviour() == tokenizer.behaviour()) return;
-  throw ConfigError(error_message("model.tokenizer", what, config.model.tokenizer,
-                                  "the one in " + latest->path.string() + ", or another output_dir"));
+}
+
+void warn_of_unfinished(const SourceField& field, const std::string& checkpoint) {
+  const auto record = checkpoint::read_record(checkpoint);
+  if (!record || record->step >= record->total_steps) return;
+  core::log_warning(fmt::format("{}: {} is of a run that has not reached its end: step {} of {}", field.name,
+                                checkpoint, record->step, record->total_steps));
+}
+
+[[noreturn]] void refuse(const std::string& field, const fs::path& run, const std::string& got,
+                         const std::string& expected) {
+  throw ConfigError(error_message(field, "the run in " + run.string() + " was started otherwise", got,
+                                  expected + ", or another output_dir"));
+}
+
+/// `before` and `now`: the folder as the configuration named it then and names it now.
+void require_same_weights(const SourceField& field, const fs::path& run, const config::StartWeights& then,
+                          const std::string& before, const std::string& now) {
+  if (before.empty() && now.empty()) return;
+  const auto text = [](const std::string& folder) { return folder.empty() ? "\"\"" : folder; };
+  if (before.empty() != now.empty()) refuse(field.name, run, text(now), text(before));
+  const fs::path place = core::real_path(now);
+  const bool same_place = place == core::real_path(before) || place == fs::path(then.checkpoint);
+  const auto found = then.digest.empty() ? std::nullopt : weights_still_behind(field, now);
+  if (found && found->digest == then.digest) return;
+  if (!same_place) refuse(field.name, run, now, before);
+  if (!found) return;
+  throw ConfigError(error_message(
+      field.name, fmt::format("other weights than those that the run in {} started from", run.string()),
+      now == found->checkpoint ? now : fmt::format("{} ({})", now, found->checkpoint),
+      fmt::format("those that were in {}, which may be gone by now, or another output_dir", then.checkpoint)));
+}
+
+/// The tokenizer that the configuration names may be gone: a run that goes on has its own.
+void require_same_tokenizer(const config::TrainConfig& config, const config::ModelSource& before,
+                            const text::Tokenizer& own, const fs::path& run) {
+  const auto& named = config.model.tokenizer;
+  std::error_code ignored;
+  if (!named.empty() && !fs::exists(named, ignored)) {
+    if (core::real_path(named) == core::real_path(before.tokenizer)) return;
+    refuse("model.tokenizer", run, named, before.tokenizer.empty() ? "none" : before.tokenizer);
+  }
+  std::optional<text::Tokenizer> tokenizer;
+  try {
+    tokenizer = load_tokenizer(config.model);
+  } catch (const CheckpointError&) {  // it lay beside weights that are gone
+    return;
+  }
+  if (own.model_bytes() == tokenizer->model_bytes() && own.behaviour() == tokenizer->behaviour()) return;
+  const auto& beside = config.model.from.empty() ? config.model.llm_from : config.model.from;
+  refuse("model.tokenizer", run, named.empty() ? beside : named, "the one that its checkpoints hold");
+}
+
+}  // namespace
+
+bool goes_on(const config::TrainConfig& config) {
+  return checkpoint::find_resume_point(config.output_dir).from.has_value();
+}
+
+config::ModelSource model_source(const config::TrainConfig& config) {
+  const auto latest = checkpoint::find_resume_point(config.output_dir).from;
+  if (!latest) return config.model;
+  config::ModelSource own;
+  own.from = latest->path.string();
+  return own;
+}
+
+config::RunStart run_start(const config::ModelSource& source, const std::optional<checkpoint::StepDirectory>& latest) {
+  if (latest) {
+    const auto record = checkpoint::read_record(latest->path);
+    return record ? record->started_from : config::RunStart();
+  }
+  config::RunStart start;
+  for (const auto& field : kSources) {
+    auto& weights = start.*field.weights;
+    weights = weights_behind(field, source.*field.folder);
+    if (!weights.checkpoint.empty()) warn_of_unfinished(field, weights.checkpoint);
+  }
+  return start;
+}
+
+void require_same_run(const config::TrainConfig& config, const text::Tokenizer& tokenizer) {
+  const auto latest = checkpoint::find_resume_point(config.output_dir).from;
+  if (!latest) return;
+  const fs::path run = config.output_dir;
+  const auto record = checkpoint::read_record(latest->path);
+  if (!record) return;
+  if (const auto changed = config::changed_field(record->config, config)) {
+    refuse(changed->path, run, changed->after, changed->before);
+  }
+  for (const auto& field : kSources) {
+    require_same_weights(field, run, record->started_from.*field.weights, record->config.model.*field.folder,
+                         config.model.*field.folder);
+  }
+  require_same_tokenizer(config, record->config.model, tokenizer, run);
 }
 
 }  // namespace convllava::train

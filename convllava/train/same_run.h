@@ -1,15 +1,33 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
+#include "convllava/checkpoint/retention.h"
+#include "convllava/config/checkpoint_record.h"
 #include "convllava/config/train_config.h"
 #include "convllava/text/tokenizer.h"
 
+// What a run starts from, and whether a folder holds the run that a configuration means.
+
 namespace convllava::train {
 
-/// A folder with checkpoints is continued only by the run that wrote them: throws ConfigError naming the field
-/// (config/same_run.h) in which `config`, or the tokenizer, differs from what the newest checkpoint was made with.
-void require_same_run(const std::filesystem::path& run, const config::TrainConfig& config,
-                      const text::Tokenizer& tokenizer);
+/// Whether the run has a checkpoint of its own to go on from.
+bool goes_on(const config::TrainConfig& config);
+
+/// Where the model's shape and the tokenizer come from: the newest checkpoint of a run that goes on, which needs
+/// nothing else any more, or else `config.model`.
+config::ModelSource model_source(const config::TrainConfig& config);
+
+/// For the record of the run's checkpoints: what `latest`, where it goes on from, says of its start, or else the
+/// weights behind `source`, which it starts from now. Then a previous stage that has not reached its end is a warning.
+/// Throws CheckpointError.
+config::RunStart run_start(const config::ModelSource& source, const std::optional<checkpoint::StepDirectory>& latest);
+
+/// A folder with checkpoints is continued only by the run that wrote them: throws ConfigError naming the field in which
+/// `config` differs from what the newest one was made with (config/same_run.h), in the weights that the run started
+/// from, or in the tokenizer. Weights are the same where their digests are, wherever they lie. Where there is nothing
+/// to compare, because they are gone or an earlier version wrote no digest, they are the same at the same place.
+void require_same_run(const config::TrainConfig& config, const text::Tokenizer& tokenizer);
 
 }  // namespace convllava::train

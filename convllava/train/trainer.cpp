@@ -160,6 +160,8 @@ void Trainer::Impl::write_checkpoint() {
   record.image = config.image;
   record.max_length = config.data.max_length;
   record.step = state.step;
+  record.total_steps = total_steps;
+  record.started_from = started_from;
   record.config = config;
   checkpoint::save_model(pending.path(), *model, *tokenizer, record);
   auto saved = state;

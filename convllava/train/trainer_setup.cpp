@@ -13,6 +13,7 @@
 #include "convllava/distributed/agreement.h"
 #include "convllava/distributed/gpu_of_rank.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/train/earlier_run.h"
 #include "convllava/train/hardware.h"
 #include "convllava/train/model_setup.h"
 #include "convllava/train/planned_model.h"
@@ -81,6 +82,7 @@ void Trainer::Impl::open_model() {
   const auto options = torch::TensorOptions(device).dtype(dtype);
   // The weights of a run that goes on come with its state, in `resume`.
   model = latest ? model::ConvLlava(shape, options) : build_model(config.model, shape, options, config.seed);
+  if (is_main()) started_from = run_start(config.model, latest);
   set_trainable(*model, config.trainable);
   for (const auto& part : config.train.recompute) {
     if (part == "vision") model->vision_tower->set_recompute(true);
@@ -91,13 +93,10 @@ void Trainer::Impl::open_model() {
 }
 
 void Trainer::Impl::resume() {
-  state.data_fingerprint = data.fingerprint;
+  state.data_fingerprint = data.identity.text();
   if (!latest) return;
   auto saved = checkpoint::load_training_state(latest->path);
-  if (saved.data_fingerprint != data.fingerprint) {
-    throw ConfigError(error_message("output_dir", "holds a run with other data: " + run.string(),
-                                    saved.data_fingerprint, data.fingerprint + ", or a new folder"));
-  }
+  require_same_data(run, std::exchange(saved.data_fingerprint, state.data_fingerprint), data.identity);
   checkpoint::load_model(latest->path, *model);
   last_saved = confirmed_step = saved.step;
   state = std::move(saved);
@@ -115,7 +114,7 @@ void Trainer::Impl::count_total_steps() {
 /// Ranks that see other files would wait for each other in different collectives, or train apart without a word.
 void Trainer::Impl::check_agreement() {
   core::Fingerprint fingerprint;
-  fingerprint.add(config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); }) + data.fingerprint);
+  fingerprint.add(config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); }) + data.identity.text());
   distributed::require_agreement(group,
                                  {{"step", static_cast<double>(state.step)},
                                   {"number of steps", static_cast<double>(total_steps)},
@@ -125,7 +124,9 @@ void Trainer::Impl::check_agreement() {
 
 /// Only of a run that goes on, so that one which is refused or complete keeps what it wrote.
 void Trainer::Impl::open_logs() {
-  quarantine = std::make_unique<Quarantine>(run, group.rank(), state.step == 0);
+  if (is_main() && state.step == 0) set_aside_earlier_run(run);
+  group.barrier();
+  quarantine = std::make_unique<Quarantine>(run, group.rank());
   if (!is_main()) return;
   const auto yaml = config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); });
   core::write_file_atomic(run / "config.yaml", yaml);
@@ -147,9 +148,9 @@ Trainer::Trainer(config::TrainConfig config, distributed::ProcessGroup group, to
     : impl_(std::make_unique<Impl>(std::move(config), std::move(group), device)) {
   auto& self = *impl_;
   config::validate(self.config, "configuration");
-  config::check_paths(self.config, "configuration");
+  config::check_paths(self.config, "configuration", goes_on(self.config));
   self.check_model();
-  require_same_run(self.run, self.config, *self.tokenizer);
+  require_same_run(self.config, *self.tokenizer);
   self.data = open_data(self.config, self.shape.vision.total_stride(), *self.tokenizer);
   check_known_bad(self.data.train, self.config.data.max_bad_share);
   self.check_pictures();

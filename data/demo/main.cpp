@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
       "Draws a small data set of pictures with words, numbers and shapes, with captions, questions and a "
       "tokenizer. The same seed gives the same files.");
   convllava::demo::DatasetOptions options;
-  app.add_option("--out", options.folder, "folder to write")->required();
+  app.add_option("--out", options.folder, "folder to write")->required()->transform(convllava::apps::path());
   app.add_option("--seed", options.seed, "a different seed gives different pictures")
       ->transform(convllava::apps::whole_number(0, INT64_MAX))
       ->capture_default_str();

@@ -26,7 +26,6 @@ std::string changed_by(const std::function<void(TrainConfig&)>& change) {
 TEST_CASE("what decides parameters and samples cannot change while a run goes on", "[config]") {
   CHECK(changed_by([](auto&) {}).empty());
   CHECK(changed_by([](auto& c) { c.model.size = "tiny"; }) == "model.size \"\" -> tiny");
-  CHECK_THAT(changed_by([](auto& c) { c.model.from = "runs/other"; }), testing::contains("model.from "));
   CHECK(changed_by([](auto& c) { c.trainable = {"llm"}; }) == "trainable [projector] -> [llm]");
   CHECK(changed_by([](auto& c) { c.dtype = Dtype::kFp32; }) == "dtype bf16 -> fp32");
   CHECK(changed_by([](auto& c) { c.data.max_length = 4096; }) == "data.max_length 2048 -> 4096");
@@ -44,7 +43,8 @@ TEST_CASE("rates, reports, the end of a run and the places of its files may chan
           c.data.workers = 1;
           c.output_dir = "runs/moved";
         }).empty());
-  CHECK(changed_by([](auto& c) { c.model.from = "runs/../runs/before/"; }).empty());
+  CHECK(changed_by([](auto& c) { c.model.from = "runs/other"; }).empty());  // train/same_run.h compares the weights
+  CHECK(changed_by([](auto& c) { c.model.layer_scale_init_value = 1; }).empty());  // no effect beside from
 }
 
 }  // namespace convllava::config

@@ -155,6 +155,13 @@ TEST_CASE("a source of the model is required and must be unambiguous", "[config]
              contains("a.yaml: model.vision_hidden_sizes: cannot be combined with model.from"));
   CHECK(refusal([](auto& c) {
           c.model = {};
+          c.model.from = "runs/b";
+          c.model.layer_scale_init_value = 0.5;
+        }) ==
+        "a.yaml: model.layer_scale_init_value: cannot be combined with model.from, which gives every part; got "
+        "0.5; expected only size beside from");
+  CHECK(refusal([](auto& c) {
+          c.model = {};
           c.model.from = "runs/../runs/a/";
         }) == "a.yaml: output_dir: holds the checkpoint that the run starts from; got runs/a; expected another folder");
 }
@@ -178,6 +185,8 @@ TEST_CASE("the folder that a run starts from is known by any of its names", "[co
   CHECK(refusal_of(link, link + "/../link/.") == what + link + "/../link/.; expected another folder");
   CHECK_THAT(refusal_of("runs/a", fs::absolute("runs/a").string()), contains(what));
   CHECK_THAT(refusal_of("runs/a/checkpoint-6", "runs/a"), contains(what));
+  fs::create_directory(real + "/checkpoint-6");
+  CHECK_THAT(refusal_of(real + "/checkpoint-6", link), contains(what));
   CHECK(refusal_of(link, real + "/next").empty());
 }
 
@@ -307,6 +316,16 @@ TEST_CASE("the optimisation must make sense", "[config]") {
         }) == "a.yaml: train.betas.1: out of range; got 1; expected 0 to 0.999999");
   CHECK(refusal([](auto& c) { c.train.recompute = {"vison"}; }) ==
         "a.yaml: train.recompute.0: no such part; got vison; expected one of vision, llm (did you mean vision?)");
+  CHECK(refusal([](auto& c) {
+          c.trainable = {"projector", "llm.layers.0"};
+          c.train.recompute = {"llm", "vision"};
+        }) ==
+        "a.yaml: train.recompute.1: would have no effect: no part of vision is in `trainable`; got vision; "
+        "expected llm, or an empty list");
+  CHECK(refusal([](auto& c) {
+          c.trainable = {"vision.stages.5"};
+          c.train.recompute = {"llm", "vision"};
+        }).empty());
 }
 
 TEST_CASE("ranges of the training configuration are kept by the reader", "[config]") {
@@ -377,6 +396,18 @@ TEST_CASE("paths that do not exist are named with their field", "[config]") {
         "a.yaml: model.llm_from: does not exist; got none; expected a Hugging Face LLaMA directory");
   CHECK(refusal_of([](auto& c) { c.model.tokenizer = "none"; }) ==
         "a.yaml: model.tokenizer: does not exist; got none; expected a tokenizer.model file");
+  const auto goes_on = [&](const std::function<void(TrainConfig&)>& change) {
+    TrainConfig changed = config;
+    change(changed);
+    return message_of<ConfigError>([&] { check_paths(changed, "a.yaml", true); });
+  };
+  CHECK(goes_on([](auto& c) {
+          c.model.from = "none";
+          c.model.vision_from = "none";
+          c.model.llm_from = "none";
+          c.model.tokenizer = "none";
+        }).empty());
+  CHECK_THAT(goes_on([](auto& c) { c.data.root = "none"; }), contains("a.yaml: data.root: does not exist"));
   CHECK(refusal_of([](auto& c) { c.data.root = "none"; }) ==
         "a.yaml: data.root: does not exist; got none; expected the folder of the data sets");
   CHECK(refusal_of([](auto& c) { c.data.train[0].annotations = "b.json"; }) ==
@@ -410,6 +441,13 @@ TEST_CASE("paths that must exist are named with their line", "[config]") {
   CHECK(refusal_of({"model.tokenizer=none"}) ==
         "--set model.tokenizer=none: model.tokenizer: does not exist; got none; expected a tokenizer.model file");
   CHECK_NOTHROW(load_train_config(file, overrides));
+  const auto of_a_run_that_goes_on = [&](bool goes_on) {
+    const std::vector<std::string> given = {"data.root=" + root, "model.tokenizer=none"};
+    return message_of<ConfigError>(
+        [&] { load_train_config(file, given, Paths::kMustExist, [&](const auto&) { return goes_on; }); });
+  };
+  CHECK_THAT(of_a_run_that_goes_on(false), contains("model.tokenizer: does not exist"));
+  CHECK_THAT(of_a_run_that_goes_on(true), contains("data.train.0.annotations: does not exist"));
   folder.write("a.json", "[]");
   CHECK(refusal_of(overrides).empty());
 }

@@ -1,5 +1,6 @@
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/process.h"
 #include "tests/unit/config/sample_struct.h"
 
 namespace convllava::config::testing {
@@ -208,6 +209,19 @@ TEST_CASE("overrides replace single values, lists and elements", "[config]") {
   CHECK(sample.shape == Shape::kSquare);
   CHECK(read("text: something\n", {"text="}).text.empty());
   CHECK(read("", {"count=5"}).count == 5);
+}
+
+TEST_CASE("an override that a later one replaces is named", "[config]") {
+  const convllava::testing::TemporaryFolder folder;
+  const auto warned = [&](const std::vector<std::string>& overrides) {
+    convllava::testing::CapturedStderr log(folder / "log");
+    read("", overrides);
+    return log.text();
+  };
+  CHECK_THAT(warned({"count=5", "rate=1", "count=6"}),
+             contains("--set count=5: has no effect, a later one replaces it; got --set count=6"));
+  CHECK_THAT(warned({"inner.depth=5", "inner={depth: 6}"}), contains("--set inner.depth=5: has no effect"));
+  CHECK(warned({"inner={depth: 6}", "inner.depth=5", "inner.part.name=x", "count=1"}).empty());
 }
 
 TEST_CASE("a bad override is refused in its own words", "[config]") {

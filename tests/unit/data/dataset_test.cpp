@@ -149,6 +149,36 @@ TEST_CASE("a picture that cannot be read is refused with record, path and reason
   CHECK_THAT(error("folder.ppm"), contains("directory"));
 }
 
+TEST_CASE("a picture outside the set's image folder is refused, by whatever name", "[data]") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "set/sub");
+  folder.write_picture("outside.ppm", 64, 64);
+  folder.write_picture("set/inside.ppm", 64, 64);
+  std::filesystem::create_symlink(folder / "outside.ppm", folder / "set/linked.ppm");
+  std::filesystem::create_directory_symlink("set", folder / "other_name");
+  const std::string root = folder.path().string();
+  const auto message = [&](const std::string& image, const std::string& images) {
+    const auto file = folder.write("set.json", record_json(image, "q", "a"));
+    const Dataset dataset({{file, images, 1.0}}, small_options(), small_tokenizer());
+    const auto refusal = message_of<DataError>([&] { dataset.sample(0); });
+    CHECK(message_of<DataError>([&] { dataset.image_path(0); }).empty() == refusal.empty());
+    return refusal;
+  };
+  CHECK(message(root + "/outside.ppm", root + "/set") ==
+        root + "/set.json:1: record 0: \"image\" leads out of the set's image folder; got " + root +
+            "/outside.ppm; expected a path in " + root + "/set, or `images: /` to allow every absolute path");
+  for (const std::string image : {"../outside.ppm", "sub/../../outside.ppm", "../set2/x.ppm"}) {
+    CHECK_THAT(message(image, root + "/set"), contains("leads out of the set's image folder"));
+  }
+  for (const std::string image : {"inside.ppm", "sub/../inside.ppm", "../set/inside.ppm", "linked.ppm"}) {
+    CHECK(message(image, root + "/set").empty());
+  }
+  CHECK(message(root + "/set/inside.ppm", root + "/set/").empty());
+  CHECK(message((std::filesystem::canonical(root) / "set/inside.ppm").string(), root + "/other_name").empty());
+  CHECK(message(root + "/outside.ppm", "/").empty());
+  CHECK_THAT(message(root + "/outside.ppm", ""), contains("expected a path in the current folder"));
+}
+
 TEST_CASE("a conversation that cannot be a prompt is refused with its record", "[data]") {
   const TemporaryFolder folder;
   folder.write_picture("a.ppm", 8, 8);
@@ -229,7 +259,7 @@ TEST_CASE("weights and sizes that cannot work are refused", "[data]") {
 TEST_CASE("a split keeps every record on one side, in order, by its seed", "[data]") {
   const TemporaryFolder folder;
   std::string json;
-  for (int i = 0; i < 50; ++i) json += record_json("", "q", "a") + "\n";
+  for (int i = 0; i < 50; ++i) json += record_json("", "q", std::to_string(i)) + "\n";
   const Dataset dataset = dataset_of(folder, json);
   const auto [training, validation] = dataset.split(0.2, 42);
   CHECK(training.size() == 40);
@@ -298,10 +328,41 @@ TEST_CASE("a split does not depend on the order of the records or on where the d
   CHECK(answers() == expected);
 }
 
+TEST_CASE("a split keeps records of equal turns together, whatever their ids", "[data]") {
+  const TemporaryFolder folder;
+  std::string json;
+  for (int i = 0; i < 90; ++i) {
+    const auto record = record_json("", "q", std::to_string(i / 3));
+    json += i % 3 == 0 ? record + "\n" : R"({"id": ")" + std::to_string(i) + R"(",  )" + record.substr(1) + "\n";
+  }
+  json += "{\"image\": 3}\n{\"image\": 3}\n";  // bad ones are alike when their bytes are
+  const Dataset dataset = dataset_of(folder, json);
+  const auto group = [](int64_t index) { return index / 3; };
+  for (const uint64_t seed : {1, 2, 3, 4}) {
+    const auto [training, validation] = dataset.split(0.3, seed);
+    std::set<int64_t> groups;
+    for (const int64_t index : validation) groups.insert(group(index));
+    CHECK(validation.size() >= 28);
+    CHECK(validation.size() <= 30);
+    for (const int64_t index : training) CHECK(groups.count(group(index)) == 0);
+  }
+}
+
+TEST_CASE("a split of records that differ is that of earlier versions", "[data]") {
+  const TemporaryFolder folder;
+  std::string json;
+  for (int i = 0; i < 20; ++i) {
+    json += record_json(i % 2 == 0 ? "" : std::to_string(i / 4) + ".ppm", "q", std::to_string(i)) + "\n";
+  }
+  CHECK(dataset_of(folder, json).split(0.2, 42).second == Ids{9, 11, 13, 15});
+  CHECK(dataset_of(folder, json).split(0.2, 7).second == Ids{0, 14, 16, 18});
+}
+
 TEST_CASE("sets of weight 0 are in neither part of a split, bad records in one", "[data]") {
   const TemporaryFolder folder;
   const std::string record = record_json("", "q", "a") + "\n";
-  const auto used = folder.write("used.jsonl", record + record + "{\"image\": 3}\n" + record);
+  const auto used = folder.write(
+      "used.jsonl", record + record_json("", "q", "b") + "\n{\"image\": 3}\n" + record_json("", "q", "c") + "\n");
   const auto unused = folder.write("unused.jsonl", record + record);
   const Dataset dataset({{unused, "", 0.0}, {used, "", 1.0}}, small_options(), small_tokenizer());
   CHECK(dataset.split(0.0, 1).first == Ids{2, 3, 4, 5});

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "convllava/core/error.h"
+#include "convllava/core/fingerprint.h"
 #include "tests/unit/data/fixtures.h"
 
 namespace convllava::data {
@@ -92,6 +93,18 @@ TEST_CASE("a byte order mark is skipped", "[data]") {
   const TemporaryFolder folder;
   CHECK(AnnotationFile(folder.write("set.json", "\xEF\xBB\xBF[" + kGood + "]")).record(0).image == "a.jpg");
   CHECK(AnnotationFile(folder.write("set.jsonl", "\xEF\xBB\xBF" + kGood + "\n")).record(0).image == "a.jpg");
+}
+
+TEST_CASE("the fingerprint of a file is that of all its bytes", "[data]") {
+  const TemporaryFolder folder;
+  const auto of = [&](const std::string& bytes) { return AnnotationFile(folder.write("x", bytes)).fingerprint(); };
+  for (const std::string& bytes :
+       {"[" + kGood + "]", "\xEF\xBB\xBF " + kGood + "\n\n" + kGood + "\r\n \n", "[" + kGood + " ,\n{}, 3 ] \n"}) {
+    core::Fingerprint expected;
+    expected.add(bytes);
+    CHECK(of(bytes) == expected.value());
+  }
+  CHECK(of(kGood + "\n") != of(kGood + " "));
 }
 
 TEST_CASE("null and empty images mean that there is none", "[data]") {

@@ -76,7 +76,7 @@ TEST_CASE("a folder is continued only by the run that it holds", "[train]") {
              }),
              contains("model.tokenizer: the run in"));
   testing::write_records(folder.path(), 20);
-  CHECK_THAT(refusal([](auto&) {}), contains("output_dir: holds a run with other data"));
+  CHECK_THAT(refusal([](auto&) {}), contains("data.train.0: other data than the run in " + config.output_dir));
   CHECK(core::read_file(stored) == before);
 }
 

@@ -281,15 +281,13 @@ TEST_CASE("pictures that cannot be used are listed, and too many of them end the
 
 TEST_CASE("the list of bad records names each once, whatever bytes its path has", "[train]") {
   const testing::TemporaryFolder folder;
-  train::Quarantine(folder.path(), 0, true).add({{3, "a"}, {5, "caf\xE9.jpg: no such file"}});
-  train::Quarantine(folder.path(), 0, false).add({{3, "a"}, {4, "b"}});
+  train::Quarantine(folder.path(), 0).add({{3, "a"}, {5, "caf\xE9.jpg: no such file"}});
+  train::Quarantine(folder.path(), 0).add({{3, "a"}, {4, "b"}});
   CHECK(core::read_file(folder.path() / "quarantine.jsonl") ==
         "{\"index\":3,\"message\":\"a\"}\n{\"index\":5,\"message\":\"caf\xEF\xBF\xBD.jpg: no such file\"}\n"
         "{\"index\":4,\"message\":\"b\"}\n");
-  train::Quarantine(folder.path(), 0, true);
-  CHECK_FALSE(fs::exists(folder.path() / "quarantine.jsonl"));
   CHECK_THAT(testing::message_of<CheckpointError>([&] {
-               train::Quarantine("/nowhere", 0, true).add({{1, "c"}});
+               train::Quarantine("/nowhere", 0).add({{1, "c"}});
              }),
              testing::contains("/nowhere/quarantine.jsonl: cannot write"));
 }
@@ -299,7 +297,7 @@ TEST_CASE("many bad records are a few warnings and a list", "[train]") {
   std::vector<data::BadSample> bad;
   for (int i = 0; i < 1000; ++i) bad.push_back({i, "picture " + std::to_string(i)});
   testing::CapturedStderr log(folder / "log");
-  train::Quarantine quarantine(folder.path(), 0, true);
+  train::Quarantine quarantine(folder.path(), 0);
   quarantine.add(bad);
   const auto text = log.text();
   CHECK(std::count(text.begin(), text.end(), '\n') == 11);

@@ -5,6 +5,7 @@
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/process.h"
 #include "tests/unit/train_sinks/fixtures.h"
 
 namespace convllava::train {
@@ -64,6 +65,17 @@ TEST_CASE("a resumed run has each step once", "[train_sinks]") {
   // From the beginning: the validation at step 0 must not stand there twice either.
   write_steps(run, 0, 0, 1);
   CHECK(steps_of(run / "metrics.jsonl") == std::vector<int64_t>{0, 1});
+}
+
+TEST_CASE("a damaged line of metrics is left out of a resumed run, those after it stay", "[train_sinks]") {
+  const TemporaryFolder run("sinks_damaged");
+  write_steps(run, 0, 1, 2);
+  write_text(run / "metrics.jsonl", text_of(run / "metrics.jsonl") + std::string("{\"step\":3,\0\0\0\n", 14) +
+                                         "{\"step\":4,\"train/loss\":0.5}\n");
+  convllava::testing::CapturedStderr log(run / "log");
+  write_steps(run, 5, 6, 7);
+  CHECK_THAT(log.text(), contains("metrics.jsonl:3: not a record of metrics; the line is left out"));
+  CHECK(steps_of(run / "metrics.jsonl") == std::vector<int64_t>{1, 2, 4, 6, 7});
 }
 
 TEST_CASE("what cannot be read of metrics is named", "[train_sinks]") {

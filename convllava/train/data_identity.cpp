@@ -1,0 +1,106 @@
+#include "convllava/train/data_identity.h"
+
+#include <fmt/format.h>
+
+#include <sstream>
+
+#include "convllava/core/error.h"
+#include "convllava/core/fingerprint.h"
+#include "convllava/core/log.h"
+
+namespace convllava::train {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kVersion = "contents 1";
+
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  std::istringstream stream{std::string(text)};
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+/// What must be equal of a set's line: all but the file's name, which stands last.
+std::string content_of(const std::string& line) {
+  size_t end = 0;
+  for (int word = 0; word < 4 && end != line.npos; ++word) end = line.find(' ', end + 1);
+  return line.substr(0, end);
+}
+
+std::string line_of(const SetIdentity& set) {
+  std::string name = fs::path(set.annotations).filename().string();
+  for (char& c : name) {
+    if (static_cast<unsigned char>(c) < 0x20) c = '?';
+  }
+  return fmt::format("{} {:016x} weight {} {}", set.list, set.contents, set.weight, name);
+}
+
+/// Of which records each part has, in their order.
+uint64_t digest_of_split(const DataIdentity& data) {
+  core::Fingerprint fingerprint;
+  for (const auto* part : {&data.training, &data.validation}) {
+    const auto* bytes = reinterpret_cast<const char*>(part->data());
+    fingerprint.add({bytes, part->size() * sizeof(int64_t)});
+    fingerprint.add("|");
+  }
+  return fingerprint.value();
+}
+
+[[noreturn]] void refuse(const std::string& field, const fs::path& run, const std::string& got,
+                         const std::string& expected) {
+  throw ConfigError(error_message(field, "other data than the run in " + run.string() + " was started with", got,
+                                  expected + ", or another output_dir"));
+}
+
+void require_same_sizes(const fs::path& run, std::string_view saved, const DataIdentity& data) {
+  if (saved != data.text_of_sizes()) refuse("data.train", run, data.text_of_sizes(), std::string(saved));
+  core::log_warning(error_message(
+      run.string(), "an earlier version wrote its checkpoint, which tells annotation files by their sizes only",
+      "data of the same sizes, whose contents cannot be compared",
+      "the records in the order in which the run was started; its next checkpoint tells contents"));
+}
+
+}  // namespace
+
+std::string DataIdentity::text() const {
+  std::string text = fmt::format("{}\ntrained on {} of {} records, split {:016x}", kVersion, training.size(), records,
+                                 digest_of_split(*this));
+  for (const SetIdentity& set : sets) text += "\n" + line_of(set);
+  return text;
+}
+
+std::string DataIdentity::text_of_sizes() const {
+  core::Fingerprint fingerprint;
+  for (const SetIdentity& set : sets) {
+    std::error_code ignored;
+    fingerprint.add(fmt::format("; {} {}", fs::file_size(set.annotations, ignored), set.weight));
+  }
+  return fmt::format("{} of {} records, fingerprint of the sets {:016x}", training.size(), records,
+                     fingerprint.value());
+}
+
+void require_same_data(const fs::path& run, std::string_view saved, const DataIdentity& data) {
+  if (!saved.starts_with(kVersion)) {
+    require_same_sizes(run, saved, data);
+    return;
+  }
+  constexpr size_t kFirstSet = 2;
+  const auto before = lines_of(saved);
+  if (before.size() != data.sets.size() + kFirstSet) {
+    refuse("data", run, fmt::format("{} sets", data.sets.size()), fmt::format("{}", before.size() - kFirstSet));
+  }
+  size_t index = 0;  // of its list
+  for (size_t i = 0; i < data.sets.size(); ++i, ++index) {
+    const SetIdentity& set = data.sets[i];
+    if (i > 0 && set.list != data.sets[i - 1].list) index = 0;
+    const auto now = line_of(set);
+    if (content_of(now) == content_of(before[i + kFirstSet])) continue;
+    refuse(fmt::format("data.{}.{}", set.list, index), run, fmt::format("{} ({})", now, set.annotations),
+           fmt::format("{}: a file of those bytes, wherever it lies", before[i + kFirstSet]));
+  }
+  const auto now = lines_of(data.text());
+  if (now[1] != before[1]) refuse("data.validation_share", run, now[1], before[1]);
+}
+
+}  // namespace convllava::train

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// Whether the data of a run are those that it was started with.
+
+namespace convllava::train {
+
+/// A set of a configuration.
+struct SetIdentity {
+  std::string list;         ///< "train" or "validation"
+  std::string annotations;  ///< its file
+  uint64_t contents = 0;    ///< core::Fingerprint of the file's bytes: the order of the records counts
+  double weight = 1.0;
+};
+
+struct DataIdentity {
+  std::vector<SetIdentity> sets;
+  int64_t records = 0;              ///< of the training sets
+  std::vector<int64_t> training;    ///< those that are trained on
+  std::vector<int64_t> validation;  ///< those that are validated on
+
+  /// A line for the records and one for each set, as checkpoints keep it:
+  ///
+  ///     contents 1
+  ///     trained on 950 of 1000 records, split 0f1e2d3c4b5a6978
+  ///     train 8796a5b4c3d2e1f0 weight 1 train.json
+  std::string text() const;
+  /// What versions before `contents 1` kept instead: numbers of records, and sizes of files.
+  std::string text_of_sizes() const;
+};
+
+/// Compares the text of a checkpoint with the data of today; where the files lie does not count. Text of sizes is
+/// compared by sizes, with a warning that the contents cannot be. Throws ConfigError naming the set that differs.
+void require_same_data(const std::filesystem::path& run, std::string_view saved, const DataIdentity& data);
+
+}  // namespace convllava::train
