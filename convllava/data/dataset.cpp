@@ -39,19 +39,13 @@ bool is_inside(const std::filesystem::path& folder, const std::filesystem::path&
   return !inside.empty() && *inside.begin() != "..";
 }
 
-/// `folder` / `image` where that lies in the folder, as it is written or, for an absolute path, wherever the folder is.
-std::filesystem::path path_inside(const std::filesystem::path& folder, const std::string& image) {
-  const std::filesystem::path path = folder / image;
-  if (!std::filesystem::path(image).is_absolute() && is_inside(".", image)) return path;
+/// Whether `folder` / `image` does not lie in the folder, as it is written or, for an absolute path, wherever the folder is.
+bool leads_outside(const std::filesystem::path& folder, const std::string& image) {
+  if (!std::filesystem::path(image).is_absolute() && is_inside(".", image)) return false;
   std::error_code ignored;
-  const auto whole = std::filesystem::absolute(path, ignored);
-  for (const auto& place :
-       {std::filesystem::absolute(folder / ".", ignored), std::filesystem::weakly_canonical(folder / ".", ignored)}) {
-    if (is_inside(place, whole)) return path;
-  }
-  throw DataError(error_message("", "\"image\" leads out of the set's image folder", image,
-                                fmt::format("a path in {}, or `images: /` to allow every absolute path",
-                                            folder.empty() ? "the current folder" : folder.string())));
+  const auto whole = std::filesystem::absolute(folder / image, ignored);
+  return !is_inside(std::filesystem::absolute(folder / ".", ignored), whole) &&
+         !is_inside(std::filesystem::weakly_canonical(folder / ".", ignored), whole);
 }
 
 /// The innermost folder around the image folders of all sets.
@@ -163,7 +157,12 @@ std::vector<BadSample> Dataset::bad_records() const {
 
 std::filesystem::path Dataset::image_path(int64_t index) const {
   const Record record = this->record(index);
-  return record.image ? path_inside(sources_[entries_[index].source].images, *record.image) : std::filesystem::path();
+  return record.image ? sources_[entries_[index].source].images / *record.image : std::filesystem::path();
+}
+
+bool Dataset::image_is_outside(int64_t index) const {
+  const Record record = this->record(index);
+  return record.image && leads_outside(sources_[entries_[index].source].images, *record.image);
 }
 
 Sample Dataset::sample(int64_t index) const { return make_sample(index, /*with_pixels=*/true); }
@@ -177,8 +176,7 @@ Sample Dataset::make_sample(int64_t index, bool with_pixels) const {
     sample.prompt =
         text::encode_conversation(tokenizer_, options_.prompt_template, record.turns, record.image.has_value());
     if (record.image) {
-      const auto path = path_inside(sources_[entries_[index].source].images, *record.image);
-      add_picture(sample, path, options_, with_pixels);
+      add_picture(sample, sources_[entries_[index].source].images / *record.image, options_, with_pixels);
     }
     count_labels(sample, options_.max_length);
     return sample;

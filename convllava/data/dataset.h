@@ -65,10 +65,13 @@ class Dataset {
   Record record(int64_t index) const;
   /// The records that are known to be bad before a picture is opened (AnnotationFile::bad), in ascending order.
   std::vector<BadSample> bad_records() const;
-  /// The picture's path; empty for a record without one. Throws DataError for one that leads out of the set's image
-  /// folder, by `..` or because it is absolute: a report would publish any picture of this machine that an annotation
-  /// file from elsewhere names. Links inside the folder are followed.
+  /// The picture's path: `image` behind the set's image folder, or alone where it is absolute, as LLaVA joins them.
+  /// Empty for a record without one.
   std::filesystem::path image_path(int64_t index) const;
+  /// Whether that path leads out of the image folder, by `..` or because it is absolute. Such a picture is used, but a
+  /// report must not publish it: annotations from elsewhere could name any picture of this machine. Links inside the
+  /// folder are followed.
+  bool image_is_outside(int64_t index) const;
   /// Throws DataError naming file, record and reason: a bad record, a picture that cannot be used, an answer of which
   /// nothing fits into max_length.
   Sample sample(int64_t index) const;

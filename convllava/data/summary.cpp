@@ -48,6 +48,7 @@ void examine(DataSummary& summary, const Dataset& dataset, const Task& task) {
   std::error_code ignored;
   const bool there = path.empty() || std::filesystem::is_regular_file(path, ignored);
   summary.missing += !there;
+  summary.outside += dataset.image_is_outside(task.index);
   const bool decode = task.decode && there && !path.empty();
   summary.decoded += decode;
   const Sample sample = decode || !there ? dataset.sample(task.index) : dataset.outline(task.index);
@@ -72,7 +73,7 @@ DataSummary examine_all(const Dataset& dataset, const std::vector<Task>& tasks) 
 
 void merge(DataSummary& into, DataSummary part) {
   for (auto member : {&DataSummary::examined, &DataSummary::decoded, &DataSummary::unusable, &DataSummary::missing,
-                      &DataSummary::tokens, &DataSummary::answer_tokens, &DataSummary::cut_answer_tokens,
+                      &DataSummary::outside, &DataSummary::tokens, &DataSummary::answer_tokens, &DataSummary::cut_answer_tokens,
                       &DataSummary::cut_records}) {
     into.*member += part.*member;
   }
@@ -156,6 +157,10 @@ std::vector<std::string> warnings(const DataSummary& summary) {
         "{} cannot be used{}; the first: {}", of_examined(summary.unusable),
         summary.missing == 0 ? "" : fmt::format(", {} of them because their picture is not there", summary.missing),
         summary.reasons.front()));
+  }
+  if (summary.outside > 0) {
+    lines.push_back(fmt::format("{} have a picture outside of their set's image folder; a report does not show those",
+                                of_examined(summary.outside)));
   }
   int64_t characters = 0;
   for (const auto& [character, count] : summary.characters_without_token) characters += count;

@@ -36,6 +36,7 @@ struct DataSummary {
   int64_t decoded = 0;               ///< pictures
   int64_t unusable = 0;              ///< records that training would leave out, for whatever reason
   int64_t missing = 0;               ///< of these, those whose picture is not there
+  int64_t outside = 0;               ///< records whose picture lies outside of the set's image folder
   std::vector<std::string> reasons;  ///< the first kMostReasons of the unusable: "file:line: record 12: ..."
   int64_t tokens = 0;                ///< of the usable ones, visual ones and those beyond max_length included
   int64_t answer_tokens = 0;         ///< supervised ones, those beyond max_length included

@@ -87,8 +87,12 @@ std::string facts(const ReportContents& contents) {
   return html.empty() ? "" : "<dl>\n" + html + "</dl>\n";
 }
 
-std::string picture(const std::filesystem::path& path) {
+std::string picture(const std::filesystem::path& path, bool hidden) {
   if (path.empty()) return "";
+  if (hidden) {
+    return fmt::format("<div class=\"picture\"><p>{}: not shown, because it lies outside of the image folder</p></div>\n",
+                       escape_html(path.string()));
+  }
   try {
     return fmt::format("<div class=\"picture\"><img alt=\"{}\" src=\"{}\"></div>\n",
                        escape_html(path.filename().string()), picture_uri(path));
@@ -107,7 +111,7 @@ std::string without_placeholder(std::string question) {
 
 std::string sample(const SampleAnswer& sample) {
   const bool same = sample.answer == sample.reference;
-  std::string html = "<div class=\"card\">\n" + picture(sample.picture) + "<div class=\"words\">\n";
+  std::string html = "<div class=\"card\">\n" + picture(sample.picture, sample.hidden) + "<div class=\"words\">\n";
   html += fmt::format("<p class=\"question\">{}</p>\n", escape_html(without_placeholder(sample.question)));
   html += fmt::format("<p{}><small>Answer{}</small>{}</p>\n", same ? " class=\"same\"" : "",
                       same ? " <b>\u2713 as the reference</b>" : "", escape_html(sample.answer));

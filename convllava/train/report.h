@@ -17,6 +17,7 @@ struct SampleAnswer {
   std::string question;           ///< "<image>" in it is not shown
   std::string answer;
   std::string reference;
+  bool hidden = false;  ///< the picture's place is named, and its bytes are not embedded
 };
 
 struct ReportContents {

@@ -36,7 +36,7 @@ SampleAnswer ask(model::ConvLlavaImpl& model, const data::Dataset& dataset, int6
   const auto path = dataset.image_path(index);
   auto turns = up_to_first_answer(dataset.record(index).turns, !path.empty());
   if (turns.empty()) throw DataError(error_message(dataset.where(index), "no question with an answer"));
-  SampleAnswer sample{path, turns[turns.size() - 2].text, "", turns.back().text};
+  SampleAnswer sample{path, turns[turns.size() - 2].text, "", turns.back().text, dataset.image_is_outside(index)};
   turns.pop_back();
   model::Question question{std::move(turns), {}};
   if (!path.empty()) question.picture = image::load_image(path);

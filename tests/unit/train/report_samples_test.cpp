@@ -67,6 +67,22 @@ TEST_CASE("the report asks the first question that is answered behind the pictur
   CHECK(samples[2].reference == "A cat.");
 }
 
+TEST_CASE("the report does not show a picture from outside of the image folder", "[train]") {
+  const testing::TemporaryFolder folder;
+  const testing::TemporaryFolder elsewhere;
+  testing::write_ppm(elsewhere / "0.ppm", 64, 64, 1);
+  const auto asked = [](const std::string& id, const std::string& image) {
+    return record(id, image, {turn("human", "<image>\\nWhat?"), turn("gpt", "A sign.")});
+  };
+  const auto samples = answers(run_with(folder.path(), asked("relative", "images/0.ppm") +
+                                                           asked("absolute", (folder / "images/1.ppm").string()) +
+                                                           asked("outside", (elsewhere / "0.ppm").string())));
+  REQUIRE(samples.size() == 3);
+  CHECK_FALSE(samples[0].hidden);
+  CHECK_FALSE(samples[1].hidden);
+  CHECK(samples[2].hidden);
+}
+
 TEST_CASE("the report's answers end where those of chat end, and say when they are cut off", "[train]") {
   using namespace convllava::testing::tokens;
   const testing::TemporaryFolder folder;

@@ -120,6 +120,14 @@ TEST_CASE("other pictures are shrunk to a JPEG", "[train_sinks]") {
   CHECK(word(frame + 7) == 768);
 }
 
+TEST_CASE("a picture outside of the image folder is named and not embedded", "[train_sinks]") {
+  const TemporaryFolder folder("sinks_hidden");
+  write_text(folder / "secret.ppm", ppm_bytes(test_picture(8, 8)));
+  const auto html = report(folder, {"", {}, {}, {{folder / "secret.ppm", "Q", "", "", true}}, ""});
+  CHECK(count_of(html, "<img") == 0);
+  CHECK_THAT(html, contains("secret.ppm: not shown, because it lies outside of the image folder"));
+}
+
 TEST_CASE("a picture that cannot be read leaves its reason", "[train_sinks]") {
   const TemporaryFolder folder("sinks_unreadable");
   write_text(folder / "a.jpg", "not a picture");
