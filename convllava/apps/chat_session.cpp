@@ -7,6 +7,7 @@
 #include "convllava/core/error.h"
 #include "convllava/core/unicode.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/text/characters.h"
 
 namespace convllava::apps {
 namespace {
@@ -81,6 +82,7 @@ model::Finish ChatSession::ask(const std::string& words) {
     note("this model describes pictures (its template is \"plain\"): the words of a question do not reach it");
     told_of_captions_ = true;
   }
+  tell_about_characters(words);
   question_.turns.push_back({text::Speaker::kHuman, std::move(human)});
   try {
     const auto print = [](size_t, std::string_view text) { std::cout << text << std::flush; };
@@ -104,6 +106,18 @@ void ChatSession::tell_about(const model::Answer& answer) const {
   } else if (answer.text.empty()) {
     note("the answer is empty");
   }
+}
+
+/// Once: a large tokenizer writes rare scripts like that, and its model knows them; a small one writes half the
+/// alphabet like that, and its model has never seen it.
+void ChatSession::tell_about_characters(const std::string& words) {
+  if (told_of_characters_) return;
+  const auto& tokenizer = pretrained_.tokenizer;
+  const auto characters = text::characters_without_token(tokenizer, tokenizer.encode(words, /*add_bos=*/false));
+  if (characters.empty()) return;
+  note(fmt::format("the tokenizer has no token for {}: the model sees such characters as bytes, and may not know them",
+                   text::list_characters(characters)));
+  told_of_characters_ = true;
 }
 
 void ChatSession::greet() const {

@@ -37,11 +37,13 @@ class ChatSession {
   void command(std::string_view line);
   void show(const std::string& path);
   void tell_about(const model::Answer& answer) const;
+  void tell_about_characters(const std::string& words);
 
   checkpoint::Pretrained& pretrained_;
   model::AnswerOptions options_;
   model::Question question_;  ///< the conversation; its last turn is an answer
   bool told_of_captions_ = false;
+  bool told_of_characters_ = false;
 };
 
 }  // namespace convllava::apps

@@ -33,7 +33,8 @@ text::Tokenizer load_tokenizer(const std::filesystem::path& directory) {
 }
 
 Pretrained load_pretrained(const std::filesystem::path& path, const torch::Device& device, torch::ScalarType dtype) {
-  const auto directory = find_checkpoint(path);
+  const OpenCheckpoint opened(path);
+  const auto& directory = opened.path();
   const auto stored = read_record(directory);
   const auto shape = read_model_config(directory);
   const auto record = stored ? *stored : record_of(directory, shape);
@@ -52,7 +53,8 @@ Pretrained load_pretrained(const std::filesystem::path& path, const torch::Devic
 
 PretrainedTower load_pretrained_tower(const std::filesystem::path& path, const torch::Device& device,
                                       torch::ScalarType dtype) {
-  const auto directory = find_checkpoint(path);
+  const OpenCheckpoint opened(path);
+  const auto& directory = opened.path();
   const auto shape = read_vision_config(directory);
   const auto stored = read_record(directory);
   PretrainedTower pretrained{model::ConvNext(shape, torch::TensorOptions(device).dtype(dtype)),

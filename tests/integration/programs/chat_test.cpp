@@ -74,6 +74,14 @@ TEST_CASE("a conversation goes on whatever the model answers", "[programs]") {
   }
 }
 
+TEST_CASE("letters that the tokenizer does not have are told once", "[programs]") {
+  const Checkpoint speaks(says_a_re());
+  const auto talk = chat(speaks, "what is it?\nis it 5 \xE2\x82\xAC?\nor \xE2\x82\xAC?\n");
+  INFO(talk.output);
+  CHECK(talk.exit_code == 0);
+  CHECK(count(talk.output, "chat: the tokenizer has no token for \"\xE2\x82\xAC\" 1: the model sees such") == 1);
+}
+
 TEST_CASE("answers end at the end tokens of every file of a checkpoint", "[programs]") {
   const Checkpoint checkpoint(chain_model({kColon, kA, kRed, 505, kDog}));
   const auto config = checkpoint.path() / "config.json";
