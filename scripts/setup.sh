@@ -114,7 +114,7 @@ install_libtorch() {
   trap "kill $reporter 2>/dev/null || true" EXIT
   TMPDIR=$PWD/.venv/tmp PIP_USER=0 .venv/bin/python -m pip install --quiet --disable-pip-version-check \
     -r scripts/requirements.txt ||
-    fail "pip could not install LibTorch, see above. No network? Run this again: the wheels that it has are kept in pip's cache."
+    fail "pip could not install LibTorch, see above. No network? Run this again when it is there."
   rm -rf .venv/tmp
   cp scripts/requirements.txt "$stamp"
 }

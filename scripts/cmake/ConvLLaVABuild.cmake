@@ -23,6 +23,9 @@ target_compile_options(convllava_build INTERFACE -Wall -Wextra -fPIC)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 warns about std::string's own code (its bug 105651).
   target_compile_options(convllava_build INTERFACE -Wno-restrict -Wno-stringop-overflow)
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 13 and newer warn about the code of std::vector<bool>::reserve, which LibTorch's headers call.
+  target_compile_options(convllava_build INTERFACE -Wno-array-bounds -Wno-stringop-overflow)
 endif()
 find_program(CONVLLAVA_MOLD mold)
 if(CONVLLAVA_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12.1)
