@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,8 @@ class JsonObject {
   bool flag(const char* field, std::optional<bool> fallback = std::nullopt) const;
   std::string text(const char* field, std::optional<std::string> fallback = std::nullopt) const;
   std::vector<int64_t> whole_list(const char* field) const;
+  /// An object whose values are all text.
+  std::map<std::string, std::string> texts(const char* field) const;
   /// Whether the field is there and an object.
   bool is_object(const char* field) const;
   /// A nested object; empty where it is absent.

@@ -11,6 +11,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/core/json.h"
 
 namespace convllava::text {
 namespace fs = std::filesystem;
@@ -72,14 +73,21 @@ std::string spaces_of(std::string piece) {
 TokenizerBehaviour read_behaviour(const fs::path& file, TokenizerBehaviour fallback) {
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return fallback;
-  const auto config = nlohmann::json::parse(core::read_file(file), nullptr, /*allow_exceptions=*/false);
+  nlohmann::json config;
+  std::string got;
+  try {
+    config = core::parse_json<nlohmann::json>(core::read_file(file, core::kMaxSettingsBytes));
+  } catch (const core::JsonError& error) {
+    got = error.what();
+  }
   if (!config.is_object()) {
-    throw DataError(error_message(file.string(), "cannot read the tokenizer's settings", "", "a JSON object"));
+    throw DataError(error_message(file.string(), "cannot read the tokenizer's settings", got, "a JSON object"));
   }
   const auto legacy = config.find("legacy");
   if (legacy == config.end() || legacy->is_null()) return TokenizerBehaviour::kLegacy;
   if (!legacy->is_boolean()) {
-    throw DataError(error_message(file.string(), "\"legacy\" has the wrong type", legacy->dump(), "true or false"));
+    throw DataError(error_message(file.string(), "\"legacy\" has the wrong type", core::json_excerpt(*legacy),
+                                  "true or false"));
   }
   return legacy->get<bool>() ? TokenizerBehaviour::kLegacy : TokenizerBehaviour::kNonLegacy;
 }
@@ -99,7 +107,7 @@ struct Tokenizer::Impl {
 };
 
 void Tokenizer::Impl::load(const fs::path& file) {
-  bytes = core::read_file(file);
+  bytes = core::read_file(file, core::kMaxSettingsBytes);
   const bool non_legacy = behaviour == TokenizerBehaviour::kNonLegacy;
   const auto status = processor.LoadFromSerializedProto(non_legacy ? bytes + std::string(kNoDummyPrefix) : bytes);
   if (!status.ok()) {
