@@ -22,8 +22,8 @@ struct JsonObject::Impl {
 
   [[noreturn]] void fail(const char* field, std::string_view what, const std::string& expected) const {
     const auto* found = find(field);
-    throw CheckpointError(
-        error_message(fmt::format("{}: {}", where, field), what, found ? core::json_excerpt(*found) : "none", expected));
+    throw CheckpointError(error_message(fmt::format("{}: {}", where, field), what,
+                                        found ? core::json_excerpt(*found) : "none", expected));
   }
 
   /// The field as `T`; `is_right` says whether its value has the right type.

@@ -49,7 +49,8 @@ std::map<std::string, std::string> read_index(const fs::path& path) {
   auto weight_map = index.texts("weight_map");
   for (const auto& [name, file] : weight_map) {
     if (fs::path(file).filename() == file && file.find('\0') == std::string::npos) continue;
-    fail(path, fmt::format("weight_map: {}: not the name of a file in this directory", name), fmt::format("\"{}\"", file));
+    fail(path, fmt::format("weight_map: {}: not the name of a file in this directory", name),
+         fmt::format("\"{}\"", file));
   }
   return weight_map;
 }

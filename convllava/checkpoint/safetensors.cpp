@@ -106,7 +106,8 @@ class HeaderReader {
     uint64_t length = 0;
     read_bytes(file_, 0, kLengthBytes, &length);
     if (length > core::kMaxSettingsBytes) {
-      fail("the header is too long", fmt::format("{} bytes", length), fmt::format("at most {}", core::kMaxSettingsBytes));
+      fail("the header is too long", fmt::format("{} bytes", length),
+           fmt::format("at most {}", core::kMaxSettingsBytes));
     }
     if (length > file_bytes_ - kLengthBytes) {
       fail("the header is longer than the file", fmt::format("{} bytes", length),

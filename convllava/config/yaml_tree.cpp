@@ -71,11 +71,11 @@ class TreeBuilder : public YAML::EventHandler {
     add(std::move(value));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-    open_.push_back({.value = make(Kind::kList, mark)});
+    open_.push_back({make(Kind::kList, mark), false, {}, {}});
   }
   void OnSequenceEnd() override { close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-    open_.push_back({.value = make(Kind::kMap, mark)});
+    open_.push_back({make(Kind::kMap, mark), false, {}, {}});
   }
   void OnMapEnd() override { close(); }
 
@@ -87,7 +87,7 @@ class TreeBuilder : public YAML::EventHandler {
  private:
   struct Open {
     YamlValue value;
-    bool has_key = false;  ///< in a map: the next value belongs to keys.back()
+    bool has_key;  ///< in a map: the next value belongs to keys.back()
     std::string key_origin;
     std::unordered_map<std::string, size_t> positions;  ///< of the keys
   };
@@ -163,7 +163,7 @@ YamlValue build_tree(std::string_view text, const std::string& where, bool with_
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::DeepRecursion& error) {
-    throw ConfigError(error_message(builder.origin(error.mark), "values are nested too deeply",
+    throw ConfigError(error_message(builder.origin(error.mark), "not valid YAML: values are nested too deeply",
                                     fmt::format("{} in each other", error.depth()), "a few"));
   } catch (const YAML::Exception& error) {
     throw ConfigError(error_message(builder.origin(error.mark), "not valid YAML: " + error.msg));

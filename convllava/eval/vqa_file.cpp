@@ -28,8 +28,7 @@ json parse_file(const fs::path& file) {
     return core::parse_json<json>(bytes);
   } catch (const core::JsonError& error) {
     if (!error.offset()) {
-      throw DataError(
-          error_message(file.string(), "a number that cannot be represented", error.what(), kExpected));
+      throw DataError(error_message(file.string(), "a number that cannot be represented", error.what(), kExpected));
     }
     const auto stop = bytes.begin() + static_cast<std::ptrdiff_t>(*error.offset());
     throw DataError(error_message(fmt::format("{}:{}", file.string(), 1 + std::count(bytes.begin(), stop, '\n')),

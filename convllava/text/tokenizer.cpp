@@ -86,8 +86,8 @@ TokenizerBehaviour read_behaviour(const fs::path& file, TokenizerBehaviour fallb
   const auto legacy = config.find("legacy");
   if (legacy == config.end() || legacy->is_null()) return TokenizerBehaviour::kLegacy;
   if (!legacy->is_boolean()) {
-    throw DataError(error_message(file.string(), "\"legacy\" has the wrong type", core::json_excerpt(*legacy),
-                                  "true or false"));
+    throw DataError(
+        error_message(file.string(), "\"legacy\" has the wrong type", core::json_excerpt(*legacy), "true or false"));
   }
   return legacy->get<bool>() ? TokenizerBehaviour::kLegacy : TokenizerBehaviour::kNonLegacy;
 }

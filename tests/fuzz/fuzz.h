@@ -11,8 +11,8 @@
 namespace convllava::fuzz {
 
 struct Reader {
-  std::vector<std::string> corpus;                 ///< what is mutated; the first inputs are these as they are
-  std::vector<std::string> dictionary;             ///< pieces of the format, which are put in
+  std::vector<std::string> corpus;      ///< what is mutated; the first inputs are these as they are
+  std::vector<std::string> dictionary;  ///< pieces of the format, which are put in
   std::function<void(const std::string&)> read;
 };
 
@@ -27,6 +27,9 @@ std::string make_input(const Reader& reader, uint64_t index);
 /// A child process reads the inputs. One that ends it (a signal, a sanitizer, another exception, 20 seconds, too much
 /// memory) is written to the working folder and named with the command that runs it again. Returns 1 if there was one.
 int run(const Reader& reader, int argc, char** argv);
+
+/// What stands between the spaces of a text.
+std::vector<std::string> words(const std::string& text);
 
 /// The contents of the regular files in a folder of the repository.
 std::vector<std::string> files_in(const std::string& folder, const std::string& extension = "");

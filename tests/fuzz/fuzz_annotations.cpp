@@ -11,7 +11,8 @@ namespace {
 
 using namespace convllava;
 
-const char* const kArray = R"([{"id": "a", "image": "a.jpg", "conversations": [{"from": "human", "value": "<image>\nWhat?"},
+const char* const kArray =
+    R"([{"id": "a", "image": "a.jpg", "conversations": [{"from": "human", "value": "<image>\nWhat?"},
   {"from": "gpt", "value": "A sign."}]},
  {"id": 2, "conversations": [{"from": "human", "value": "\u00e9\ud83d\ude00 \u3000x"}, {"from": "gpt", "value": ""}]},
  {"id": null, "image": null, "conversations": [{"from": "human", "value": "Hi", "extra": [1, {"a": 2.5e3}]}]}
@@ -38,8 +39,10 @@ int main(int argc, char** argv) {
   const testing::TemporaryFolder folder("fuzz");
   fuzz::Reader reader;
   reader.corpus = {kArray, kLines};
-  reader.dictionary = {"{", "}", "[", "]", ":", ",", "\"", "\\", "\n", "\r\n", "\\u0000", "\\ud800", "\"image\": 1,", "\"image\": [],",
-                       "\"conversations\": [],", "\"from\": \"human\"", "{}", "[]", "\xEF\xBB\xBF", "\xC3", "\xE3\x80\x80"};
+  reader.dictionary =
+      fuzz::words(R"({ } [ ] : , " \ \u0000 \ud800 "image":1, "image":[], "conversations":[], "from":"human" {} [])");
+  for (const char* token : {"\n", "\r\n", "\xEF\xBB\xBF", "\xC3", "\xE3\x80\x80"})
+    reader.dictionary.emplace_back(token);
   reader.dictionary.emplace_back(1, '\0');
   reader.read = [&](const std::string& text) { read(folder / "input.json", text); };
   return fuzz::run(reader, argc, argv);

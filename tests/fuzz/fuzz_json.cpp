@@ -88,9 +88,10 @@ int main(int argc, char** argv) {
   fuzz::Reader reader;
   reader.corpus = fuzz::files_in("tests/golden/checkpoint", ".json");
   reader.corpus.insert(reader.corpus.end(), {kLlava, kPreprocessor, kTokenizer, kState, kQuestions, kPredictions});
-  reader.dictionary = {"{", "}", "[", "]", ":", ",", "\"", "\\u0000", "\\ud800", "\\", "\"\"", "/*", "//", "\n",
-                       "\"model_type\": \"llama\",", "\"model_type\": \"convnext\",", "\"weight_map\": {},",
-                       "\"rope_parameters\": {},", "\"legacy\": null,", "\"data\": [{}],", "\xEF\xBB\xBF", "\xFF\xFE", "\xC3"};
+  reader.dictionary = fuzz::words(
+      R"({ } [ ] : , " "" \ \u0000 \ud800 /* // "model_type":"llama", "model_type":"convnext", "weight_map":{}, )"
+      R"("rope_parameters":{}, "legacy":null, "data":[{}], "eos_token_id":[], "crop_size":{},)");
+  for (const char* token : {"\n", "\xEF\xBB\xBF", "\xFF\xFE", "\xC3"}) reader.dictionary.emplace_back(token);
   reader.dictionary.emplace_back(1, '\0');
   reader.read = [&](const std::string& text) { directory.read(text); };
   return fuzz::run(reader, argc, argv);

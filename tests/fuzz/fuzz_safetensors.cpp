@@ -45,9 +45,10 @@ int main(int argc, char** argv) {
   fuzz::Reader reader;
   reader.corpus = fuzz::files_in("tests/golden/checkpoint", ".safetensors");
   for (int times = 0; times < 8; ++times) reader.corpus.insert(reader.corpus.end(), {kHeader, kSmallHeader});
-  reader.dictionary = {"{", "}", "[", "]", ":", ",", "\"", "\\u0000", "\\ud800", " ", "\"__metadata__\":null,",
-                       "\"dtype\":\"U8\"", "\"F64\"", "\"C64\"", "\"F4\"", "\"shape\":[0,9223372036854775807]",
-                       "\"data_offsets\":[0,0]", "[64,64]", "[0,64]", "\xEF\xBB\xBF", "\xFF"};
+  reader.dictionary =
+      fuzz::words(R"({ } [ ] : , " \u0000 \ud800 "__metadata__":null, "dtype":"U8" "F64" "C64" "F4" [64,64] [0,64] )"
+                  R"("shape":[0,9223372036854775807] "data_offsets":[0,0])");
+  for (const char* token : {" ", "\xEF\xBB\xBF", "\xFF"}) reader.dictionary.emplace_back(token);
   reader.dictionary.emplace_back(1, '\0');
   reader.read = [&](const std::string& text) { read(folder / "input.safetensors", text); };
   return fuzz::run(reader, argc, argv);

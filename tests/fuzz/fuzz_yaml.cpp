@@ -40,9 +40,11 @@ int main(int argc, char** argv) {
   config::CheckpointRecord record;
   reader.corpus.push_back(config::write_yaml([&](auto& visitor) { record.visit_fields(visitor); }));
   reader.corpus.insert(reader.corpus.end(), {"train.lr=1e-5\n", "data.train.0.weight: 2\n", "[a, {b: c}]\n", "\n"});
-  reader.dictionary = {": ",  "- ", "? ",   "&a ", "*a",  "<<: ", "!!str ", "!<x> ", "|\n", ">-\n", "---\n", "...\n", "%YAML 1.2\n",
-                       "'",   "\"", "\\x",  "\\U", "# ",  "\t",   "\r",     "{",     "}",   "[",    "]",     ",",     "~",
-                       ".inf", "=", "\x04", "a.", "\xEF\xBB\xBF", "\xFF\xFE"};
+  reader.dictionary = fuzz::words("\' \" \\x \\U { } [ ] , ~ .inf = \x04 a. << !!str !<x> \xEF\xBB\xBF \xFF\xFE");
+  for (const char* token :
+       {": ", "- ", "? ", "&a ", "*a ", "# ", "\t", "\r", "|\n", ">-\n", "---\n", "...\n", "%YAML 1.2\n"}) {
+    reader.dictionary.emplace_back(token);
+  }
   reader.dictionary.emplace_back(1, '\0');
   reader.read = read;
   return fuzz::run(reader, argc, argv);

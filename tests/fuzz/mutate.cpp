@@ -48,12 +48,12 @@ struct Mutation {
   }
   /// The next number or word of the text becomes something else that may stand there.
   void replace_value() {
-    static const std::vector<std::string> kValues = {
-        "-1",   "0",    "-0",    "1.0",   "1e999", "1e-400", "01",     "NaN",     "2147483648", "4294967296",
-        "true", "null", "\"1\"", "[]",    "{}",    "[[0]]",  "\"\"",   "\"\\u0000\"", "\"\\ud800\"", "\"../../x\"",
-        "9223372036854775807", "9223372036854775808", "-9223372036854775808", "18446744073709551615",
-        "18446744073709551616", "1000000000000000000000000000000"};
-    const auto is_word = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '.' || c == '-'; };
+    static const auto kValues = words(
+        R"(-1 0 -0 1.0 1e999 1e-400 01 NaN true null [] {} [[0]] "" "1" "\u0000" "\ud800" "../../x" 2147483648 4294967296 )"
+        "9223372036854775807 9223372036854775808 -9223372036854775808 18446744073709551615 18446744073709551616");
+    const auto is_word = [](char c) {
+      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '.' || c == '-';
+    };
     const auto begin = std::find_if(text.begin() + static_cast<std::ptrdiff_t>(position()), text.end(), is_word);
     const auto end = std::find_if_not(begin, text.end(), is_word);
     text.replace(begin, end, one_of(kValues));
@@ -86,10 +86,10 @@ struct Mutation {
   }
 };
 
-constexpr std::array kMutations = {&Mutation::flip_bit,      &Mutation::set_byte,      &Mutation::erase,
-                                   &Mutation::cut_off,       &Mutation::duplicate,     &Mutation::splice,
-                                   &Mutation::insert_token,  &Mutation::insert_token,  &Mutation::replace_value,
-                                   &Mutation::replace_value, &Mutation::set_integer,   &Mutation::nest};
+constexpr std::array kMutations = {&Mutation::flip_bit,      &Mutation::set_byte,     &Mutation::erase,
+                                   &Mutation::cut_off,       &Mutation::duplicate,    &Mutation::splice,
+                                   &Mutation::insert_token,  &Mutation::insert_token, &Mutation::replace_value,
+                                   &Mutation::replace_value, &Mutation::set_integer,  &Mutation::nest};
 
 }  // namespace
 

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <sstream>
 
 #include "convllava/core/error.h"
 #include "tests/fuzz/fuzz.h"
@@ -120,6 +122,11 @@ int run(const Reader& reader, int argc, char** argv) {
     std::puts(error.what());
   }
   return 0;
+}
+
+std::vector<std::string> words(const std::string& text) {
+  std::istringstream stream(text);
+  return {std::istream_iterator<std::string>(stream), {}};
 }
 
 std::vector<std::string> files_in(const std::string& folder, const std::string& extension) {

@@ -119,6 +119,5 @@ TEST_CASE("optimizer state of another model is refused", "[train]") {
   CHECK_THAT(testing::message_of<CheckpointError>(load),
              testing::contains("tensor \"block.exp_avg\" does not fit; got [3]; expected ["));
   state.pop_back();
-  CHECK_THAT(testing::message_of<CheckpointError>(load),
-             testing::contains("does not belong to this model"));
+  CHECK_THAT(testing::message_of<CheckpointError>(load), testing::contains("does not belong to this model"));
 }
