@@ -25,7 +25,7 @@ fs::file_status status_of(const fs::path& path) {
 
 std::string read_text(const fs::path& path) {
   try {
-    return core::read_file(path);
+    return core::read_file(path, core::kMaxSettingsBytes);
   } catch (const DataError& error) {
     throw CheckpointError(error.what());
   }

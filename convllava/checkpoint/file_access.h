@@ -9,7 +9,7 @@
 
 namespace convllava::checkpoint {
 
-/// The whole file.
+/// The whole file, of settings: at most core::kMaxSettingsBytes.
 std::string read_text(const std::filesystem::path& path);
 
 /// True where something has this name, and where that is a directory; false where there is nothing.

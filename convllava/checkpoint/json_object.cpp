@@ -7,7 +7,7 @@
 
 #include "convllava/checkpoint/file_access.h"
 #include "convllava/core/error.h"
-#include "convllava/core/json_reason.h"
+#include "convllava/core/json.h"
 
 namespace convllava::checkpoint {
 
@@ -22,8 +22,8 @@ struct JsonObject::Impl {
 
   [[noreturn]] void fail(const char* field, std::string_view what, const std::string& expected) const {
     const auto* found = find(field);
-    throw CheckpointError(
-        error_message(fmt::format("{}: {}", where, field), what, found ? found->dump() : "none", expected));
+    throw CheckpointError(error_message(fmt::format("{}: {}", where, field), what,
+                                        found ? core::json_excerpt(*found) : "none", expected));
   }
 
   /// The field as `T`; `is_right` says whether its value has the right type.
@@ -53,9 +53,9 @@ JsonObject::JsonObject(const std::filesystem::path& path) {
   auto impl = std::make_shared<Impl>();
   impl->where = path.string();
   try {
-    impl->value = nlohmann::json::parse(read_text(path));
-  } catch (const nlohmann::json::exception& error) {
-    throw CheckpointError(error_message(impl->where, "not JSON", core::json_reason(error.what())));
+    impl->value = core::parse_json<nlohmann::json>(read_text(path));
+  } catch (const core::JsonError& error) {
+    throw CheckpointError(error_message(impl->where, "not JSON", error.what()));
   }
   if (!impl->value.is_object()) {
     throw CheckpointError(error_message(impl->where, "not a JSON object", impl->value.type_name()));
@@ -102,6 +102,16 @@ std::vector<double> JsonObject::number_list(const char* field) const {
   return impl_->get(field, std::optional<std::vector<double>>(), "a list of numbers", [](const auto& value) {
     return value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& n) { return n.is_number(); });
   });
+}
+
+std::map<std::string, std::string> JsonObject::texts(const char* field) const {
+  std::map<std::string, std::string> texts;
+  const JsonObject object = this->object(field);
+  for (const auto& [name, value] : object.impl_->value.items()) {
+    if (!value.is_string()) object.impl_->fail(name.c_str(), "wrong type", "text");
+    texts[name] = value.get<std::string>();
+  }
+  return texts;
 }
 
 bool JsonObject::is_object(const char* field) const {

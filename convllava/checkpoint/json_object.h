@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,8 @@ class JsonObject {
   std::vector<int64_t> one_or_more(const char* field, const std::vector<int64_t>& if_absent) const;
   /// A whole number, or nothing where the file says null.
   std::optional<int64_t> whole_or_null(const char* field, std::optional<int64_t> if_absent) const;
+  /// An object whose values are all text.
+  std::map<std::string, std::string> texts(const char* field) const;
   /// Whether the field is there and an object.
   bool is_object(const char* field) const;
   /// A nested object; empty where it is absent.

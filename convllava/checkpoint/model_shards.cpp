@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "convllava/checkpoint/file_access.h"
+#include "convllava/checkpoint/json_object.h"
 #include "convllava/checkpoint/safetensors.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
-#include "convllava/core/json_reason.h"
 #include "convllava/nn/libtorch.h"
 
 // Hugging Face's way of splitting a model over several files.
@@ -44,22 +44,13 @@ std::vector<NamedTensors> split(const NamedTensors& tensors, int64_t shard_bytes
 
 /// Tensor name -> file name.
 std::map<std::string, std::string> read_index(const fs::path& path) {
-  nlohmann::json index;
-  try {
-    index = nlohmann::json::parse(read_text(path));
-  } catch (const nlohmann::json::exception& error) {
-    fail(path, "not JSON", core::json_reason(error.what()));
-  }
-  const auto found = index.is_object() ? index.find("weight_map") : index.end();
-  if (!index.is_object() || found == index.end() || !found->is_object()) {
-    fail(path, "there is no weight_map", {}, "an object: tensor name -> file name");
-  }
-  std::map<std::string, std::string> weight_map;
-  for (const auto& [name, file] : found->items()) {
-    if (!file.is_string() || fs::path(file.get<std::string>()).filename() != file.get<std::string>()) {
-      fail(path, fmt::format("weight_map: {}: not the name of a file in this directory", name), file.dump());
-    }
-    weight_map[name] = file.get<std::string>();
+  const JsonObject index(path);
+  if (!index.is_object("weight_map")) fail(path, "there is no weight_map", {}, "an object: tensor name -> file name");
+  auto weight_map = index.texts("weight_map");
+  for (const auto& [name, file] : weight_map) {
+    if (fs::path(file).filename() == file && file.find('\0') == std::string::npos) continue;
+    fail(path, fmt::format("weight_map: {}: not the name of a file in this directory", name),
+         fmt::format("\"{}\"", file));
   }
   return weight_map;
 }

@@ -16,8 +16,9 @@
 #include <string_view>
 
 #include "convllava/core/error.h"
-#include "convllava/core/json_reason.h"
-#include "convllava/core/mapped_file.h"
+#include "convllava/core/files.h"
+#include "convllava/core/json.h"
+#include "convllava/core/watched_file.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::checkpoint {
@@ -25,10 +26,9 @@ namespace fs = std::filesystem;
 namespace {
 
 static_assert(std::endian::native == std::endian::little,
-              "safetensors files are little-endian and are mapped as they are");
+              "safetensors files are little-endian and are read as they are");
 
 constexpr uint64_t kLengthBytes = 8;
-constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the reference's limit
 
 struct Dtype {
   std::string_view name;
@@ -36,11 +36,14 @@ struct Dtype {
 };
 
 // In the reference's order, which is also the order of tensors in a file it writes: later ones come first.
-constexpr std::array<Dtype, 16> kDtypes = {{{"BOOL", torch::kBool},
+constexpr std::array<Dtype, 19> kDtypes = {{{"BOOL", torch::kBool},
                                             {"U8", torch::kUInt8},
                                             {"I8", torch::kInt8},
                                             {"F8_E5M2", torch::kFloat8_e5m2},
                                             {"F8_E4M3", torch::kFloat8_e4m3fn},
+                                            {"F8_E8M0", torch::kFloat8_e8m0fnu},
+                                            {"F8_E4M3FNUZ", torch::kFloat8_e4m3fnuz},
+                                            {"F8_E5M2FNUZ", torch::kFloat8_e5m2fnuz},
                                             {"I16", torch::kInt16},
                                             {"U16", torch::kUInt16},
                                             {"F16", torch::kFloat16},
@@ -67,11 +70,19 @@ std::optional<size_t> dtype_rank(torch::ScalarType type) {
   return std::nullopt;
 }
 
-core::MappedFile map(const fs::path& path) {
+core::WatchedFile open(const fs::path& path) {
   try {
-    return core::MappedFile(path);
+    return core::WatchedFile(path);
   } catch (const Error& reason) {
     throw CheckpointError(error_message(path.string(), "cannot read the file", reason.what(), "a safetensors file"));
+  }
+}
+
+void read_bytes(const core::WatchedFile& file, uint64_t offset, uint64_t count, void* bytes) {
+  try {
+    file.read(static_cast<int64_t>(offset), static_cast<int64_t>(count), bytes);
+  } catch (const DataError& error) {
+    throw CheckpointError(error.what());
   }
 }
 
@@ -85,23 +96,27 @@ struct Entry {
 /// Checks a header and turns it into entries.
 class HeaderReader {
  public:
-  HeaderReader(const fs::path& path, const core::MappedFile& mapping) : path_(path), mapping_(mapping) {}
+  HeaderReader(const fs::path& path, const core::WatchedFile& file)
+      : path_(path), file_(file), file_bytes_(static_cast<uint64_t>(file.size())) {}
 
   void read() {
-    if (mapping_.size() < kLengthBytes) {
-      fail("too short for a safetensors file", fmt::format("{} bytes", mapping_.size()), "at least 8 bytes");
+    if (file_bytes_ < kLengthBytes) {
+      fail("too short for a safetensors file", fmt::format("{} bytes", file_bytes_), "at least 8 bytes");
     }
     uint64_t length = 0;
-    std::memcpy(&length, mapping_.data(), kLengthBytes);
-    if (length > kMaxHeaderBytes) {
-      fail("the header is too long", fmt::format("{} bytes", length), fmt::format("at most {}", kMaxHeaderBytes));
+    read_bytes(file_, 0, kLengthBytes, &length);
+    if (length > core::kMaxSettingsBytes) {
+      fail("the header is too long", fmt::format("{} bytes", length),
+           fmt::format("at most {}", core::kMaxSettingsBytes));
     }
-    if (length > mapping_.size() - kLengthBytes) {
+    if (length > file_bytes_ - kLengthBytes) {
       fail("the header is longer than the file", fmt::format("{} bytes", length),
-           fmt::format("at most {}; the file may be cut off", mapping_.size() - kLengthBytes));
+           fmt::format("at most {}; the file may be cut off", file_bytes_ - kLengthBytes));
     }
     data_begin = kLengthBytes + length;
-    const auto header = parse(std::string_view(mapping_.data() + kLengthBytes, length));
+    std::string text(length, '\0');
+    read_bytes(file_, kLengthBytes, length, text.data());
+    const auto header = parse(text);
     for (const auto& [name, value] : header.items()) {
       if (name == "__metadata__") {
         read_metadata(value);
@@ -137,16 +152,18 @@ class HeaderReader {
     };
     nlohmann::json header;
     try {
-      header = nlohmann::json::parse(text.begin(), text.end(), note_keys);
-    } catch (const nlohmann::json::exception& error) {
-      fail("the header is not JSON", core::json_reason(error.what()), "a safetensors file");
+      header = core::parse_json<nlohmann::json>(text, note_keys);
+    } catch (const core::JsonError& error) {
+      fail("the header is not JSON", error.what(), "a safetensors file");
     }
+    if (text.starts_with("\xEF\xBB\xBF")) fail("the header is not JSON", "a byte order mark", "a safetensors file");
     if (!header.is_object()) fail("the header is not a JSON object", header.type_name());
     if (!twice.empty()) fail("a name stands twice in the header", twice, "each name once");
     return header;
   }
 
   void read_metadata(const nlohmann::json& value) {
+    if (value.is_null()) return;
     if (!value.is_object()) fail("__metadata__ is not an object", value.type_name());
     for (const auto& [key, text] : value.items()) {
       if (!text.is_string()) fail(fmt::format("__metadata__.{} is not text", key), text.type_name());
@@ -160,7 +177,7 @@ class HeaderReader {
         found != value.end() && found->is_array() &&
         std::all_of(found->begin(), found->end(), [](const auto& n) { return n.is_number_unsigned(); });
     if (!is_list) {
-      fail_tensor(name, fmt::format("wrong {}", key), found == value.end() ? "none" : found->dump(),
+      fail_tensor(name, fmt::format("wrong {}", key), found == value.end() ? "none" : core::json_excerpt(*found),
                   "a list of whole numbers >= 0");
     }
     return found->get<std::vector<uint64_t>>();
@@ -175,7 +192,7 @@ class HeaderReader {
     if (!type) {
       std::vector<std::string_view> known;
       for (const auto& each : kDtypes) known.push_back(each.name);
-      fail_tensor(name, "unknown dtype", dtype == value.end() ? "none" : dtype->dump(),
+      fail_tensor(name, "unknown dtype", dtype == value.end() ? "none" : core::json_excerpt(*dtype),
                   fmt::format("one of {}", fmt::join(known, ", ")));
     }
     entry.type = *type;
@@ -200,7 +217,7 @@ class HeaderReader {
     }
     entry.begin = offsets[0];
     entry.end = offsets[1];
-    const uint64_t available = mapping_.size() - data_begin;
+    const uint64_t available = file_bytes_ - data_begin;
     if (entry.end > available) {
       fail_tensor(name, "its data lie outside of the file", fmt::format("bytes {} to {}", entry.begin, entry.end),
                   fmt::format("at most {}; the file may be cut off", available));
@@ -234,13 +251,14 @@ class HeaderReader {
       covered = entry->end;
       previous = name;
     }
-    if (const uint64_t available = mapping_.size() - data_begin; covered != available) {
+    if (const uint64_t available = file_bytes_ - data_begin; covered != available) {
       fail("bytes after the last tensor", fmt::format("{} bytes of data", available), fmt::format("{}", covered));
     }
   }
 
   const fs::path& path_;
-  const core::MappedFile& mapping_;
+  const core::WatchedFile& file_;
+  const uint64_t file_bytes_;
 };
 
 /// A file being written; the system's reason is in what it throws.
@@ -305,18 +323,18 @@ std::vector<const NamedTensors::value_type*> storage_order(const fs::path& path,
 }  // namespace
 
 struct SafetensorsFile::Impl {
-  explicit Impl(const fs::path& path) : path(path), mapping(map(path)) {
-    HeaderReader header(path, mapping);
+  explicit Impl(const fs::path& path) : path(path), file(open(path)) {
+    HeaderReader header(path, file);
     header.read();
-    data = mapping.data() + header.data_begin;
+    data_begin = header.data_begin;
     metadata = std::move(header.metadata);
     entries = std::move(header.entries);
     for (const auto& [name, entry] : entries) infos[name] = entry.info;
   }
 
   fs::path path;
-  core::MappedFile mapping;
-  const char* data = nullptr;
+  core::WatchedFile file;
+  uint64_t data_begin = 0;
   std::map<std::string, Entry> entries;
   std::map<std::string, TensorInfo> infos;
   std::map<std::string, std::string> metadata;
@@ -333,16 +351,9 @@ torch::Tensor SafetensorsFile::tensor(const std::string& name) const {
     throw CheckpointError(error_message(impl_->path.string(), "there is no such tensor", name));
   }
   const Entry& entry = found->second;
-  if (entry.info.bytes == 0) return torch::empty(entry.info.shape, entry.type);
-  // from_blob takes no const pointer; the mapping is read-only all the same.
-  char* data = const_cast<char*>(impl_->data + entry.begin);
-  if (reinterpret_cast<uintptr_t>(data) % c10::elementSize(entry.type) != 0) {
-    auto aligned = torch::empty(entry.info.shape, entry.type);
-    std::memcpy(aligned.data_ptr(), data, static_cast<size_t>(entry.info.bytes));
-    return aligned;
-  }
-  return torch::from_blob(
-      data, entry.info.shape, [keep_alive = impl_](void*) {}, entry.type);
+  auto tensor = torch::empty(entry.info.shape, entry.type);
+  read_bytes(impl_->file, impl_->data_begin + entry.begin, entry.end - entry.begin, tensor.data_ptr());
+  return tensor;
 }
 
 void write_safetensors(const fs::path& path, const NamedTensors& tensors,

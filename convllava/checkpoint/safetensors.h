@@ -22,16 +22,17 @@ struct TensorInfo {
   int64_t bytes = 0;
 };
 
-/// A file, memory-mapped read-only. Tensors are views of the mapping and keep it alive; copy before writing to one.
+/// A file whose header is read when it is opened, and each tensor when it is asked for. Thread-safe.
 class SafetensorsFile {
  public:
   /// Checks the whole header: length, JSON, dtypes, shapes, offsets without overlap or hole. Throws CheckpointError
-  /// naming file and tensor.
+  /// naming file and tensor. docs/checkpoints.md lists what the safetensors library reads and this does not.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::map<std::string, TensorInfo>& tensors() const;
   const std::map<std::string, std::string>& metadata() const;
-  /// Throws CheckpointError when there is no such tensor.
+  /// In memory of its own. Throws CheckpointError when there is no such tensor, or when the file was cut off or
+  /// rewritten since it was opened.
   torch::Tensor tensor(const std::string& name) const;
 
  private:

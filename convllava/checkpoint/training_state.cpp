@@ -83,12 +83,8 @@ StateFiles open_state(const fs::path& directory) {
 
 }  // namespace
 
-void check_training_state(const fs::path& directory) { open_state(directory); }
+TrainingState load_training_state(const fs::path& directory) { return open_state(directory).counters; }
 
-TrainingState load_training_state(const fs::path& directory) {
-  auto [state, file] = open_state(directory);
-  for (const auto& [name, info] : file.tensors()) state.tensors.emplace_back(name, file.tensor(name));
-  return state;
-}
+SafetensorsFile open_state_tensors(const fs::path& directory) { return open_state(directory).tensors; }
 
 }  // namespace convllava::checkpoint

@@ -27,9 +27,10 @@ struct TrainingState {
 
 /// Writes `directory`/state (state.json, tensors.safetensors).
 void save_training_state(const std::filesystem::path& directory, const TrainingState& state);
-/// Tensors are read-only views of the file. Throws CheckpointError when the state is absent or damaged.
+/// Everything but the tensors, which may not fit into memory at once. Throws CheckpointError when the state is absent
+/// or damaged, as far as can be told without the tensors' values.
 TrainingState load_training_state(const std::filesystem::path& directory);
-/// Throws as `load_training_state` does, without looking at the tensors' values.
-void check_training_state(const std::filesystem::path& directory);
+/// The tensors, to be read one by one. Throws as `load_training_state` does.
+SafetensorsFile open_state_tensors(const std::filesystem::path& directory);
 
 }  // namespace convllava::checkpoint

@@ -39,7 +39,7 @@ void look_at_all(const fs::path& directory) {
     throw CheckpointError(error_message(directory.string(), "there is no convllava.yaml"));
   }
   load_tokenizer(directory);
-  check_training_state(directory);
+  load_training_state(directory);
 }
 
 /// checkpoint-40.damaged, or the first free one of checkpoint-40.damaged-2, ...

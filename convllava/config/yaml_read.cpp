@@ -11,6 +11,7 @@
 #include "convllava/config/origins.h"
 #include "convllava/config/yaml_tree.h"
 #include "convllava/core/error.h"
+#include "convllava/core/excerpt.h"
 #include "convllava/core/files.h"
 #include "convllava/core/paths.h"
 #include "convllava/core/suggest.h"
@@ -32,7 +33,8 @@ std::string describe(const YamlValue& value) {
     case Kind::kScalar:
       break;
   }
-  return value.quoted || value.text.empty() ? fmt::format("\"{}\"", value.text) : value.text;
+  const std::string text = core::excerpt(value.text);
+  return value.quoted || text.empty() ? fmt::format("\"{}\"", text) : text;
 }
 
 std::string with_range(std::string type, const Range& range) {
@@ -258,7 +260,7 @@ namespace {
 /// A file, or a pipe such as a shell's <(...).
 std::string read_whole(const fs::path& path) {
   std::error_code ignored;
-  if (!fs::is_fifo(path, ignored)) return core::read_file(path);
+  if (!fs::is_fifo(path, ignored)) return core::read_file(path, core::kMaxSettingsBytes);
   std::ifstream stream(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
 }

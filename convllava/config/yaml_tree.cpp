@@ -1,6 +1,7 @@
 #include "convllava/config/yaml_tree.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
@@ -8,15 +9,46 @@
 #include <algorithm>
 #include <charconv>
 #include <sstream>
+#include <unordered_map>
 #include <utility>
 
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
+#include "convllava/core/unicode.h"
 
 namespace convllava::config {
 namespace {
 
 using Kind = YamlValue::Kind;
+
+// yaml-cpp reads some 4 MB a second, and a value takes 200 bytes.
+constexpr size_t kMaxBytes = 1 << 20;
+constexpr size_t kMaxPathNames = 100;
+
+/// What yaml-cpp would pass on or pass over: it drops the byte 4, and keeps other control characters and bytes that are
+/// no UTF-8.
+void check_text(std::string_view text, const std::string& where, bool with_lines) {
+  if (text.size() > kMaxBytes) {
+    throw ConfigError(error_message(where, "the text is too large", fmt::format("{} bytes", text.size()),
+                                    fmt::format("at most {}", kMaxBytes)));
+  }
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+    throw ConfigError(error_message(where, "not UTF-8", "UTF-16", "text in UTF-8"));
+  }
+  for (size_t i = 0; i < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const size_t bytes = byte < 0x80 ? 1 : core::first_code_point(text.substr(i)).bytes;
+    const bool is_control = (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F;
+    const bool is_invalid = byte >= 0x80 && bytes == 1;
+    if (is_control || is_invalid) {
+      const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(i), '\n');
+      throw ConfigError(error_message(with_lines ? fmt::format("{}:{}", where, line) : where,
+                                      is_control ? "a control character" : "not UTF-8",
+                                      fmt::format("the byte 0x{:02x}", byte), "text in UTF-8"));
+    }
+    i += bytes;
+  }
+}
 
 class TreeBuilder : public YAML::EventHandler {
  public:
@@ -40,11 +72,11 @@ class TreeBuilder : public YAML::EventHandler {
     add(std::move(value));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-    open_.push_back({make(Kind::kList, mark), false, ""});
+    open_.push_back({make(Kind::kList, mark), false, {}, {}});
   }
   void OnSequenceEnd() override { close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-    open_.push_back({make(Kind::kMap, mark), false, ""});
+    open_.push_back({make(Kind::kMap, mark), false, {}, {}});
   }
   void OnMapEnd() override { close(); }
 
@@ -58,6 +90,7 @@ class TreeBuilder : public YAML::EventHandler {
     YamlValue value;
     bool has_key;  ///< in a map: the next value belongs to keys.back()
     std::string key_origin;
+    std::unordered_map<std::string, size_t> positions;  ///< of the keys
   };
 
   static std::string join(const std::string& origin, const std::string& path) {
@@ -105,9 +138,10 @@ class TreeBuilder : public YAML::EventHandler {
     if (key.kind != Kind::kScalar) {
       throw ConfigError(error_message(join(key.origin, path()), "a key is not a plain name", "", "name: value"));
     }
-    if (const int64_t first = parent.value.find(key.text); first >= 0) {
-      throw ConfigError(error_message(join(key.origin, join_path(path(), key.text)),
-                                      fmt::format("key given twice, first at {}", parent.value.items[first].origin)));
+    if (const auto [first, is_new] = parent.positions.emplace(key.text, parent.value.keys.size()); !is_new) {
+      throw ConfigError(
+          error_message(join(key.origin, join_path(path(), key.text)),
+                        fmt::format("key given twice, first at {}", parent.value.items[first->second].origin)));
     }
     parent.value.keys.push_back(key.text);
     parent.has_key = true;
@@ -122,12 +156,16 @@ class TreeBuilder : public YAML::EventHandler {
 };
 
 YamlValue build_tree(std::string_view text, const std::string& where, bool with_lines) {
+  check_text(text, where, with_lines);
   std::istringstream stream{std::string(text)};
   TreeBuilder builder(where, with_lines);
   try {
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
     }
+  } catch (const YAML::DeepRecursion& error) {
+    throw ConfigError(error_message(builder.origin(error.mark), "not valid YAML: values are nested too deeply",
+                                    fmt::format("{} in each other", error.depth()), "a few"));
   } catch (const YAML::Exception& error) {
     throw ConfigError(error_message(builder.origin(error.mark), "not valid YAML: " + error.msg));
   }
@@ -138,6 +176,10 @@ std::vector<std::string> split_path(const std::string& path) {
   std::vector<std::string> parts;
   std::istringstream stream(path);
   for (std::string part; std::getline(stream, part, '.');) parts.push_back(part);
+  if (parts.size() > kMaxPathNames) {
+    throw ConfigError(error_message("--set", "a path of too many names", fmt::format("{} names", parts.size()),
+                                    fmt::format("at most {}", kMaxPathNames)));
+  }
   return parts;
 }
 

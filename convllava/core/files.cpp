@@ -64,7 +64,7 @@ void warn_unlocked(const fs::path& folder, std::string_view reason) {
 
 }  // namespace
 
-std::string read_file(const fs::path& path) {
+std::string read_file(const fs::path& path, size_t most_bytes) {
   const auto refuse = [&] {
     throw DataError(error_message(path.string(), "cannot read the file", std::strerror(errno), "a readable file"));
   };
@@ -74,6 +74,12 @@ std::string read_file(const fs::path& path) {
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
     throw DataError(error_message(path.string(), "cannot read the file", "a pipe or a device", "a regular file"));
   }
+  const auto check_size = [&](size_t size) {
+    if (size <= most_bytes) return;
+    throw DataError(error_message(path.string(), "the file is too large", fmt::format("{} bytes", size),
+                                  fmt::format("at most {}", most_bytes)));
+  };
+  check_size(static_cast<size_t>(status.st_size));
   std::string bytes(static_cast<size_t>(status.st_size) + 1, '\0');  // one more, to meet the end without growing
   size_t filled = 0;
   for (;;) {
@@ -81,7 +87,7 @@ std::string read_file(const fs::path& path) {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) refuse();
     if (count == 0) break;
-    filled += static_cast<size_t>(count);
+    check_size(filled += static_cast<size_t>(count));
     if (filled == bytes.size()) bytes.resize(2 * bytes.size());
   }
   bytes.resize(filled);

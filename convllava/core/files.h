@@ -2,14 +2,20 @@
 
 // Files that are either whole or absent: write aside, flush, rename.
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
 
 namespace convllava::core {
 
-/// The whole file. Throws DataError naming the path when it cannot be read.
-std::string read_file(const std::filesystem::path& path);
+/// The whole file. Throws DataError naming the path when it cannot be read or is larger than `most_bytes`.
+std::string read_file(const std::filesystem::path& path, size_t most_bytes = SIZE_MAX);
+
+/// No file of settings is larger (config.json, tokenizer_config.json, an index of tensors). It is also the largest
+/// header that the safetensors library reads.
+inline constexpr size_t kMaxSettingsBytes = 100'000'000;
 
 /// Replaces `path` by `bytes` so that a reader sees the old file or the new one, also after a power cut.
 /// Throws CheckpointError with the system's reason (a full disk, say); the old file is then untouched, unless all that

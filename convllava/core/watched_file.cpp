@@ -38,9 +38,14 @@ bool WatchedFile::is_unchanged() const {
 
 std::string WatchedFile::read(int64_t offset, int64_t count) const {
   std::string bytes(static_cast<size_t>(count), '\0');
+  read(offset, count, bytes.data());
+  return bytes;
+}
+
+void WatchedFile::read(int64_t offset, int64_t count, void* bytes) const {
   int64_t filled = 0;
   while (filled < count) {
-    const ssize_t more = ::pread(descriptor_, bytes.data() + filled, count - filled, offset + filled);
+    const ssize_t more = ::pread(descriptor_, static_cast<char*>(bytes) + filled, count - filled, offset + filled);
     if (more < 0 && errno == EINTR) continue;
     if (more < 0) {
       throw DataError(error_message(path_.string(), "cannot read the file", std::strerror(errno), "a readable file"));
@@ -49,7 +54,7 @@ std::string WatchedFile::read(int64_t offset, int64_t count) const {
     filled += more;
   }
   // Asked afterwards: what was read before a change may be used.
-  if (filled == count && is_unchanged()) return bytes;
+  if (filled == count && is_unchanged()) return;
   throw FileChanged(error_message(path_.string(), "the file was changed while it is in use", {},
                                   "the same contents until the end; a new version beside it, or moved over it"));
 }

@@ -30,6 +30,8 @@ class WatchedFile {
   /// `count` bytes from `offset` on, which lie inside. Throws FileChanged naming the path; DataError when the system
   /// cannot read.
   std::string read(int64_t offset, int64_t count) const;
+  /// The same into memory of the caller's.
+  void read(int64_t offset, int64_t count, void* bytes) const;
 
  private:
   bool is_unchanged() const;

@@ -10,7 +10,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/fingerprint.h"
-#include "convllava/core/json_reason.h"
+#include "convllava/core/json.h"
 #include "convllava/core/unicode.h"
 #include "convllava/core/watched_file.h"
 #include "convllava/data/json_scanner.h"
@@ -45,15 +45,14 @@ std::string describe(const json& value) {
 /// `line` is where `bytes` begin.
 json parse(std::string_view bytes, int64_t line) {
   try {
-    return json::parse(bytes.begin(), bytes.end());
-  } catch (const json::parse_error& error) {
-    const std::string_view before = bytes.substr(0, error.byte > 0 ? error.byte - 1 : 0);
+    return core::parse_json<json>(bytes);
+  } catch (const core::JsonError& error) {
+    if (!error.offset()) unusable(fmt::format("not valid JSON: {}", error.what()));
+    const std::string_view before = bytes.substr(0, *error.offset());
     const size_t line_begin = before.rfind('\n') + 1;  // npos + 1 == 0
     unusable(fmt::format("not valid JSON at line {}, column {}: {}",
                          line + std::count(before.begin(), before.end(), '\n'), before.size() - line_begin + 1,
-                         core::json_reason(error.what())));
-  } catch (const json::exception& error) {
-    unusable("not valid JSON: " + core::json_reason(error.what()));
+                         error.what()));
   }
 }
 

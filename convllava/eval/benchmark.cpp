@@ -7,6 +7,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/core/json.h"
 #include "convllava/core/suggest.h"
 
 namespace convllava::eval {
@@ -47,8 +48,12 @@ Prediction parse_prediction(std::string_view line, const std::string& where) {
   const auto fail = [&where](std::string_view what, std::string_view got = "") {
     throw DataError(error_message(where, what, got, R"({"question_id": "...", "text": "..."} on a line of its own)"));
   };
-  const auto value = nlohmann::json::parse(line, nullptr, false);
-  if (value.is_discarded()) fail("not JSON, or cut off in the middle");
+  nlohmann::json value;
+  try {
+    value = core::parse_json<nlohmann::json>(line);
+  } catch (const core::JsonError& error) {
+    fail("not JSON, or cut off in the middle", error.what());
+  }
   if (!value.is_object() || !value.contains("question_id") || !value.contains("text")) fail("not a prediction");
   const auto& id = value["question_id"];
   if (!id.is_string() && !id.is_number_integer()) {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "convllava/core/error.h"
+#include "convllava/core/json.h"
 #include "convllava/eval/output.h"
 
 namespace convllava::eval {
@@ -48,7 +49,12 @@ std::string finished_lines(const fs::path& path) {
 void check_identity(const fs::path& folder, const PredictionIdentity& identity) {
   const fs::path path = folder / kIdentityFile;
   if (!is_there(path)) return;
-  const auto found = ordered_json::parse(core::read_file(path), nullptr, false);
+  ordered_json found;
+  try {
+    found = core::parse_json<ordered_json>(core::read_file(path));
+  } catch (const core::JsonError&) {
+    // Not this program's file: every value below is another one.
+  }
   for (const auto& [name, value] : identity) {
     const std::string other = found.is_object() && found.contains(name) && found[name].is_string()
                                   ? found[name].get<std::string>()

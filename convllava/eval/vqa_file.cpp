@@ -9,7 +9,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
-#include "convllava/core/json_reason.h"
+#include "convllava/core/json.h"
 #include "convllava/core/suggest.h"
 
 namespace convllava::eval {
@@ -25,15 +25,14 @@ json parse_file(const fs::path& file) {
     throw DataError(error_message(file.string(), "the file is empty", "", kExpected));
   }
   try {
-    return json::parse(bytes);
-  } catch (const json::parse_error& error) {
-    const size_t end = std::min(error.byte, bytes.size());
-    const auto line = 1 + std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(end), '\n');
-    throw DataError(error_message(fmt::format("{}:{}", file.string(), line),
-                                  error.byte > bytes.size() ? "the file ends in the middle" : "not JSON",
-                                  core::json_reason(error.what()), kExpected));
-  } catch (const json::exception& error) {
-    throw DataError(error_message(file.string(), "a number that cannot be represented", core::json_reason(error.what()),
+    return core::parse_json<json>(bytes);
+  } catch (const core::JsonError& error) {
+    if (!error.offset()) {
+      throw DataError(error_message(file.string(), "a number that cannot be represented", error.what(), kExpected));
+    }
+    const auto stop = bytes.begin() + static_cast<std::ptrdiff_t>(*error.offset());
+    throw DataError(error_message(fmt::format("{}:{}", file.string(), 1 + std::count(bytes.begin(), stop, '\n')),
+                                  stop == bytes.end() ? "the file ends in the middle" : "not JSON", error.what(),
                                   kExpected));
   }
 }
@@ -48,7 +47,7 @@ json parse_file(const fs::path& file) {
   } else if (*found == "") {
     what = "is empty";
   } else {
-    got = found->dump(-1, ' ', false, json::error_handler_t::replace);
+    got = core::json_excerpt(*found);
   }
   throw DataError(error_message(where, fmt::format("\"{}\" {}", field, what), got, expected));
 }

@@ -121,7 +121,7 @@ struct Tokenizer::Impl {
 };
 
 void Tokenizer::Impl::load(const fs::path& file) {
-  bytes = core::read_file(file);
+  bytes = core::read_file(file, core::kMaxSettingsBytes);
   const bool non_legacy = behaviour == TokenizerBehaviour::kNonLegacy;
   const auto status = processor.LoadFromSerializedProto(non_legacy ? bytes + std::string(kNoDummyPrefix) : bytes);
   if (!status.ok()) {

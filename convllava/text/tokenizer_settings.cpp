@@ -7,6 +7,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/core/json.h"
 
 namespace convllava::text {
 namespace fs = std::filesystem;
@@ -18,9 +19,15 @@ using Json = nlohmann::json;
 Json read_object(const fs::path& file) {
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return nullptr;
-  auto json = Json::parse(core::read_file(file), nullptr, /*allow_exceptions=*/false);
+  Json json;
+  std::string got;
+  try {
+    json = core::parse_json<Json>(core::read_file(file, core::kMaxSettingsBytes));
+  } catch (const core::JsonError& error) {
+    got = error.what();
+  }
   if (!json.is_object()) {
-    throw DataError(error_message(file.string(), "cannot read the tokenizer's settings", "", "a JSON object"));
+    throw DataError(error_message(file.string(), "cannot read the tokenizer's settings", got, "a JSON object"));
   }
   return json;
 }
@@ -32,7 +39,7 @@ Json field_of(const Json& object, const char* name) {
 
 [[noreturn]] void fail(const fs::path& file, const char* field, const Json& value, const char* expected) {
   throw DataError(
-      error_message(file.string(), fmt::format("\"{}\" has the wrong type", field), value.dump(), expected));
+      error_message(file.string(), fmt::format("\"{}\" has the wrong type", field), core::json_excerpt(value), expected));
 }
 
 TokenizerBehaviour behaviour_of(const fs::path& file, const Json& config) {

@@ -1,6 +1,5 @@
 #include "convllava/train/adamw.h"
 
-#include <map>
 #include <sstream>
 
 #include "convllava/core/error.h"
@@ -51,9 +50,9 @@ checkpoint::NamedTensors AdamW::state() const {
   return tensors;
 }
 
-void AdamW::load_state(const checkpoint::NamedTensors& state) {
+void AdamW::load_state(const checkpoint::SafetensorsFile& state) {
   const torch::NoGradGuard no_grad;
-  const std::map<std::string, torch::Tensor> saved(state.begin(), state.end());
+  const auto& saved = state.tensors();
   const auto own = this->state();
   if (saved.size() != own.size()) {
     throw CheckpointError(error_message("optimizer state", "does not belong to this model and trainable set",
@@ -61,16 +60,16 @@ void AdamW::load_state(const checkpoint::NamedTensors& state) {
   }
   for (const auto& [name, tensor] : own) {
     const auto found = saved.find(name);
-    if (found == saved.end() || found->second.sizes() != tensor.sizes()) {
+    if (found == saved.end() || found->second.shape != tensor.sizes()) {
       std::ostringstream got;
-      if (found != saved.end()) got << found->second.sizes();
+      if (found != saved.end()) got << torch::IntArrayRef(found->second.shape);
       std::ostringstream expected;
       expected << tensor.sizes();
       throw CheckpointError(error_message("optimizer state", "tensor \"" + name + "\" does not fit",
                                           found == saved.end() ? "none" : got.str(), expected.str()));
     }
-    torch::Tensor(tensor).copy_(found->second);
   }
+  for (const auto& [name, tensor] : own) torch::Tensor(tensor).copy_(state.tensor(name));
 }
 
 }  // namespace convllava::train

@@ -44,7 +44,7 @@ class AdamW {
   /// "<unit>.exp_avg", "<unit>.exp_avg_sq", "<unit>.master" (bf16 only) and "step".
   checkpoint::NamedTensors state() const;
   /// Throws CheckpointError when names or sizes differ.
-  void load_state(const checkpoint::NamedTensors& state);
+  void load_state(const checkpoint::SafetensorsFile& state);
 
  private:
   struct UnitState {

@@ -13,6 +13,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/core/json.h"
 #include "convllava/core/log.h"
 
 namespace convllava::train {
@@ -40,7 +41,12 @@ std::optional<double> from_json(const ordered_json& value) {
 
 /// The record of a line, or nothing when it is none.
 std::optional<std::pair<int64_t, Scalars>> parse_line(std::string_view line) {
-  const auto value = ordered_json::parse(line, nullptr, false);
+  ordered_json value;
+  try {
+    value = core::parse_json<ordered_json>(line);
+  } catch (const core::JsonError&) {
+    return std::nullopt;
+  }
   if (!value.is_object() || !value.contains("step") || !value["step"].is_number_integer()) return std::nullopt;
   std::pair<int64_t, Scalars> record = {value["step"].get<int64_t>(), {}};
   for (const auto& [name, number] : value.items()) {

@@ -164,8 +164,7 @@ Trainer::Trainer(config::TrainConfig config, distributed::ProcessGroup group, to
   self.units = std::make_unique<parallel::ReplicatedUnits>(*self.model, self.group);
   self.optimizer = std::make_unique<AdamW>(
       self.units->units(), AdamWOptions{self.config.train.betas[0], self.config.train.betas[1], self.config.train.eps});
-  if (self.state.step > 0) self.optimizer->load_state(self.state.tensors);
-  self.state.tensors.clear();
+  if (self.latest) self.optimizer->load_state(checkpoint::open_state_tensors(self.latest->path));
 
   self.loader = std::make_unique<data::Loader>(*self.data.train.dataset, self.data.train.members, self.loader_options(),
                                                self.state.step);

@@ -61,14 +61,13 @@ TEST_CASE("a written safetensors file equals the Python library's byte for byte"
   CHECK(text_of(folder / "types.safetensors") == text_of(golden("types.safetensors")));
 }
 
-TEST_CASE("a tensor keeps the mapping of its file alive", "[checkpoint]") {
-  const TemporaryFolder folder("mapping");
+TEST_CASE("a tensor outlives its file", "[checkpoint]") {
+  const TemporaryFolder folder("outlives");
   write_safetensors(folder / "a.safetensors", {{"a", torch::arange(4)}});
   torch::Tensor tensor;
   {
     const SafetensorsFile file(folder / "a.safetensors");
     tensor = file.tensor("a");
-    CHECK(tensor.data_ptr() == file.tensor("a").data_ptr());
   }
   std::filesystem::remove(folder / "a.safetensors");
   CHECK(torch::equal(tensor, torch::arange(4)));

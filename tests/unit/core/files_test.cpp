@@ -56,6 +56,15 @@ TEST_CASE("a file that cannot be read is refused with its path and the reason", 
   CHECK_THAT(message_of<DataError>([] { read_file("/proc/self/mem"); }), contains("got Input/output error"));
 }
 
+TEST_CASE("a file beyond the bytes that a reader takes is refused", "[core]") {
+  const TemporaryFolder folder("large");
+  folder.write("a", "0123456789");
+  CHECK(read_file(folder / "a", 10) == "0123456789");
+  CHECK(message_of<DataError>([&] { read_file(folder / "a", 9); }) ==
+        (folder / "a").string() + ": the file is too large; got 10 bytes; expected at most 9");
+  CHECK_THAT(message_of<DataError>([] { read_file("/proc/self/status", 9); }), contains("the file is too large"));
+}
+
 TEST_CASE("write_file_atomic replaces a file", "[core]") {
   const TemporaryFolder folder("atomic");
   write_file_atomic(folder / "a", "old");

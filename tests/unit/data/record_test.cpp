@@ -225,6 +225,8 @@ TEST_CASE("a malformed record is listed and the others are read", "[data]") {
   CHECK_THAT(record_error("{\"a\": \"\xc3\"}"), contains("ill-formed UTF-8 byte"));
   CHECK_THAT(record_error(R"({"a": "\ud800"})"), contains("surrogate"));
   CHECK_THAT(record_error("{\"a\": nan}"), contains("not valid JSON at line 2"));
+  CHECK_THAT(record_error("{\"id\": " + std::string(200'000, '[') + std::string(200'000, ']') + "}"),
+             contains("not valid JSON at line 2, column ") && contains(": more than 127 values nested in each other"));
   CHECK_THAT(record_error("{\"a\": 1e999}"), contains("not valid JSON: number overflow parsing '1e999'"));
 }
 

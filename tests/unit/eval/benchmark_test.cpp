@@ -75,6 +75,7 @@ TEST_CASE("a broken line of predictions is named", "[eval]") {
     return message_of<DataError>([&] { read_predictions(folder / "p.jsonl"); });
   };
   CHECK_THAT(message("{\"question_id\": 2, \"te"), contains("p.jsonl:2: not JSON, or cut off in the middle"));
+  CHECK_THAT(message(std::string(200'000, '[')), contains("got more than 127 values nested in each other; expected {"));
   CHECK_THAT(message("[1, 2]"), contains("p.jsonl:2: not a prediction"));
   CHECK_THAT(message("{\"question_id\": 2}"), contains("p.jsonl:2: not a prediction"));
   CHECK_THAT(message("{\"question_id\": 2.5, \"text\": \"a\"}"), contains("neither text nor a whole number"));

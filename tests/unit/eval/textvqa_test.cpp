@@ -206,6 +206,8 @@ TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
              contains("val.json:3: the file ends in the middle; got syntax error") && !contains("json.exception"));
   CHECK_THAT(message("{\"data\":\n oops}"), contains("val.json:2: not JSON; got syntax error") &&
                                                 !contains("json.exception") && !contains("last read"));
+  CHECK_THAT(message("{\"data\":\n" + std::string(200'000, '[')),
+             contains("val.json:2: not JSON; got more than 127 values nested in each other"));
   CHECK_THAT(message(""), contains("val.json: the file is empty; expected JSON in the benchmark's official layout"));
   CHECK_THAT(message("\n"), contains("val.json: the file is empty"));
   CHECK_THAT(message("[]"), contains("not in the benchmark's layout; got array"));

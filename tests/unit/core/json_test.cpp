@@ -1,0 +1,91 @@
+#include "convllava/core/json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "tests/catch.h"
+
+namespace convllava::core {
+namespace {
+
+using convllava::testing::contains;
+using convllava::testing::message_of;
+using nlohmann::json;
+
+std::string nested(size_t depth, const std::string& open = "[", const std::string& close = "]") {
+  std::string text;
+  for (size_t i = 0; i < depth; ++i) text += open;
+  text += "1";
+  for (size_t i = 0; i < depth; ++i) text += close;
+  return text;
+}
+
+std::string reason_of(std::string_view text) {
+  return message_of<JsonError>([&] { parse_json<json>(text); });
+}
+
+std::optional<size_t> offset_of(std::string_view text) {
+  try {
+    parse_json<json>(text);
+  } catch (const JsonError& error) {
+    return error.offset();
+  }
+  return 12345;
+}
+
+}  // namespace
+
+TEST_CASE("JSON is read as deep as safetensors' reader goes, and no deeper", "[core]") {
+  for (const auto& [open, close] : {std::pair("[", "]"), std::pair("{\"a\":", "}")}) {
+    CHECK(reason_of(nested(127, open, close)).empty());
+    CHECK(reason_of(nested(128, open, close)) == "more than 127 values nested in each other");
+    CHECK(reason_of(nested(200'000, open, close)) == "more than 127 values nested in each other");
+    CHECK(reason_of(nested(200'000, open, "")) == "more than 127 values nested in each other");
+  }
+  CHECK(offset_of(nested(128)) == 127);
+}
+
+TEST_CASE("brackets that do not nest are no depth", "[core]") {
+  std::string flat = "[";
+  for (int i = 0; i < 1000; ++i) flat += "[],{\"]\\\"[\": \"[\\\\\"},";
+  CHECK(parse_json<json>(flat + "0]").size() == 2001);
+}
+
+TEST_CASE("a NUL byte in JSON is refused, not taken for its end", "[core]") {
+  using std::string_literals::operator""s;
+  CHECK(reason_of("{}\0"s) == "a NUL byte");
+  CHECK(reason_of("{}\0garbage"s) == "a NUL byte");
+  CHECK(reason_of("{\"a\": \"\\\0\"}"s) == "a NUL byte");
+  CHECK(offset_of("{}\0"s) == 2);
+  CHECK(parse_json<json>(R"("\u0000")") == "\0"s);
+}
+
+TEST_CASE("JSON in another encoding is refused with its name or place", "[core]") {
+  CHECK_THAT(reason_of("\xFF\xFE{"), contains("text in UTF-16; JSON is read in UTF-8"));
+  CHECK_THAT(reason_of("\xFE\xFF{"), contains("text in UTF-16"));
+  CHECK_THAT(reason_of("\"\xFF\""), contains("ill-formed UTF-8 byte"));
+  CHECK(offset_of("\"\xFF\"") == 1);
+  CHECK(parse_json<json>("\xEF\xBB\xBF[1]") == json{1});
+}
+
+TEST_CASE("the last of two equal keys counts, as in Python", "[core]") {
+  CHECK(parse_json<json>(R"({"a": {"x": 1}, "b": 0, "a": {"y": 2}})") == json{{"a", {{"y", 2}}}, {"b", 0}});
+  CHECK(parse_json<nlohmann::ordered_json>(R"({"a": 1, "a": 2})").dump() == R"({"a":2})");
+}
+
+TEST_CASE("an error in JSON has its place, which is the end of a text that stops too early", "[core]") {
+  CHECK(offset_of("[1, x]") == 4);
+  CHECK(offset_of("[1, ") == 4);
+  CHECK(offset_of("") == 0);
+  CHECK_FALSE(offset_of("[1e999]").has_value());
+  CHECK(reason_of("[1e999]") == "number overflow parsing '1e999'");
+}
+
+TEST_CASE("a value in a message is cut between two characters", "[core]") {
+  CHECK(json_excerpt(json{1, "a"}) == "[1,\"a\"]");
+  std::string wide;
+  for (int i = 0; i < 200; ++i) wide += "\u00e9";
+  const std::string text = json_excerpt(json(wide));
+  CHECK(text == "\"" + wide.substr(0, 198) + "...");
+}
+
+}  // namespace convllava::core
