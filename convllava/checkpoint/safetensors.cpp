@@ -199,12 +199,14 @@ class HeaderReader {
     entry.info.dtype = dtype->get<std::string>();
     const auto shape = read_counts(name, value, "shape");
     uint64_t bytes = c10::elementSize(*type);
-    for (const uint64_t size : shape) {
-      if (__builtin_mul_overflow(bytes, size, &bytes) || bytes > INT64_MAX || size > INT64_MAX) {
+    uint64_t stride = 1;  // LibTorch counts a size of 0 as 1 in its strides
+    for (auto size = shape.rbegin(); size != shape.rend(); ++size) {
+      if (__builtin_mul_overflow(bytes, *size, &bytes) || stride > INT64_MAX || bytes > INT64_MAX || *size > INT64_MAX ||
+          __builtin_mul_overflow(stride, std::max<uint64_t>(*size, 1), &stride)) {
         fail_tensor(name, "its shape is too large", fmt::format("[{}]", fmt::join(shape, ", ")), "");
       }
-      entry.info.shape.push_back(static_cast<int64_t>(size));
     }
+    entry.info.shape.assign(shape.begin(), shape.end());
     entry.info.bytes = static_cast<int64_t>(bytes);
     read_offsets(name, value, entry);
     return entry;

@@ -8,7 +8,8 @@
 namespace convllava::nn {
 
 /// y = weight * cast(x / sqrt(mean(x^2) + eps)), statistics in fp32 whatever the type of x (LLaMA; transformers
-/// `LlamaRMSNorm`). x: [..., hidden_size].
+/// `LlamaRMSNorm`). On a GPU the product with the weight is taken in fp32 as well, and y is rounded once.
+/// x: [..., hidden_size].
 class RmsNormImpl : public torch::nn::Module {
  public:
   RmsNormImpl(int64_t hidden_size, double eps, const torch::TensorOptions& options);

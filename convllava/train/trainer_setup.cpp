@@ -51,7 +51,9 @@ void Trainer::Impl::check_model() {
 /// What the user may not expect of the data, from a part of them, so that a start stays quick.
 void Trainer::Impl::tell_about_data() const {
   if (!is_main()) return;
-  const data::SummaryOptions options{.most_examined = 200, .threads = static_cast<int>(config.data.workers)};
+  data::SummaryOptions options;
+  options.most_examined = 200;
+  options.threads = static_cast<int>(config.data.workers);
   for (const auto& line : data::warnings(data::summarize(*data.train.dataset, data.train.members, options))) {
     core::log_warning("data.train: " + line);
   }

@@ -2,13 +2,14 @@
 
 #include "convllava/image/image.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/image/golden.h"
 
 // The bytes of a picture.
 
 int main(int argc, char** argv) {
   using namespace convllava;
   fuzz::Reader reader;
-  reader.corpus = fuzz::files_in("tests/golden/image/decode");
+  for (auto& picture : testing::golden_pictures()) reader.corpus.push_back(std::move(picture.bytes));
   reader.dictionary = fuzz::words(
       "IHDR PLTE IDAT IEND tRNS acTL iCCP Exif Adobe RIFF WEBP VP8L VP8X ANIM ALPH BM GIF89a GIF87a , II* MM "
       "\xFF\xD8 \xFF\xC0 \xFF\xC2 \xFF\xC4 \xFF\xDA \xFF\xDB \xFF\xE1");

@@ -3,6 +3,7 @@
 // Tensors that a generator of scripts/golden/ stored, and their comparison.
 
 #include <string>
+#include <vector>
 
 #include "convllava/checkpoint/safetensors.h"
 #include "convllava/nn/libtorch.h"
@@ -18,6 +19,14 @@ inline checkpoint::SafetensorsFile golden(const std::string& path) {
 inline void load_parameters(torch::nn::Module& module, const checkpoint::SafetensorsFile& file) {
   const torch::NoGradGuard no_grad;
   for (auto& item : module.named_parameters()) item.value().copy_(file.tensor("parameter." + item.key()));
+}
+
+/// The ids of a stored answer, without its end and padding.
+inline std::vector<int64_t> ids_of(const torch::Tensor& tensor) {
+  const auto ids = tensor.contiguous();
+  std::vector<int64_t> values(ids.data_ptr<int64_t>(), ids.data_ptr<int64_t>() + ids.numel());
+  while (!values.empty() && (values.back() == 2 || values.back() == 0)) values.pop_back();
+  return values;
 }
 
 /// Largest difference, relative to the largest magnitude expected: rounding errors of sums scale with their terms, not

@@ -8,9 +8,11 @@
 #include "convllava/distributed/gpu_of_rank.h"
 #include "convllava/distributed/process_group.h"
 #include "convllava/nn/attention.h"
+#include "convllava/parallel/replicated_units.h"
 #include "convllava/train/trainer.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
+#include "tests/unit/parallel/blocks.h"
 
 namespace convllava::train {
 namespace {
@@ -101,6 +103,34 @@ TEST_CASE("one rank that a launcher started runs its collectives through NCCL", 
   // Without NCCL a group of one rank never refuses.
   CHECK_THAT(testing::message_of<DistributedError>([&] { group.all_reduce(tensor); }),
              testing::contains("all_reduce after shutdown"));
+}
+
+TEST_CASE("gradients that autograd's hooks reduce through NCCL are those of a run without it", "[gpu]") {
+  if (no_gpu()) SKIP("this machine has no GPU");
+  distributed::LaunchEnvironment environment;
+  environment.launched = true;
+  const torch::Device device = distributed::use_gpu_of_rank(0);
+  const auto gradients = [&](const distributed::ProcessGroup& group) {
+    torch::manual_seed(3);
+    parallel::Chain chain({64, 96, 32, 48});
+    for (auto& layer : chain.layers) layer->to(device);
+    const auto x = torch::randn({16, 64}).to(device);
+    parallel::ReplicatedUnits units(chain.blocks(), group);
+    units.zero_gradients();
+    chain.forward(x).sum().backward();
+    units.begin_reduction();
+    chain.forward(2 * x).sum().backward();
+    CHECK(units.reductions_started() == 3);
+    units.finish_reduction();
+    std::vector<torch::Tensor> result;
+    for (const auto& unit : units.units()) result.push_back(unit.gradient().cpu());
+    return result;
+  };
+  distributed::ProcessGroup nccl(environment, device);
+  const auto reduced = gradients(nccl);
+  const auto expected = gradients(distributed::ProcessGroup());
+  for (size_t i = 0; i < expected.size(); ++i) CHECK(torch::equal(reduced[i], expected[i]));
+  nccl.shutdown();
 }
 
 TEST_CASE("training on the GPU takes the course that it takes on the CPU", "[gpu]") {

@@ -84,7 +84,7 @@ TEST_CASE("an index that does not describe its files is refused", "[checkpoint]"
   };
   write_safetensors(folder / "one.safetensors", {{"a", torch::zeros({1})}});
   CHECK_THAT(error_with("{"), contains("model.safetensors.index.json: not JSON; got"));
-  CHECK_THAT(error_with("[]"), contains("there is no weight_map; expected an object: tensor name -> file name"));
+  CHECK_THAT(error_with("[]"), contains("model.safetensors.index.json: not a JSON object; got array"));
   CHECK_THAT(error_with(R"({"weight_map":3})"), contains("there is no weight_map"));
   CHECK_THAT(error_with(R"({"weight_map":{"a":"../one.safetensors"}})"),
              contains("weight_map: a: not the name of a file in this directory; got \"../one.safetensors\""));

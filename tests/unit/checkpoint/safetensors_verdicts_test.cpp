@@ -22,6 +22,7 @@ const std::map<std::string, std::string> kRefusedHere = {
     {"dtype is an object", "tensor a: unknown dtype; got {\"U8\":null}"},
     {"F4", "tensor a: unknown dtype; got \"F4\""},
     {"F6_E2M3", "tensor a: unknown dtype; got \"F6_E2M3\""},
+    {"nothing times 2^124", "tensor a: its shape is too large; got [0, 4611686018427387904, 4611686018427387904]"},
     {"nothing times 2^64-1", "tensor a: its shape is too large; got [0, 18446744073709551615]"},
 };
 

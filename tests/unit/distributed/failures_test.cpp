@@ -25,10 +25,12 @@ const RankOptions kSoon = {.timeout = std::chrono::seconds(60)};
 
 void sleep(int milliseconds) { std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds)); }
 
+[[noreturn]] void call_collectives(ProcessGroup& group) {
+  while (true) group.all_reduce(torch::ones({1000}));
+}
+
 std::string message_of_collectives(ProcessGroup& group) {
-  return message_of<DistributedError>([&] {
-    while (true) group.all_reduce(torch::ones({1000}));
-  });
+  return message_of<DistributedError>([&] { call_collectives(group); });
 }
 
 /// One rank of three ends by SIGKILL; the others call collectives until they fail.
@@ -78,12 +80,15 @@ TEST_CASE("a rank that abandons the group gives its reason to the others", "[dis
       kWorld,
       [] {
         ProcessGroup group(launch_environment(), torch::kCPU);
-        group.barrier();  // all have a group
-        if (group.rank() == 2) {
-          group.abandon("records.jsonl:7: not a JSON object");
-          group.abandon("a second reason");
-        }
-        const auto message = message_of_collectives(group);
+        // All have a group behind the first collective, which another rank may still be in when rank 2 leaves.
+        const auto message = message_of<DistributedError>([&] {
+          group.barrier();
+          if (group.rank() == 2) {
+            group.abandon("records.jsonl:7: not a JSON object");
+            group.abandon("a second reason");
+          }
+          call_collectives(group);
+        });
         CHECK_THAT(message, contains("of 3: rank 2 left: records.jsonl:7: not a JSON object"));
       },
       kSoon);
@@ -96,12 +101,15 @@ TEST_CASE("a long reason is cut between characters", "[distributed]") {
       2,
       [&] {
         ProcessGroup group(launch_environment(), torch::kCPU);
-        group.barrier();
         if (group.rank() == 1) {
+          group.barrier();
           group.abandon(reason);
           return;
         }
-        const auto message = message_of_collectives(group);
+        const auto message = message_of<DistributedError>([&] {
+          group.barrier();
+          call_collectives(group);
+        });
         const std::string start = "rank 0 of 2: rank 1 left: x";
         REQUIRE(message.substr(0, start.size()) == start);
         CHECK(message.size() > 2000);

@@ -146,7 +146,7 @@ TEST_CASE("an answer that spells markup is asked about like any other", "[model]
     const auto options = options_of(text::Template::kV1);
     const auto first = answer_of(spells_picture, asked, options);
     CHECK(first.text == "<image>");
-    for (const std::string said : {first.text, std::string("</s> <s> <unk> USER: ASSISTANT:")}) {
+    for (const std::string& said : {first.text, std::string("</s> <s> <unk> USER: ASSISTANT:")}) {
       auto again = asked;
       again.turns.push_back({text::Speaker::kAssistant, said});
       again.turns.push_back({text::Speaker::kHuman, "and you?"});

@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "tests/support/golden.h"
-#include "tests/support/tiny_model.h"
+#include "tests/support/whole_model.h"
 #include "tests/unit/image/golden.h"
 
 using namespace convllava;
@@ -14,40 +14,6 @@ using testing::golden;
 using testing::relative_difference;
 
 namespace {
-
-config::ModelConfig tiny() {
-  config::ModelConfig config;
-  config.vision.depths = {1, 1, 1, 1, 1};
-  config.vision.hidden_sizes = {8, 12, 16, 20, 24};
-  config.llm = testing::tiny_llama();
-  return config;
-}
-
-/// The three samples of the golden file, packed: two pictures of different shapes and a text.
-model::Batch golden_batch(const checkpoint::SafetensorsFile& file) {
-  model::Batch batch;
-  std::vector<torch::Tensor> ids, positions, rows, targets, visual;
-  batch.cu_seqlens = {0};
-  for (int i = 0; i < 3; ++i) {
-    const auto part = file.tensor("input_ids." + std::to_string(i));
-    const auto labels = file.tensor("labels." + std::to_string(i));
-    const int64_t begin = batch.cu_seqlens.back();
-    ids.push_back(part);
-    positions.push_back(torch::arange(part.size(0)));
-    const auto supervised = labels.ne(-100).nonzero().squeeze(1);
-    rows.push_back(supervised + (begin - 1));
-    targets.push_back(labels.index_select(0, supervised));
-    visual.push_back(part.eq(-200).nonzero().squeeze(1) + begin);
-    if (i < 2) batch.pixels.push_back(file.tensor("pixels." + std::to_string(i)).unsqueeze(0));
-    batch.cu_seqlens.push_back(begin + part.size(0));
-  }
-  batch.input_ids = torch::cat(ids);
-  batch.position_ids = torch::cat(positions);
-  batch.target_rows = torch::cat(rows);
-  batch.targets = torch::cat(targets);
-  batch.visual_rows = torch::cat(visual);
-  return batch;
-}
 
 /// Calls `ready` when backward has added to the parameter's gradient.
 void on_gradient(const torch::Tensor& parameter, std::function<void()> ready) {
@@ -63,9 +29,9 @@ void on_gradient(const torch::Tensor& parameter, std::function<void()> ready) {
 
 TEST_CASE("splice, loss and gradients equal the reference modules joined as LLaVA joins them", "[model]") {
   const auto file = golden("model/convllava.safetensors");
-  model::ConvLlava model(tiny());
+  model::ConvLlava model(testing::tiny_model());
   testing::load_parameters(*model, file);
-  const auto batch = golden_batch(file);
+  const auto batch = testing::golden_batch(file);
   const auto loss = model->loss(batch, 1.0 / static_cast<double>(batch.targets.numel()));
   CHECK(relative_difference(loss.reshape({1}), file.tensor("loss")) < 2e-6);  // measured 1e-7
   loss.backward();
@@ -74,7 +40,7 @@ TEST_CASE("splice, loss and gradients equal the reference modules joined as LLaV
 
 TEST_CASE("backward completes the parameter blocks from the last to the first", "[model]") {
   const auto file = golden("model/convllava.safetensors");
-  model::ConvLlava model(tiny());
+  model::ConvLlava model(testing::tiny_model());
   testing::load_parameters(*model, file);
   model->vision_tower->set_recompute(GENERATE(false, true));
   const auto blocks = model::parameter_blocks(*model);
@@ -90,13 +56,13 @@ TEST_CASE("backward completes the parameter blocks from the last to the first", 
     }
   }
   // The embedding's gradient too: nothing that waits for it waits for the tower's backward.
-  model->loss(golden_batch(file), 1.0).backward();
+  model->loss(testing::golden_batch(file), 1.0).backward();
   CHECK(completed == expected);
 }
 
 TEST_CASE("a batch without pictures does not run the tower", "[model]") {
   const auto file = golden("model/convllava.safetensors");
-  model::ConvLlava model(tiny());
+  model::ConvLlava model(testing::tiny_model());
   testing::load_parameters(*model, file);
   model::Batch batch;
   batch.input_ids = torch::tensor({1, 5, 9, 11}, torch::kLong);
@@ -135,7 +101,7 @@ TEST_CASE("a picture becomes pixels of the size and type that are asked for", "[
 }
 
 TEST_CASE("parameter blocks cover every parameter exactly once", "[model]") {
-  model::ConvLlava model(tiny(), torch::kMeta);
+  model::ConvLlava model(testing::tiny_model(), torch::kMeta);
   std::set<std::string> seen;
   for (const auto& block : model::parameter_blocks(*model)) {
     for (const auto& [name, parameter] : block.parameters) CHECK(seen.insert(name).second);

@@ -23,13 +23,6 @@ config::ModelConfig language_only(int64_t kv_heads) {
   return config;
 }
 
-std::vector<int64_t> ids_of(const torch::Tensor& tensor) {
-  const auto ids = tensor.contiguous();
-  std::vector<int64_t> values(ids.data_ptr<int64_t>(), ids.data_ptr<int64_t>() + ids.numel());
-  while (!values.empty() && (values.back() == 2 || values.back() == 0)) values.pop_back();
-  return values;
-}
-
 model::ConvLlava reference_model(int64_t kv_heads, const std::string& file_name) {
   model::ConvLlava model(language_only(kv_heads));
   testing::load_parameters(*model->llm, golden("model/" + file_name));
@@ -47,8 +40,8 @@ TEST_CASE("greedy decoding equals transformers' generate, with and without the c
   const auto prompts = file.tensor("prompts");
   const auto answers =
       model::generate(*model, batch_of({prompts[0], prompts[1]}), {.max_new_tokens = 24, .use_cache = use_cache});
-  CHECK(answers[0].tokens == ids_of(file.tensor("greedy.0")));
-  CHECK(answers[1].tokens == ids_of(file.tensor("greedy.1")));
+  CHECK(answers[0].tokens == testing::ids_of(file.tensor("greedy.0")));
+  CHECK(answers[1].tokens == testing::ids_of(file.tensor("greedy.1")));
 }
 
 TEST_CASE("a prompt's answer does not depend on what else is in the batch", "[model]") {

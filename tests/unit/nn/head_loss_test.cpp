@@ -7,18 +7,29 @@
 
 using namespace convllava;
 
-TEST_CASE("head and cross-entropy equal the composed operators", "[nn]") {
+TEST_CASE("head and cross-entropy are as near to fp64 as the composed operators", "[nn]") {
   torch::manual_seed(2);
   const auto hidden = torch::randn({70, 16}, torch::requires_grad());
   const auto weight = torch::randn({900'000, 16}, torch::requires_grad());  // wide enough for several chunks
   const auto targets = torch::randint(0, 900'000, {70}, torch::kLong);
+  const auto composed = [&](torch::ScalarType type) {
+    const auto logits = at::linear(hidden.to(type), weight.to(type));
+    return at::cross_entropy_loss(logits, targets, {}, at::Reduction::Sum) * 0.25;
+  };
   const auto ours = nn::head_cross_entropy(hidden, weight, targets, 0.25);
-  const auto theirs = at::cross_entropy_loss(at::linear(hidden, weight), targets, {}, at::Reduction::Sum) * 0.25;
-  CHECK(ours.item<double>() == Approx(theirs.item<double>()).epsilon(1e-5));
-  const auto a = torch::autograd::grad({ours * 3}, {hidden, weight});
-  const auto b = torch::autograd::grad({theirs * 3}, {hidden, weight});
-  CHECK(torch::allclose(a[0], b[0], 1e-4, 1e-5));
-  CHECK(torch::allclose(a[1], b[1], 1e-4, 1e-5));
+  const auto theirs = composed(torch::kFloat);
+  const auto exact = composed(torch::kDouble);
+  CHECK(ours.item<double>() == Approx(exact.item<double>()).epsilon(1e-5));
+  const auto gradients = [&](const torch::Tensor& loss) { return torch::autograd::grad({loss * 3}, {hidden, weight}); };
+  const auto a = gradients(ours);
+  const auto b = gradients(theirs);
+  const auto c = gradients(exact);
+  for (size_t i = 0; i < 2; ++i) {
+    const auto error = [&](const torch::Tensor& x) { return ((x - c[i]).norm() / c[i].norm()).item<double>(); };
+    // How much a sum of 900,000 numbers in fp32 loses depends on its order, which differs: measured 1e-5 to 5e-5.
+    CHECK(error(a[i]) < 3 * error(b[i]));
+    CHECK(error(b[i]) < 1e-3);
+  }
 }
 
 TEST_CASE("no supervised row gives a zero loss and zero gradients", "[nn]") {

@@ -311,6 +311,10 @@ TEST_CASE("a tokenizer that cannot be loaded is refused with its path", "[text]"
   CHECK(load("") == path("tokenizer_config.json") +
                         ": \"eos_token\" has the wrong type; got 5; expected text, or an object with \"content\"");
   folder.write("tokenizer_config.json", R"({"legacy": tr)");
+  CHECK(load("") == path("tokenizer_config.json") +
+                        ": cannot read the tokenizer's settings; got syntax error while parsing value - invalid "
+                        "literal; expected a JSON object");
+  folder.write("tokenizer_config.json", "[]");
   CHECK(load("") == path("tokenizer_config.json") + ": cannot read the tokenizer's settings; expected a JSON object");
 }
 

@@ -1,0 +1,80 @@
+// The model's goldens (scripts/golden/model.py) on a GPU.
+
+#include "convllava/model/generate.h"
+
+#include <cmath>
+#include "convllava/nn/gpu.h"
+#include "tests/support/golden.h"
+#include "tests/support/whole_model.h"
+
+namespace convllava {
+namespace {
+
+using testing::golden;
+using testing::relative_difference;
+
+const torch::Device kGpu(torch::kCUDA, 0);
+
+model::Batch to_gpu(model::Batch batch) {
+  for (auto* tensor : {&batch.input_ids, &batch.position_ids, &batch.visual_rows, &batch.target_rows, &batch.targets}) {
+    *tensor = tensor->to(kGpu);
+  }
+  for (auto& pixels : batch.pixels) pixels = pixels.to(kGpu);
+  return batch;
+}
+
+void check_whole_model(torch::ScalarType dtype, double loss_tolerance, double gradient_tolerance) {
+  const auto file = golden("model/convllava.safetensors");
+  model::ConvLlava model(testing::tiny_model(), torch::TensorOptions(kGpu).dtype(dtype));
+  testing::load_parameters(*model, file);
+  const auto batch = to_gpu(testing::golden_batch(file));
+  const auto loss = model->loss(batch, 1.0 / static_cast<double>(batch.targets.numel()));
+  CHECK(relative_difference(loss.reshape({1}).cpu(), file.tensor("loss")) < loss_tolerance);
+  loss.backward();
+  double error = 0;
+  double size = 0;
+  for (const auto& item : model->named_parameters()) {
+    INFO(item.key());
+    const auto expected = file.tensor("gradient." + item.key()).to(torch::kDouble);
+    const auto actual = item.value().grad().cpu().to(torch::kDouble);
+    if (dtype == torch::kFloat) CHECK(relative_difference(actual, expected) < gradient_tolerance);
+    error += (actual - expected).square().sum().item<double>();
+    size += expected.square().sum().item<double>();
+  }
+  CHECK(std::sqrt(error / size) < gradient_tolerance);
+}
+
+}  // namespace
+
+TEST_CASE("loss and gradients of the whole model on a GPU equal the reference's", "[gpu]") {
+  if (!torch::cuda::is_available()) SKIP("this machine has no GPU");
+  nn::set_gpu_arithmetic();
+  check_whole_model(torch::kFloat, 2e-6, 2e-5);  // as on a CPU
+  check_whole_model(torch::kBFloat16, 0.01, 0.1);  // eight bits a number, rounded some dozen times in a row
+}
+
+TEST_CASE("greedy decoding on a GPU equals transformers' generate, with and without the cache", "[gpu]") {
+  if (!torch::cuda::is_available()) SKIP("this machine has no GPU");
+  nn::set_gpu_arithmetic();
+  const auto file = golden("model/llama_gqa.safetensors");
+  config::ModelConfig shape;
+  shape.vision.depths.clear();
+  shape.vision.hidden_sizes.clear();
+  shape.llm = testing::tiny_llama();
+  model::ConvLlava model(shape, torch::TensorOptions(kGpu));
+  testing::load_parameters(*model->llm, file);
+  const auto prompts = file.tensor("prompts");
+  for (const bool use_cache : {true, false}) {
+    for (const int64_t row : {0, 1}) {
+      model::Batch prompt;
+      prompt.input_ids = prompts[row].contiguous();
+      prompt.position_ids = torch::arange(prompt.input_ids.size(0));
+      prompt.cu_seqlens = {0, prompt.input_ids.size(0)};
+      prompt.visual_rows = prompt.target_rows = prompt.targets = torch::empty({0}, torch::kLong);
+      const auto answers = model::generate(*model, to_gpu(prompt), {.max_new_tokens = 24, .use_cache = use_cache});
+      CHECK(answers[0].tokens == testing::ids_of(file.tensor("greedy." + std::to_string(row))));
+    }
+  }
+}
+
+}  // namespace convllava
