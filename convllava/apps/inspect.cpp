@@ -94,7 +94,8 @@ int main(int argc, char** argv) {
   return core::run_main("inspect", [&] {
     if (with_parameters->count() > 0) print_parameters(config::load_train_config(parameters, overrides));
     if (with_tensors->count() > 0) print_checkpoint(tensors);
-    if (with_data->count() > 0) apps::check_data(config::load_train_config(data, overrides, config::Paths::kMustExist));
+    if (with_data->count() > 0)
+      apps::check_data(config::load_train_config(data, overrides, config::Paths::kMustExist, train::goes_on));
     if (with_labels->count() > 0)
       apps::print_labels(config::load_train_config(labels, overrides, config::Paths::kMustExist, train::goes_on),
                          sample);

@@ -56,7 +56,7 @@ TrainingState read_counters(const fs::path& file) {
   state.tokens = counters.whole("tokens");
   state.seconds = counters.number("seconds");
   state.data_fingerprint = counters.text("data_fingerprint");
-  // The first versions did not count these.
+  // Some checkpoints do not have these.
   state.idle_steps = counters.whole("idle_steps", 0);
   state.answer_tokens = counters.whole("answer_tokens", 0);
   state.cut_samples = counters.whole("cut_samples", 0);

@@ -82,7 +82,8 @@ void set_aside(const std::vector<DamagedCheckpoint>& damaged) {
       throw CheckpointError(
           error_message(path.string(), "the damaged checkpoint cannot be renamed", error.message(), name.string()));
     }
-    core::log_warning(fmt::format("{} is damaged ({}); renamed to {}", path.string(), reason, name.filename().string()));
+    core::log_warning(
+        fmt::format("{} is damaged ({}); renamed to {}", path.string(), reason, name.filename().string()));
   }
 }
 

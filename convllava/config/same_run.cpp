@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 14> kFixed = {"model.size",
                                                      "train.global_batch_size"};
 
 std::vector<FieldRow> rows_of(TrainConfig config) {
-  // Beside `from`, which gives every stage, it has no effect; earlier versions let it stand there.
+  // It has no effect beside `from`, which gives every stage, and stands there in some saved records.
   if (!config.model.from.empty()) config.model.layer_scale_init_value = 0;
   return field_rows([&](FieldVisitor& visitor) { config.visit_fields(visitor); });
 }

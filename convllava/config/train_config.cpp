@@ -37,9 +37,8 @@ void ModelSource::visit_fields(FieldVisitor& visitor) {
   visitor.field(
       "layer_scale_init_value", layer_scale_init_value,
       "Start of the layer scale in stages with random weights; 0 takes that of `size` or of `vision_from`, which must "
-      "not differ. 1e-6 lets "
-      "a new stage fade in on top of trained ones; a tower without any trained stage needs a value near 1, or the "
-      "pictures are never noticed.",
+      "not differ. 1e-6 lets a new stage fade in on top of trained ones; a tower without any trained stage needs a "
+      "value near 1, or its output stays near zero.",
       {0, 10});
 }
 
@@ -62,9 +61,9 @@ void DataConfig::visit_fields(FieldVisitor& visitor) {
   visitor.list("validation", validation, "Sets to measure the validation loss on.");
   visitor.field(
       "validation_share", validation_share,
-      "Share of the training records that is kept aside for validation when `data.validation` is empty; which "
-      "ones depends on `seed` only, and the records of one picture, or of equal turns without one, stay "
-      "together.",
+      "Share of the training records that is kept aside for validation when `data.validation` is empty. Which ones "
+      "depends on `seed` and on the records, not on their order. Records of one picture stay together, and so do "
+      "records of equal turns without a picture.",
       {0, 0.5});
   visit_template(visitor, prompt_template);
   visitor.field("max_length", max_length,
@@ -94,8 +93,7 @@ void OptimizationConfig::visit_fields(FieldVisitor& visitor) {
                 "Passes over the data; a fraction is allowed. 0: as many as `max_steps` takes, or one.", {0, 1e6});
   visitor.field("max_steps", max_steps,
                 "Ends the run after this many optimizer steps; 0 leaves it to `epochs`. Where `epochs` ends it "
-                "earlier, a warning "
-                "says so.",
+                "earlier, a warning says so.",
                 kStepsOrNone);
   visitor.field("lr", lr, "Highest learning rate of AdamW, reached after the warm-up.", {0, 1});
   visitor.field("lr_per_module", lr_per_module,
@@ -144,8 +142,8 @@ void ReportConfig::visit_fields(FieldVisitor& visitor) {
 void TrainConfig::visit_fields(FieldVisitor& visitor) {
   visitor.path(
       "output_dir", output_dir,
-      "Folder of the run: checkpoints, metrics, report, resolved configuration. A run that was stopped goes on "
-      "from what is there. Required.");
+      "Folder of the run: checkpoints, metrics, report, resolved configuration. A stopped run resumes from its "
+      "newest checkpoint. Required.");
   visitor.field("seed", seed, "Decides the order of the data, the validation split and random weights.", kNonNegative);
   visitor.choice<Device>("device", device, {{"auto", Device::kAuto}, {"cpu", Device::kCpu}, {"cuda", Device::kCuda}},
                          "Where to train; `auto` takes the GPU of this rank if there is one.");

@@ -57,8 +57,8 @@ struct DataConfig {
 struct OptimizationConfig {
   int64_t global_batch_size = 256;  ///< samples per optimizer step over all ranks
   int64_t micro_batch_size = 16;    ///< samples per forward pass and rank
-  double epochs = 0;      ///< 0: as many as `max_steps` takes, or one
-  int64_t max_steps = 0;  ///< ends the run early; 0: as many as the epochs take
+  double epochs = 0;                ///< 0: as many as `max_steps` takes, or one
+  int64_t max_steps = 0;            ///< ends the run early; 0: as many as the epochs take
   double lr = 2e-5;
   std::map<std::string, double> lr_per_module;  ///< vision, projector, llm
   double weight_decay = 0.0;

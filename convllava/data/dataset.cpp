@@ -39,7 +39,8 @@ bool is_inside(const std::filesystem::path& folder, const std::filesystem::path&
   return !inside.empty() && *inside.begin() != "..";
 }
 
-/// Whether `folder` / `image` does not lie in the folder, as it is written or, for an absolute path, wherever the folder is.
+/// Whether `folder` / `image` does not lie in the folder, as it is written or, for an absolute path, wherever the
+/// folder is.
 bool leads_outside(const std::filesystem::path& folder, const std::string& image) {
   if (!std::filesystem::path(image).is_absolute() && is_inside(".", image)) return false;
   std::error_code ignored;

@@ -84,9 +84,9 @@ class Dataset {
 
   /// Keeps about `share` of the records for validation, at least one unless it is 0: (training, validation) indices,
   /// both ascending. Records of one picture (the same path) stay together, and so do those of equal turns without a
-  /// picture, so that nothing that was trained on is validated on: validation grows beyond `share` until it holds all of
-  /// them. Which ones depends on `seed` and on what they are, not on their order or on where the data lie. Records of
-  /// sets with weight 0 are in neither part. With a share > 0 every record is parsed once more.
+  /// picture, so that nothing that was trained on is validated on: validation grows beyond `share` until it holds all
+  /// of them. Which ones depends on `seed` and on what they are, not on their order or on where the data lie. Records
+  /// of sets with weight 0 are in neither part. With a share > 0 every record is parsed once more.
   std::pair<std::vector<int64_t>, std::vector<int64_t>> split(double share, uint64_t seed) const;
 
   /// core::Fingerprint of the bytes of each annotation file, in the order of the sets.

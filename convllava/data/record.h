@@ -35,8 +35,7 @@ class AnnotationFile {
  public:
   /// Reads the whole file once. Throws DataError with file and line when it cannot be read, is empty, is neither an
   /// array nor JSON lines, or ends in the middle. A record that cannot be used (malformed, no conversations, unknown
-  /// speaker,
-  /// ...) is listed in `bad`.
+  /// speaker, ...) is listed in `bad`.
   explicit AnnotationFile(const std::filesystem::path& path);
 
   struct BadRecord {

@@ -73,8 +73,8 @@ DataSummary examine_all(const Dataset& dataset, const std::vector<Task>& tasks) 
 
 void merge(DataSummary& into, DataSummary part) {
   for (auto member : {&DataSummary::examined, &DataSummary::decoded, &DataSummary::unusable, &DataSummary::missing,
-                      &DataSummary::outside, &DataSummary::tokens, &DataSummary::answer_tokens, &DataSummary::cut_answer_tokens,
-                      &DataSummary::cut_records}) {
+                      &DataSummary::outside, &DataSummary::tokens, &DataSummary::answer_tokens,
+                      &DataSummary::cut_answer_tokens, &DataSummary::cut_records}) {
     into.*member += part.*member;
   }
   for (auto& reason : part.reasons) {

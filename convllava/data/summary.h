@@ -17,8 +17,8 @@
 namespace convllava::data {
 
 struct SummaryOptions {
-  int64_t most_examined =
-      1000;                  ///< records that are tokenised, spread evenly over the members; their pictures must exist
+  /// Records that are tokenised, spread evenly over the members; their pictures must exist.
+  int64_t most_examined = 1000;
   int64_t most_decoded = 0;  ///< of these, records whose pictures are decoded as well, spread evenly
   int threads = 1;
   std::function<void(int64_t examined)> progress;  ///< called from one thread, now and then
@@ -55,8 +55,8 @@ struct DataSummary {
 DataSummary summarize(const Dataset& dataset, const std::vector<int64_t>& members, const SummaryOptions& options);
 
 /// What is odd, a sentence each, with the numbers; none for data without faults. Fields that are not used, empty
-/// answers, answers cut off, pictures that are missing and other unusable records, and characters without a token where
-/// they are more than one token in a hundred.
+/// answers, answers cut off, pictures that are missing and other unusable records, pictures outside of the image
+/// folder, and characters without a token where they are more than one token in a hundred.
 std::vector<std::string> warnings(const DataSummary& summary);
 
 }  // namespace convllava::data

@@ -83,7 +83,7 @@ void Heartbeat::run() {
       return;
     }
   } catch (const std::exception& error) {
-    if (connected_) return;  // a store that is gone then is Liveness's news
+    if (connected_) return;  // Liveness tells why the store is gone
     signal_->raise(fmt::format("{} went away while the ranks connected: {}", store_host(environment_), brief(error)));
   }
 }

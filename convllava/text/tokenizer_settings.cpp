@@ -38,8 +38,8 @@ Json field_of(const Json& object, const char* name) {
 }
 
 [[noreturn]] void fail(const fs::path& file, const char* field, const Json& value, const char* expected) {
-  throw DataError(
-      error_message(file.string(), fmt::format("\"{}\" has the wrong type", field), core::json_excerpt(value), expected));
+  throw DataError(error_message(file.string(), fmt::format("\"{}\" has the wrong type", field),
+                                core::json_excerpt(value), expected));
 }
 
 TokenizerBehaviour behaviour_of(const fs::path& file, const Json& config) {

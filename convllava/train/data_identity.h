@@ -30,11 +30,11 @@ struct DataIdentity {
   ///     trained on 950 of 1000 records, split 0f1e2d3c4b5a6978
   ///     train 8796a5b4c3d2e1f0 weight 1 train.json
   std::string text() const;
-  /// What versions before `contents 1` kept instead: numbers of records, and sizes of files.
+  /// What a checkpoint without `contents 1` has instead: numbers of records, and sizes of files.
   std::string text_of_sizes() const;
 };
 
-/// Compares the text of a checkpoint with the data of today; where the files lie does not count. Text of sizes is
+/// Compares the text of a checkpoint with the data; where the files lie does not count. Text of sizes is
 /// compared by sizes, with a warning that the contents cannot be. Throws ConfigError naming the set that differs.
 void require_same_data(const std::filesystem::path& run, std::string_view saved, const DataIdentity& data);
 

@@ -104,7 +104,8 @@ void Quarantine::add(const std::vector<data::BadSample>& samples) {
         -1, ' ', false, nlohmann::json::error_handler_t::replace);
     if (!listed_.insert(line).second) continue;
     if (++warnings_ <= kMostWarnings) core::log_warning("left out: " + sample.message);
-    if (warnings_ == kMostWarnings) core::log_warning("what else is left out stands in " + file_.string() + " only");
+    if (warnings_ == kMostWarnings)
+      core::log_warning("others that are left out are listed in " + file_.string() + " only");
     stream << line << "\n";
   }
   stream.flush();

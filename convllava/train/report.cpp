@@ -90,8 +90,9 @@ std::string facts(const ReportContents& contents) {
 std::string picture(const std::filesystem::path& path, bool hidden) {
   if (path.empty()) return "";
   if (hidden) {
-    return fmt::format("<div class=\"picture\"><p>{}: not shown, because it lies outside of the image folder</p></div>\n",
-                       escape_html(path.string()));
+    return fmt::format(
+        "<div class=\"picture\"><p>{}: not shown, because it lies outside of the image folder</p></div>\n",
+        escape_html(path.string()));
   }
   try {
     return fmt::format("<div class=\"picture\"><img alt=\"{}\" src=\"{}\"></div>\n",
@@ -120,7 +121,8 @@ std::string sample(const SampleAnswer& sample) {
 }
 
 std::string sample_heading(const std::vector<SampleAnswer>& samples) {
-  const auto same = std::count_if(samples.begin(), samples.end(), [](const auto& s) { return s.answer == s.reference; });
+  const auto same =
+      std::count_if(samples.begin(), samples.end(), [](const auto& s) { return s.answer == s.reference; });
   return fmt::format("Sample answers: {} of {} as the reference", same, samples.size());
 }
 
@@ -137,7 +139,8 @@ std::vector<std::pair<std::string, std::string>> validation_facts(
       last = {step, value};
     }
   }
-  if (last.first > 0) facts.emplace_back(fmt::format("validation loss, step {}", last.first), format_number(last.second));
+  if (last.first > 0)
+    facts.emplace_back(fmt::format("validation loss, step {}", last.first), format_number(last.second));
   return facts;
 }
 
@@ -152,7 +155,8 @@ void write_report(const std::filesystem::path& file, const ReportContents& conte
   html += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
   html += fmt::format("<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<main>\n", title, kStyle);
   html += fmt::format("<h1>{}</h1>\n<div class=\"soft\">ConvLLaVA training report</div>\n", title);
-  html += facts(contents) + section("Curves", "charts", charts) + section(sample_heading(contents.samples), "samples", samples);
+  html += facts(contents) + section("Curves", "charts", charts) +
+          section(sample_heading(contents.samples), "samples", samples);
   if (!contents.config_yaml.empty()) {
     html += fmt::format(
         "<section><h2>Configuration</h2>\n<details><summary>Show</summary><pre>{}</pre></details></section>\n",

@@ -32,9 +32,10 @@ struct ReportContents {
 std::vector<std::pair<std::string, std::string>> validation_facts(
     const std::vector<std::pair<int64_t, Scalars>>& metrics);
 
-/// How many answers are the reference; curves as inline SVG (one chart per quantity, light and dark), sample answers beside their pictures, the
-/// configuration. "train/A", "validation/A" and "train/A/B" share the chart of A. A picture that cannot be read leaves
-/// its reason in its place. Replaces the file atomically; throws CheckpointError when it cannot be written.
+/// Curves as inline SVG (one chart per quantity, light and dark), sample answers beside their pictures with the number
+/// that equal the reference, the configuration. "train/A", "validation/A" and "train/A/B" share the chart of A. A
+/// picture that cannot be read leaves its reason in its place. Replaces the file atomically; throws CheckpointError
+/// when it cannot be written.
 void write_report(const std::filesystem::path& file, const ReportContents& contents);
 
 }  // namespace convllava::train

@@ -16,7 +16,7 @@ namespace convllava::train {
 bool goes_on(const config::TrainConfig& config);
 
 /// Where the model's shape and the tokenizer come from: the newest checkpoint of a run that goes on, which needs
-/// nothing else any more, or else `config.model`.
+/// nothing else, or else `config.model`.
 config::ModelSource model_source(const config::TrainConfig& config);
 
 /// For the record of the run's checkpoints: what `latest`, where it goes on from, says of its start, or else the
@@ -27,7 +27,7 @@ config::RunStart run_start(const config::ModelSource& source, const std::optiona
 /// A folder with checkpoints is continued only by the run that wrote them: throws ConfigError naming the field in which
 /// `config` differs from what the newest one was made with (config/same_run.h), in the weights that the run started
 /// from, or in the tokenizer. Weights are the same where their digests are, wherever they lie. Where there is nothing
-/// to compare, because they are gone or an earlier version wrote no digest, they are the same at the same place.
+/// to compare, because they are gone or the checkpoint has no digest, they are the same at the same place.
 void require_same_run(const config::TrainConfig& config, const text::Tokenizer& tokenizer);
 
 }  // namespace convllava::train

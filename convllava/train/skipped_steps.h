@@ -29,8 +29,8 @@ class SkippedSteps {
 
  private:
   int64_t most_in_row_;
-  int64_t in_row_ = 0;  ///< at the last look
-  int64_t steps_ = 0;   ///< since the last look
+  int64_t in_row_ = 0;    ///< at the last look
+  int64_t steps_ = 0;     ///< since the last look
   torch::Tensor counts_;  ///< [2] fp32 on the device: since the last look, in a row
 };
 

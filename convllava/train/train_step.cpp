@@ -40,12 +40,11 @@ GlobalCounts global_counts(const data::StepBatch& batch, distributed::ProcessGro
     if (!micro.images.empty()) with_pictures += micro.supervised_tokens();
     tokens += micro.tokens();
   }
-  const auto sums = group.all_reduce(
-      std::vector<double>{static_cast<double>(supervised), static_cast<double>(with_pictures),
-                          static_cast<double>(tokens), static_cast<double>(batch.samples),
-                          static_cast<double>(batch.cut_samples), static_cast<double>(batch.cut_tokens),
-                          static_cast<double>(batch.bad.size()), requests.stop ? 1.0 : 0.0, requests.save ? 1.0 : 0.0,
-                          requests.failed ? 1.0 : 0.0});
+  const auto sums = group.all_reduce(std::vector<double>{
+      static_cast<double>(supervised), static_cast<double>(with_pictures), static_cast<double>(tokens),
+      static_cast<double>(batch.samples), static_cast<double>(batch.cut_samples), static_cast<double>(batch.cut_tokens),
+      static_cast<double>(batch.bad.size()), requests.stop ? 1.0 : 0.0, requests.save ? 1.0 : 0.0,
+      requests.failed ? 1.0 : 0.0});
   return {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7], sums[8], sums[9]};
 }
 

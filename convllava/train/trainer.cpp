@@ -97,9 +97,9 @@ void Trainer::Impl::log_step(const GlobalCounts& counts, const StepOutcome& outc
   if (state.idle_steps > 0) scalars.emplace_back("data/idle_steps", static_cast<double>(state.idle_steps));
   metrics->write(state.step, scalars);
   const std::string loss = counts.supervised_tokens > 0 ? fmt::format("loss {:.4f}", sums[0]) : "no answers";
-  progress->update(state.step, fmt::format("{} lr {:.2e} norm {:.2f} {} {}", loss, highest_lr,
-                                           outcome.gradient_norm.item<double>(), speed.text(),
-                                           core::format_bytes(peak_bytes)));
+  progress->update(state.step,
+                   fmt::format("{} lr {:.2e} norm {:.2f} {} {}", loss, highest_lr, outcome.gradient_norm.item<double>(),
+                               speed.text(), core::format_bytes(peak_bytes)));
 }
 
 /// Nothing without validation data, and after a stop signal.
@@ -198,15 +198,15 @@ void Trainer::Impl::write_run_report() {
     all += parameter.numel();
     trainable += parameter.requires_grad() ? parameter.numel() : 0;
   }
-  contents.facts = {{"steps", fmt::format("{} of {}", state.step, total_steps)},
-                    {"parameters", fmt::format("{} ({} trainable)", all, trainable)},
-                    {"records", fmt::format("{} training, {} validation", data.train.members.size(),
-                                            data.validation.members.size())},
-                    {"samples seen", std::to_string(state.samples)},
-                    {"tokens seen", std::to_string(state.tokens)},
-                    {"training time", core::format_duration(state.seconds)},
-                    {"ranks", std::to_string(group.world_size())},
-                    {"peak memory of rank 0", core::format_bytes(static_cast<double>(peak_memory_bytes(device)))}};
+  contents.facts = {
+      {"steps", fmt::format("{} of {}", state.step, total_steps)},
+      {"parameters", fmt::format("{} ({} trainable)", all, trainable)},
+      {"records", fmt::format("{} training, {} validation", data.train.members.size(), data.validation.members.size())},
+      {"samples seen", std::to_string(state.samples)},
+      {"tokens seen", std::to_string(state.tokens)},
+      {"training time", core::format_duration(state.seconds)},
+      {"ranks", std::to_string(group.world_size())},
+      {"peak memory of rank 0", core::format_bytes(static_cast<double>(peak_memory_bytes(device)))}};
   contents.metrics = read_metrics(run / "metrics.jsonl");
   for (const auto& fact : validation_facts(contents.metrics)) contents.facts.push_back(fact);
   if (data.validation.dataset && !summary.stopped)
@@ -303,10 +303,10 @@ void Trainer::Impl::check_learned() {
     throw DataError(error_message("data.train", "no sample could be used", quarantine->last_message(), "at least 1"));
   }
   if (state.idle_steps == state.step) {
-    throw DataError(error_message("data.train", "there was nothing to learn from in any step",
-                                  fmt::format("{} steps of texts for a frozen language model, or without answers",
-                                              state.step),
-                                  "pictures for what is trained, or a part of llm among `trainable`"));
+    throw DataError(
+        error_message("data.train", "there was nothing to learn from in any step",
+                      fmt::format("{} steps of texts for a frozen language model, or without answers", state.step),
+                      "pictures for what is trained, or a part of llm among `trainable`"));
   }
   if (state.skipped_steps + state.idle_steps == state.step) {
     throw Error(error_message("train", "no step could be taken, because no gradient was finite",

@@ -21,6 +21,7 @@ THIRD_PARTY = {
     "nlohmann/": {"text", "distributed", "data", "checkpoint", "train", "eval"},
     "CLI/": {"apps"},
     "spdlog/": {"core"},
+    "unicode/": {"core"},
 }
 NO_TORCH = {"core", "text", "image", "config", "data"}
 

@@ -68,9 +68,9 @@ TEST_CASE("the signals of cluster schedulers write a checkpoint too", "[programs
   for (const auto& [name, number] : {std::pair{"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"XCPU", SIGXCPU}}) {
     const TemporaryFolder folder;
     write_records(folder.path(), 16);
-    const auto outcome =
-        run({"bash", "-c", program("train") + " --config " + endless(folder.path()) + " & p=$!; " +
-                               until(has_trained(folder.path() / "run")) + "kill -" + name + " $p; wait $p"});
+    const auto outcome = run({"bash", "-c",
+                              program("train") + " --config " + endless(folder.path()) + " & p=$!; " +
+                                  until(has_trained(folder.path() / "run")) + "kill -" + name + " $p; wait $p"});
     INFO(outcome.output);
     CHECK(outcome.exit_code == 128 + number);
     CHECK_THAT(outcome.output, contains("checkpoint-"));

@@ -94,7 +94,9 @@ TEST_CASE("damaged checkpoints are kept under another name", "[checkpoint]") {
   }
   CHECK(folder.names() == Names{"checkpoint-4.damaged", "checkpoint-4.damaged-2", "checkpoint-6.damaged"});
   CHECK(list_checkpoints(folder.path()).empty());
-  CHECK_THAT(message_of<CheckpointError>([&] { set_aside({{folder / "checkpoint-9", "gone"}}); }),
+  CHECK_THAT(message_of<CheckpointError>([&] {
+               set_aside({{folder / "checkpoint-9", "gone"}});
+             }),
              contains("checkpoint-9: the damaged checkpoint cannot be renamed"));
 }
 

@@ -68,8 +68,8 @@ TEST_CASE("a step of nothing but texts before a frozen language model changes no
   for (int64_t step = 2; step <= 16; ++step) {
     const auto before = checkpoint::step_directory(config.output_dir, step - 1);
     const auto after = checkpoint::step_directory(config.output_dir, step);
-    const bool was_idle = checkpoint::load_training_state(after).idle_steps >
-                          checkpoint::load_training_state(before).idle_steps;
+    const bool was_idle =
+        checkpoint::load_training_state(after).idle_steps > checkpoint::load_training_state(before).idle_steps;
     idle += was_idle;
     const auto same = [&](const char* file) { return core::read_file(before / file) == core::read_file(after / file); };
     CHECK(same("vision_tower/model.safetensors") == was_idle);

@@ -171,20 +171,22 @@ TEST_CASE("fields that nothing reads, empty answers and cut ones are told before
   testing::CapturedStderr log(folder / "log");
   const train::Trainer trainer(config, distributed::ProcessGroup(), torch::kCPU);
   const auto text = log.text();
-  for (const char* word : {"\"images\"", "\"system\"", "empty", "max_length"}) CHECK_THAT(text, testing::contains(word));
+  for (const char* word : {"\"images\"", "\"system\"", "empty", "max_length"})
+    CHECK_THAT(text, testing::contains(word));
 }
 
 TEST_CASE("answers that max_length cuts off are told at the end", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 8);
-  testing::write_text(folder / "train.json", "[" + [] {
-    std::string records;
-    for (int i = 0; i < 8; ++i) {
-      records += std::string(i ? "," : "") + R"({"conversations": [{"from": "human", "value": "q"}, )" +
-                 R"({"from": "gpt", "value": ")" + std::string(i == 3 ? 400 : 2, 'x') + R"("}]})";
-    }
-    return records;
-  }() + "]");
+  testing::write_text(
+      folder / "train.json", "[" + [] {
+        std::string records;
+        for (int i = 0; i < 8; ++i) {
+          records += std::string(i ? "," : "") + R"({"conversations": [{"from": "human", "value": "q"}, )" +
+                     R"({"from": "gpt", "value": ")" + std::string(i == 3 ? 400 : 2, 'x') + R"("}]})";
+        }
+        return records;
+      }() + "]");
   auto config = testing::tiny_run(folder.path());
   config.train.max_steps = 2;
   config.report.samples = 0;
@@ -301,8 +303,9 @@ TEST_CASE("many bad records are a few warnings and a list", "[train]") {
   quarantine.add(bad);
   const auto text = log.text();
   CHECK(std::count(text.begin(), text.end(), '\n') == 11);
-  CHECK_THAT(text, testing::contains("left out: picture 9\n") &&
-                       testing::contains("what else is left out stands in " + quarantine.file().string() + " only"));
+  CHECK_THAT(text,
+             testing::contains("left out: picture 9\n") &&
+                 testing::contains("others that are left out are listed in " + quarantine.file().string() + " only"));
   const auto list = core::read_file(quarantine.file());
   CHECK(std::count(list.begin(), list.end(), '\n') == 1000);
 }

@@ -71,7 +71,7 @@ TEST_CASE("a damaged line of metrics is left out of a resumed run, those after i
   const TemporaryFolder run("sinks_damaged");
   write_steps(run, 0, 1, 2);
   write_text(run / "metrics.jsonl", text_of(run / "metrics.jsonl") + std::string("{\"step\":3,\0\0\0\n", 14) +
-                                         "{\"step\":4,\"train/loss\":0.5}\n");
+                                        "{\"step\":4,\"train/loss\":0.5}\n");
   convllava::testing::CapturedStderr log(run / "log");
   write_steps(run, 5, 6, 7);
   CHECK_THAT(log.text(), contains("metrics.jsonl:3: not a record of metrics; the line is left out"));
