@@ -21,7 +21,7 @@ struct SummaryOptions {
   int64_t most_examined = 1000;
   int64_t most_decoded = 0;  ///< of these, records whose pictures are decoded as well, spread evenly
   int threads = 1;
-  std::function<void(int64_t examined)> progress;  ///< called from one thread, now and then
+  std::function<void(int64_t examined)> progress = {};  ///< called from one thread, now and then
 };
 
 struct DataSummary {

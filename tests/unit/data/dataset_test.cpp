@@ -163,7 +163,7 @@ TEST_CASE("a picture outside the set's image folder is used and told, by whateve
     CHECK(dataset.sample(0).picture.has_value());
     return dataset.image_is_outside(0);
   };
-  for (const std::string image :
+  for (const std::string& image :
        {root + "/outside.ppm", std::string("../outside.ppm"), std::string("sub/../../outside.ppm")}) {
     CHECK(is_outside(image, root + "/set"));
   }
