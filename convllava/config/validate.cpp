@@ -121,6 +121,17 @@ class Checker {
     }
     check_modules("train.lr_per_module", config_.train.lr_per_module);
     check_modules("train.weight_decay_per_module", config_.train.weight_decay_per_module);
+    check_learning_rates();
+  }
+
+  void check_learning_rates() const {
+    const auto& own = config_.train.lr_per_module;
+    for (const auto& module : module_names()) {
+      const auto found = own.find(module);
+      if (!is_trained(module) || (found == own.end() ? config_.train.lr : found->second) > 0) continue;
+      fail(found == own.end() ? "train.lr" : "train.lr_per_module." + module, "a learning rate of 0 trains nothing", "0",
+           "a rate above 0, or `trainable` without " + module);
+    }
   }
 
   bool is_trained(const std::string& module) const {

@@ -57,6 +57,9 @@ void Trainer::Impl::tell_about_data() const {
   for (const auto& line : data::warnings(data::summarize(*data.train.dataset, data.train.members, options))) {
     core::log_warning("data.train: " + line);
   }
+  if (!data.validation.dataset && config.report.samples > 0) {
+    core::log_info("no data.validation: no validation loss, and no sample answers in the report");
+  }
 }
 
 /// What sees pictures only learns nothing from texts.

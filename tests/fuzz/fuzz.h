@@ -24,7 +24,7 @@ std::string make_input(const Reader& reader, uint64_t index);
 ///     fuzz_yaml 1000       the first 1000 inputs
 ///     fuzz_yaml FILE       one input again, in the process itself (for a debugger)
 ///
-/// A child process reads the inputs. One that ends it (a signal, a sanitizer, another exception, 20 seconds, too much
+/// A child process reads the inputs. One that ends it (a signal, a sanitizer, another exception, 20 seconds of a processor, too much
 /// memory) is written to the working folder and named with the command that runs it again. Returns 1 if there was one.
 int run(const Reader& reader, int argc, char** argv);
 

@@ -249,6 +249,21 @@ TEST_CASE("settings per module name a module that is trained", "[config]") {
   CHECK(refusal([](auto& c) { c.train.lr_per_module = {{"vision", 1e-3}}; }).empty());
 }
 
+TEST_CASE("a learning rate of 0 for what is trained is refused", "[config]") {
+  CHECK(refusal([](auto& c) { c.train.lr = 0; }) ==
+        "a.yaml: train.lr: a learning rate of 0 trains nothing; got 0; expected a rate above 0, or `trainable` without "
+        "vision");
+  CHECK(refusal([](auto& c) {
+          c.train.lr_per_module = {{"projector", 0.0}};
+        }) ==
+        "a.yaml: train.lr_per_module.projector: a learning rate of 0 trains nothing; got 0; expected a rate above 0, or "
+        "`trainable` without projector");
+  CHECK(refusal([](auto& c) {
+          c.train.lr = 0;
+          c.train.lr_per_module = {{"projector", 1e-3}, {"vision", 1e-3}};
+        }).empty());
+}
+
 TEST_CASE("there must be data to train on", "[config]") {
   CHECK(refusal([](auto& c) { c.data.train = {}; }) ==
         "a.yaml: data.train: no data to train on; expected a list of sets, each with its annotations");
