@@ -10,14 +10,14 @@
 #   trace     one step, added up by kernel
 #   sanitize  the operations under compute-sanitizer, and the depthwise convolution under ncu, where these are
 #
-# FOLDER (default: $OUT, else build-gpu/check) gets report.md, a log of each section and the traces. The programs are
+# FOLDER (default build-gpu/check) gets report.md, a log of each section and the traces. The programs are
 # those of .gpu/ (scripts/gpu/pack.sh) or are built here. `--device cpu` runs every section with small sizes, so that CI
 # notices when one breaks; its programs are those of build/ where the option --programs names no other folder.
 # Results: docs/benchmarks.md.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-out=${OUT:-build-gpu/check}
+out=build-gpu/check
 device=cuda
 programs=
 sections=()
@@ -33,7 +33,7 @@ done
 ((${#sections[@]})) || sections=(info tests kernels steps trace sanitize)
 mkdir -p "$out"
 
-# A program of this machine's LibTorch: of .venv, or of the python3 that has one.
+# With the LibTorch of the python3 of this machine: .gpu/ has none.
 use_packed_programs() {
   programs=.gpu/bin
   local torch
