@@ -57,7 +57,7 @@ if [[ $device == cpu ]]; then tiny=(--tiny); fi
 
 info() {
   date -u '+%Y-%m-%d %H:%M UTC'
-  if [[ -f .gpu/build.txt ]]; then grep -v '^source' .gpu/build.txt; else "$programs/train" --version; fi
+  if [[ $programs == .gpu/bin ]]; then grep -v '^source' .gpu/build.txt; else "$programs/train" --version; fi
   if [[ $device == cuda ]]; then
     nvidia-smi --query-gpu=name,driver_version,memory.total,power.limit,clocks.max.sm --format=csv,noheader
   fi
