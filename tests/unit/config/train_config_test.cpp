@@ -7,6 +7,7 @@
 #include "convllava/core/error.h"
 #include "tests/catch.h"
 #include "tests/support/files.h"
+#include "tests/unit/config/valid_config.h"
 
 namespace convllava::config {
 namespace {
@@ -16,37 +17,12 @@ using convllava::testing::contains;
 using convllava::testing::message_of;
 using convllava::testing::TemporaryFolder;
 
-TrainConfig valid() {
-  TrainConfig config;
-  config.output_dir = "runs/a";
-  config.model.size = "tiny";
-  config.model.tokenizer = "tokenizer.model";
-  config.trainable = {"vision.stages.5", "projector"};
-  config.image.size = 256;
-  config.data.max_length = 512;
-  config.data.train = {{"a.json", "", 1.0}};
-  return config;
-}
-
 /// The message for `valid()` after `change`.
 std::string refusal(const std::function<void(TrainConfig&)>& change) {
   TrainConfig config = valid();
   change(config);
   return message_of<ConfigError>([&] { validate(config, "a.yaml"); });
 }
-
-constexpr const char* kValidYaml =
-    "output_dir: runs/a\n"
-    "model:\n"
-    "  size: tiny\n"
-    "  tokenizer: tokenizer.model\n"
-    "trainable: [projector, llm]\n"
-    "image:\n"
-    "  size: 256\n"
-    "data:\n"
-    "  max_length: 512\n"
-    "  train:\n"
-    "    - annotations: a.json\n";
 
 std::string load_refusal(const std::string& text, const std::vector<std::string>& overrides = {}) {
   const TemporaryFolder folder;
@@ -372,99 +348,6 @@ TEST_CASE("numbers that only a slip of the finger makes so large are refused", "
     INFO(assignment);
     CHECK_THAT(load_refusal(kValidYaml, {assignment}), contains("out of range"));
   }
-}
-
-TEST_CASE("data paths start at data.root unless they are absolute", "[config]") {
-  DataConfig data;
-  CHECK(resolve_data_path(data, "a/b.json") == "a/b.json");
-  CHECK(resolve_data_path(data, "").empty());
-  data.root = "datasets";
-  CHECK(resolve_data_path(data, "a/b.json") == "datasets/a/b.json");
-  CHECK(resolve_data_path(data, "/abs/b.json") == "/abs/b.json");
-  CHECK(resolve_data_path(data, "") == "datasets");
-}
-
-TEST_CASE("paths that do not exist are named with their field", "[config]") {
-  const TemporaryFolder folder;
-  const std::string root = folder.path().string();
-  folder.write("a.json", "[]");
-  folder.write("tokenizer.model", "x");
-  TrainConfig config = valid();
-  config.data.root = root;
-  config.model.tokenizer = root + "/tokenizer.model";
-  CHECK_NOTHROW(check_paths(config, "a.yaml"));
-
-  const auto refusal_of = [&](const std::function<void(TrainConfig&)>& change) {
-    TrainConfig changed = config;
-    change(changed);
-    return message_of<ConfigError>([&] { check_paths(changed, "a.yaml"); });
-  };
-  CHECK(
-      refusal_of([](auto& c) { c.model.from = "runs/none"; }) ==
-      "a.yaml: model.from: does not exist; got runs/none; expected the run folder or checkpoint of the previous stage");
-  CHECK(refusal_of([&](auto& c) { c.model.from = root + "/a.json"; }) ==
-        "a.yaml: model.from: is not a folder; got " + root +
-            "/a.json; expected the run folder or checkpoint of the previous stage");
-  CHECK(refusal_of([](auto& c) { c.model.vision_from = "none"; }) ==
-        "a.yaml: model.vision_from: does not exist; got none; expected a Hugging Face ConvNeXt directory");
-  CHECK(refusal_of([](auto& c) { c.model.llm_from = "none"; }) ==
-        "a.yaml: model.llm_from: does not exist; got none; expected a Hugging Face LLaMA directory");
-  CHECK(refusal_of([](auto& c) { c.model.tokenizer = "none"; }) ==
-        "a.yaml: model.tokenizer: does not exist; got none; expected a tokenizer.model file");
-  const auto goes_on = [&](const std::function<void(TrainConfig&)>& change) {
-    TrainConfig changed = config;
-    change(changed);
-    return message_of<ConfigError>([&] { check_paths(changed, "a.yaml", true); });
-  };
-  CHECK(goes_on([](auto& c) {
-          c.model.from = "none";
-          c.model.vision_from = "none";
-          c.model.llm_from = "none";
-          c.model.tokenizer = "none";
-        }).empty());
-  CHECK_THAT(goes_on([](auto& c) { c.data.root = "none"; }), contains("a.yaml: data.root: does not exist"));
-  CHECK(refusal_of([](auto& c) { c.data.root = "none"; }) ==
-        "a.yaml: data.root: does not exist; got none; expected the folder of the data sets");
-  CHECK(refusal_of([](auto& c) { c.data.train[0].annotations = "b.json"; }) ==
-        "a.yaml: data.train.0.annotations: does not exist; got " + root +
-            "/b.json; expected a file of LLaVA annotations");
-  CHECK(refusal_of([](auto& c) { c.data.train[0].annotations = "."; }) ==
-        "a.yaml: data.train.0.annotations: is a folder; got " + root + "/.; expected a file of LLaVA annotations");
-  CHECK(refusal_of([](auto& c) { c.data.train[0].images = "pictures"; }) ==
-        "a.yaml: data.train.0.images: does not exist; got " + root + "/pictures; expected the folder of the pictures");
-  CHECK(refusal_of([](auto& c) {
-          c.data.validation = {{"v.json", "", 1.0}};
-        }) == "a.yaml: data.validation.0.annotations: does not exist; got " + root +
-                  "/v.json; expected a file of LLaVA annotations");
-  fs::create_symlink("loop", folder.path() / "loop");
-  CHECK(refusal_of([&](auto& c) { c.model.from = root + "/loop"; }) ==
-        "a.yaml: model.from: cannot be read (Too many levels of symbolic links); got " + root +
-            "/loop; expected the run folder or checkpoint of the previous stage");
-}
-
-TEST_CASE("paths that must exist are named with their line", "[config]") {
-  const TemporaryFolder folder;
-  const std::string root = folder.path().string();
-  const fs::path file = folder.write("a.yaml", kValidYaml);
-  folder.write("tokenizer.model", "x");
-  const std::vector<std::string> overrides = {"data.root=" + root, "model.tokenizer=" + root + "/tokenizer.model"};
-  const auto refusal_of = [&](const std::vector<std::string>& given) {
-    return message_of<ConfigError>([&] { load_train_config(file, given, Paths::kMustExist); });
-  };
-  CHECK(refusal_of(overrides) == file.string() + ":11: data.train.0.annotations: does not exist; got " + root +
-                                     "/a.json; expected a file of LLaVA annotations");
-  CHECK(refusal_of({"model.tokenizer=none"}) ==
-        "--set model.tokenizer=none: model.tokenizer: does not exist; got none; expected a tokenizer.model file");
-  CHECK_NOTHROW(load_train_config(file, overrides));
-  const auto of_a_run_that_goes_on = [&](bool goes_on) {
-    const std::vector<std::string> given = {"data.root=" + root, "model.tokenizer=none"};
-    return message_of<ConfigError>(
-        [&] { load_train_config(file, given, Paths::kMustExist, [&](const auto&) { return goes_on; }); });
-  };
-  CHECK_THAT(of_a_run_that_goes_on(false), contains("model.tokenizer: does not exist"));
-  CHECK_THAT(of_a_run_that_goes_on(true), contains("data.train.0.annotations: does not exist"));
-  folder.write("a.json", "[]");
-  CHECK(refusal_of(overrides).empty());
 }
 
 }  // namespace convllava::config

@@ -48,4 +48,10 @@ inline SampleOptions small_options() {
   return options;
 }
 
+/// One set of these records, with its pictures in `folder`.
+inline Dataset dataset_of(const TemporaryFolder& folder, const std::string& json,
+                          const SampleOptions& options = small_options()) {
+  return Dataset({{folder.write("set.json", json), folder.path(), 1.0}}, options, small_tokenizer());
+}
+
 }  // namespace convllava::data::testing

@@ -7,11 +7,6 @@ namespace {
 
 using namespace testing;
 
-Dataset dataset_of(const TemporaryFolder& folder, const std::string& json,
-                   const SampleOptions& options = small_options()) {
-  return Dataset({{folder.write("set.json", json), folder.path(), 1.0}}, options, small_tokenizer());
-}
-
 DataSummary summarize_all(const Dataset& dataset, const SummaryOptions& options = {.threads = 2}) {
   return summarize(dataset, dataset.split(0, 0).first, options);
 }
