@@ -31,16 +31,13 @@ void print_summary(const std::string& name, const data::DataSummary& summary, in
   const auto untold = summary.unusable - static_cast<int64_t>(summary.reasons.size());
   if (untold > 0) fmt::print("    and {} more\n", untold);
   print_row("pictures not there", share(summary.missing, summary.records - summary.text_only));
+  print_row("outside their folder", share(summary.outside, summary.records - summary.text_only));
   print_row("pictures decoded", share(summary.decoded, summary.records - summary.text_only));
   print_row("with an empty answer", share(summary.with_empty_answer, summary.records));
   print_row("cut by data.max_length",
             fmt::format("{}: they lose {} answer tokens", share(summary.cut_records, summary.records),
                         share(summary.cut_answer_tokens, summary.answer_tokens)));
-  std::string fields;
-  for (const auto& [field, records] : summary.unused_fields) {
-    fields += fmt::format("{}\"{}\" in {} records", fields.empty() ? "" : ", ", field, records);
-  }
-  print_row("fields not used", fields.empty() ? "none" : fields);
+  print_row("fields not used", summary.unused_fields.empty() ? "none" : data::list_fields(summary.unused_fields));
   const auto characters = text::list_characters(summary.characters_without_token);
   print_row("without a token", characters.empty() ? "none" : characters);
   const int64_t usable = summary.examined - summary.unusable;

@@ -129,6 +129,14 @@ DataSummary summarize(const Dataset& dataset, const std::vector<int64_t>& member
   return summary;
 }
 
+std::string list_fields(const std::map<std::string, int64_t>& fields) {
+  std::string list;
+  for (const auto& [field, records] : fields) {
+    list += fmt::format("{}\"{}\" in {} records", list.empty() ? "" : ", ", field, records);
+  }
+  return list;
+}
+
 std::vector<std::string> warnings(const DataSummary& summary) {
   std::vector<std::string> lines;
   const auto of_examined = [&](int64_t count) {
@@ -137,11 +145,7 @@ std::vector<std::string> warnings(const DataSummary& summary) {
                : fmt::format("{} of {} records", count, summary.records);
   };
   if (!summary.unused_fields.empty()) {
-    std::string fields;
-    for (const auto& [field, records] : summary.unused_fields) {
-      fields += fmt::format("{}\"{}\" in {} records", fields.empty() ? "" : ", ", field, records);
-    }
-    lines.push_back("fields that are not used: " + fields +
+    lines.push_back("fields that are not used: " + list_fields(summary.unused_fields) +
                     "; only \"id\", \"image\" (one picture) and \"conversations\" are read");
   }
   if (summary.with_empty_answer > 0) {

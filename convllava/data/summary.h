@@ -54,6 +54,9 @@ struct DataSummary {
 /// core::FileChanged when somebody writes into an annotation file.
 DataSummary summarize(const Dataset& dataset, const std::vector<int64_t>& members, const SummaryOptions& options);
 
+/// "images" in 9 records, "system" in 1 records
+std::string list_fields(const std::map<std::string, int64_t>& fields);
+
 /// What is odd, a sentence each, with the numbers; none for data without faults. Fields that are not used, empty
 /// answers, answers cut off, pictures that are missing and other unusable records, pictures outside of the image
 /// folder, and characters without a token where they are more than one token in a hundred.

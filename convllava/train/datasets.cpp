@@ -103,9 +103,11 @@ void Quarantine::add(const std::vector<data::BadSample>& samples) {
     const std::string line = nlohmann::json{{"index", sample.index}, {"message", sample.message}}.dump(
         -1, ' ', false, nlohmann::json::error_handler_t::replace);
     if (!listed_.insert(line).second) continue;
-    if (++warnings_ <= kMostWarnings) core::log_warning("left out: " + sample.message);
-    if (warnings_ == kMostWarnings)
+    ++warnings_;
+    if (warnings_ <= kMostWarnings) core::log_warning("left out: " + sample.message);
+    if (warnings_ == kMostWarnings + 1) {
       core::log_warning("others that are left out are listed in " + file_.string() + " only");
+    }
     stream << line << "\n";
   }
   stream.flush();

@@ -106,6 +106,41 @@ TEST_CASE("the data check counts what is odd about a set and passes", "[programs
                                contains("without a token         \"\xE2\x82\xAC\" 9"));
 }
 
+TEST_CASE("the data check counts pictures outside of their set's folder", "[programs]") {
+  const TemporaryFolder folder;
+  write_records(folder.path(), 1);
+  folder.write("train.json", "[" + record(R"("image": "images/0.ppm", )", "<image>", "a") + "]");
+  const auto set_images = [&](auto& config) { config.data.train[0].images = "elsewhere"; };
+  std::filesystem::create_directory(folder / "elsewhere");
+  std::filesystem::rename(folder / "images", folder / "elsewhere" / "images");
+  CHECK_THAT(inspect("--data", write_config(folder.path(), set_images)).output,
+             contains("outside their folder    0 of 1 (0.0 %)"));
+  folder.write("train.json", "[" + record(R"("image": "../picture.ppm", )", "<image>", "a") + "]");
+  std::filesystem::copy_file(folder / "elsewhere" / "images" / "0.ppm", folder / "picture.ppm");
+  CHECK_THAT(inspect("--data", write_config(folder.path(), set_images)).output,
+             contains("outside their folder    1 of 1 (100.0 %)"));
+}
+
+TEST_CASE("the data of a run that goes on are checked also where its previous stage is gone", "[programs]") {
+  const TemporaryFolder folder;
+  write_records(folder.path(), 8);
+  std::string first;
+  const auto short_run = [&](auto& c) {
+    c.train.max_steps = 1;
+    first = c.output_dir;
+  };
+  check(run({program("train"), "--config", write_config(folder.path(), short_run)}), 0, "checkpoint-1");
+  const auto second = write_config(folder.path(), [&](auto& c) {
+    c.train.max_steps = 1;
+    c.model = {};
+    c.model.from = first;
+    c.output_dir = (folder / "second").string();
+  });
+  check(run({program("train"), "--config", second}), 0, "checkpoint-1");
+  std::filesystem::remove_all(first);
+  check(inspect("--data", second), 0, "training: 8 records");
+}
+
 TEST_CASE("the data check names the first records that cannot be used, counts the rest, and ends with 3",
           "[programs]") {
   const TemporaryFolder folder;

@@ -294,6 +294,17 @@ TEST_CASE("the list of bad records names each once, whatever bytes its path has"
              testing::contains("/nowhere/quarantine.jsonl: cannot write"));
 }
 
+TEST_CASE("ten bad records are ten warnings, and none is said to be listed only", "[train]") {
+  const testing::TemporaryFolder folder;
+  std::vector<data::BadSample> bad;
+  for (int i = 0; i < 10; ++i) bad.push_back({i, "picture " + std::to_string(i)});
+  testing::CapturedStderr log(folder / "log");
+  train::Quarantine(folder.path(), 0).add(bad);
+  const auto text = log.text();
+  CHECK(std::count(text.begin(), text.end(), '\n') == 10);
+  CHECK_THAT(text, !testing::contains("others"));
+}
+
 TEST_CASE("many bad records are a few warnings and a list", "[train]") {
   const testing::TemporaryFolder folder;
   std::vector<data::BadSample> bad;
