@@ -9,10 +9,10 @@ project(finder LANGUAGES NONE)
 set(CMAKE_DISABLE_FIND_PACKAGE_CUDAToolkit ON)
 set(CMAKE_FIND_USE_CMAKE_SYSTEM_PATH OFF)
 set(CMAKE_FIND_USE_SYSTEM_ENVIRONMENT_PATH OFF)
-list(APPEND CMAKE_MODULE_PATH ${SOURCE}/scripts/cmake)
-set(LibTorch_ROOT ${WORK}/site-packages/torch)
-set(LibTorch_INCLUDE_DIR \${LibTorch_ROOT}/include)
-set(LibTorch_LIBRARY_DIR \${LibTorch_ROOT}/lib)
+list(APPEND CMAKE_MODULE_PATH \"${SOURCE}/scripts/cmake\")
+set(LibTorch_ROOT \"${WORK}/site-packages/torch\")
+set(LibTorch_INCLUDE_DIR \"\${LibTorch_ROOT}/include\")
+set(LibTorch_LIBRARY_DIR \"\${LibTorch_ROOT}/lib\")
 include(ConvLLaVACuda)
 message(STATUS \"CUDA: \${CONVLLAVA_CUDA_STATUS}; folders: \${CONVLLAVA_CUDA_INCLUDE_DIRS}\")
 ")
@@ -20,7 +20,7 @@ message(STATUS \"CUDA: \${CONVLLAVA_CUDA_STATUS}; folders: \${CONVLLAVA_CUDA_INC
 # One space stands for the line breaks of an error.
 function(check expected)
   file(REMOVE_RECURSE ${WORK}/build)
-  execute_process(COMMAND ${CMAKE_COMMAND} -S ${WORK}/project -B ${WORK}/build ${ARGN} OUTPUT_VARIABLE output
+  execute_process(COMMAND ${CMAKE_COMMAND} -S "${WORK}/project" -B "${WORK}/build" ${ARGN} OUTPUT_VARIABLE output
                   ERROR_VARIABLE output)
   string(REGEX REPLACE "[ \n]+" " " output "${output}")
   string(FIND "${output}" "${expected}" position)
