@@ -53,8 +53,8 @@ SkippedSteps::Count Trainer::Impl::collect_skipped() {
   state.skipped_steps += count.skipped;
   learned_since_save += count.steps - count.skipped;
   if (count.skipped > 0 && is_main()) {
-    core::log_warning(fmt::format("step {}: {} of the last {} steps left out, because the gradient was not finite",
-                                  state.step, count.skipped, count.steps));
+    core::log_warning(fmt::format("step {}: skipped {} of the last {} steps: the gradient was not finite", state.step,
+                                  count.skipped, count.steps));
   }
   return count;
 }

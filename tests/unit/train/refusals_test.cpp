@@ -100,7 +100,7 @@ TEST_CASE("steps whose gradients are not finite are left out and counted", "[tra
   next.train.max_steps = 4;  // an epoch
   testing::CapturedStderr log(folder / "log");
   CHECK(run(next).steps == 4);
-  CHECK_THAT(log.text(), contains("1 of the last 1 steps left out, because the gradient was not finite"));
+  CHECK_THAT(log.text(), contains("skipped 1 of the last 1 steps: the gradient was not finite"));
 }
 
 TEST_CASE("too many such steps in a row end the run, and so does a run of nothing else", "[train]") {
