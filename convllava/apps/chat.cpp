@@ -21,7 +21,7 @@ namespace {
 /// The picture to ask about.
 image::Image open_picture(const std::string& path, const std::filesystem::path& directory) {
   if (checkpoint::read_model_config(directory).vision.num_stages() == 0) {
-    throw CheckpointError(error_message(directory.string(), "a language model alone cannot see", "--image",
+    throw CheckpointError(error_message(directory.string(), "there is no vision tower", "--image",
                                         "a checkpoint with a vision tower, or no picture"));
   }
   return image::load_image(path);

@@ -4,7 +4,6 @@
 
 #include <limits>
 
-#include "convllava/core/error.h"
 #include "convllava/core/progress.h"
 #include "convllava/data/summary.h"
 #include "convllava/text/characters.h"
@@ -72,9 +71,9 @@ void check_data(const config::TrainConfig& config) {
     unusable += check("validation", data.validation, config).unusable;
     records += static_cast<int64_t>(data.validation.members.size());
   }
-  if (static_cast<double>(unusable) <= config.data.max_bad_share * static_cast<double>(records)) return;
-  throw DataError(error_message("data", "too many records or pictures cannot be used", share(unusable, records),
-                                fmt::format("at most a share of {} (data.max_bad_share)", config.data.max_bad_share)));
+  if (!train::too_many_bad(unusable, records, config.data.max_bad_share)) return;
+  throw train::bad_share_error("data", "too many records or pictures cannot be used", share(unusable, records),
+                               config.data.max_bad_share);
 }
 
 }  // namespace convllava::apps

@@ -158,7 +158,7 @@ class HeaderReader {
     }
     if (text.starts_with("\xEF\xBB\xBF")) fail("the header is not JSON", "a byte order mark", "a safetensors file");
     if (!header.is_object()) fail("the header is not a JSON object", header.type_name());
-    if (!twice.empty()) fail("a name stands twice in the header", twice, "each name once");
+    if (!twice.empty()) fail("a name occurs twice in the header", twice, "each name once");
     return header;
   }
 

@@ -18,8 +18,8 @@ void require_agreement(ProcessGroup& group, const std::vector<std::pair<std::str
     const size_t i = at % count;
     if (table[at] == table[i]) continue;
     throw DistributedError(error_message(
-        fmt::format("rank {} of {}", group.rank(), group.world_size()), "the ranks do not start from the same",
-        fmt::format("{} {} on rank 0 and {} on rank {}", values[i].first, table[i], table[at], at / count), expected));
+        fmt::format("rank {} of {}", group.rank(), group.world_size()), "the ranks disagree on " + values[i].first,
+        fmt::format("{} on rank 0 and {} on rank {}", table[i], table[at], at / count), expected));
   }
 }
 

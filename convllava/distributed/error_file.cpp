@@ -20,7 +20,7 @@ void write_error_file(const std::string& message) {
   try {
     core::write_file_atomic(path, error.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   } catch (const std::exception& failure) {
-    core::log_warning(fmt::format("torchrun is not told of the error: {}", failure.what()));
+    core::log_warning(fmt::format("cannot pass the error to torchrun: {}", failure.what()));
   }
 }
 

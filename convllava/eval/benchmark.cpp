@@ -40,8 +40,7 @@ std::unique_ptr<Benchmark> make_benchmark(const std::string& name) {
   for (const auto& entry : kBenchmarks) {
     if (name == entry.name) return entry.make();
   }
-  throw ConfigError(
-      error_message("benchmark", "there is no such one", name, core::one_of(benchmark_names(), name, "\"")));
+  throw ConfigError(error_message("benchmark", "unknown benchmark", name, core::one_of(benchmark_names(), name, "\"")));
 }
 
 Prediction parse_prediction(std::string_view line, const std::string& where) {

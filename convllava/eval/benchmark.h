@@ -51,7 +51,7 @@ class Benchmark {
   virtual int64_t max_new_tokens() const = 0;
 };
 
-/// Throws ConfigError listing the benchmarks (and the nearest name) when there is no such one.
+/// Throws ConfigError listing the benchmarks (and the nearest name) for an unknown one.
 std::unique_ptr<Benchmark> make_benchmark(const std::string& name);
 std::vector<std::string> benchmark_names();
 

@@ -60,7 +60,7 @@ void check_identity(const fs::path& folder, const PredictionIdentity& identity) 
                                   ? found[name].get<std::string>()
                                   : "nothing";
     if (other == value) continue;
-    throw ConfigError(error_message(path.string(), "the folder holds answers of something else",
+    throw ConfigError(error_message(path.string(), "belongs to a different evaluation",
                                     fmt::format("{} {}", name, other),
                                     fmt::format("{} {}; choose another --output", name, value)));
   }

@@ -19,7 +19,7 @@ ConvLlavaImpl::ConvLlavaImpl(config::ModelConfig config, const torch::TensorOpti
 }
 
 void ConvLlavaImpl::require_vision() const {
-  if (!vision_tower) throw DataError(error_message("model", "a language model alone cannot see", "a picture", "text"));
+  if (!vision_tower) throw DataError(error_message("model", "there is no vision tower", "a picture", "text"));
 }
 
 torch::Tensor ConvLlavaImpl::encode_images(const torch::Tensor& pixels) {

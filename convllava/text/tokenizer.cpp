@@ -74,9 +74,6 @@ std::optional<Literal> find_special(const Source& source, size_t from, const std
   return std::nullopt;
 }
 
-// The byte that a token "<0xE2>" stands for.
-char byte_of(const std::string& piece) { return static_cast<char>(std::stoi(piece.substr(3, 2), nullptr, 16)); }
-
 // Whether more bytes may make a character of these.
 bool is_begun_character(std::string_view bytes) {
   const auto lead = static_cast<uint8_t>(bytes[0]);
@@ -223,8 +220,8 @@ void TextStream::add(int64_t id) {
   if (id >= tokenizer_.vocab_size()) return;  // embeddings beyond the tokenizer are padding
   const auto& processor = tokenizer_.impl_->processor;
   const int token = static_cast<int>(id);
-  if (processor.IsByte(token)) {
-    bytes_ += byte_of(processor.IdToPiece(token));
+  if (const auto byte = tokenizer_.byte_of(id)) {
+    bytes_ += static_cast<char>(*byte);
     append(take_characters(bytes_, /*all=*/false));
   } else if (!processor.IsControl(token) && !processor.IsUnknown(token)) {
     finish();

@@ -7,6 +7,7 @@
 #include "convllava/core/error.h"
 #include "convllava/core/fingerprint.h"
 #include "convllava/core/log.h"
+#include "convllava/train/same_run.h"
 
 namespace convllava::train {
 namespace fs = std::filesystem;
@@ -47,14 +48,8 @@ uint64_t digest_of_split(const DataIdentity& data) {
   return fingerprint.value();
 }
 
-[[noreturn]] void refuse(const std::string& field, const fs::path& run, const std::string& got,
-                         const std::string& expected) {
-  throw ConfigError(error_message(field, "other data than the run in " + run.string() + " was started with", got,
-                                  expected + ", or another output_dir"));
-}
-
 void require_same_sizes(const fs::path& run, std::string_view saved, const DataIdentity& data) {
-  if (saved != data.text_of_sizes()) refuse("data.train", run, data.text_of_sizes(), std::string(saved));
+  if (saved != data.text_of_sizes()) refuse_change("data.train", run, data.text_of_sizes(), std::string(saved));
   core::log_warning(error_message(
       run.string(), "an earlier version wrote its checkpoint, which tells annotation files by their sizes only",
       "data of the same sizes, whose contents cannot be compared",
@@ -88,7 +83,7 @@ void require_same_data(const fs::path& run, std::string_view saved, const DataId
   constexpr size_t kFirstSet = 2;
   const auto before = lines_of(saved);
   if (before.size() != data.sets.size() + kFirstSet) {
-    refuse("data", run, fmt::format("{} sets", data.sets.size()), fmt::format("{}", before.size() - kFirstSet));
+    refuse_change("data", run, fmt::format("{} sets", data.sets.size()), fmt::format("{}", before.size() - kFirstSet));
   }
   size_t index = 0;  // of its list
   for (size_t i = 0; i < data.sets.size(); ++i, ++index) {
@@ -96,11 +91,11 @@ void require_same_data(const fs::path& run, std::string_view saved, const DataId
     if (i > 0 && set.list != data.sets[i - 1].list) index = 0;
     const auto now = line_of(set);
     if (content_of(now) == content_of(before[i + kFirstSet])) continue;
-    refuse(fmt::format("data.{}.{}", set.list, index), run, fmt::format("{} ({})", now, set.annotations),
-           fmt::format("{}: a file of those bytes, wherever it lies", before[i + kFirstSet]));
+    refuse_change(fmt::format("data.{}.{}", set.list, index), run, fmt::format("{} ({})", now, set.annotations),
+                  fmt::format("{}: a file of those bytes, wherever it lies", before[i + kFirstSet]));
   }
   const auto now = lines_of(data.text());
-  if (now[1] != before[1]) refuse("data.validation_share", run, now[1], before[1]);
+  if (now[1] != before[1]) refuse_change("data.validation_share", run, now[1], before[1]);
 }
 
 }  // namespace convllava::train

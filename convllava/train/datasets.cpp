@@ -10,7 +10,6 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "convllava/core/error.h"
 #include "convllava/core/log.h"
 
 namespace convllava::train {
@@ -45,15 +44,24 @@ std::vector<int64_t> all_of(const data::Dataset& dataset) { return dataset.split
 
 }  // namespace
 
+bool too_many_bad(int64_t bad, int64_t all, double max_bad_share) {
+  return static_cast<double>(bad) > max_bad_share * static_cast<double>(all);
+}
+
+DataError bad_share_error(const std::string& where, const std::string& what, const std::string& got,
+                          double max_bad_share) {
+  return DataError(
+      error_message(where, what, got, fmt::format("at most a share of {} (data.max_bad_share)", max_bad_share)));
+}
+
 void check_known_bad(const DataSelection& selection, double max_bad_share) {
   const auto& members = selection.members;  // ascending
   std::vector<data::BadSample> bad = selection.dataset->bad_records();
   std::erase_if(bad, [&](const auto& b) { return !std::binary_search(members.begin(), members.end(), b.index); });
   if (bad.empty()) return;
   const std::string count = fmt::format("{} of {}, the first: {}", bad.size(), members.size(), bad.front().message);
-  if (static_cast<double>(bad.size()) > max_bad_share * static_cast<double>(members.size())) {
-    throw DataError(error_message("data.train", "too many records cannot be used", count,
-                                  fmt::format("at most a share of {} (data.max_bad_share)", max_bad_share)));
+  if (too_many_bad(static_cast<int64_t>(bad.size()), static_cast<int64_t>(members.size()), max_bad_share)) {
+    throw bad_share_error("data.train", "too many records cannot be used", count, max_bad_share);
   }
   core::log_warning("data.train: records that cannot be used: " + count);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "convllava/config/train_config.h"
+#include "convllava/core/error.h"
 #include "convllava/data/dataset.h"
 #include "convllava/data/loader.h"
 #include "convllava/train/data_identity.h"
@@ -30,6 +31,12 @@ struct RunData {
 /// Opens every annotation file. Throws DataError when one cannot be used or there is nothing to train on. Records that
 /// cannot be used show when they are drawn, or in `check_known_bad`.
 RunData open_data(const config::TrainConfig& config, int64_t total_stride, const text::Tokenizer& tokenizer);
+
+/// The rule of data.max_bad_share: whether `bad` of `all` records or pictures are too many.
+bool too_many_bad(int64_t bad, int64_t all, double max_bad_share);
+/// The error that ends a run or a check then; `got` tells how many there are.
+DataError bad_share_error(const std::string& where, const std::string& what, const std::string& got,
+                          double max_bad_share);
 
 /// Throws DataError when more than `max_bad_share` of the selection are known to be bad before a picture is opened;
 /// warns of fewer.

@@ -53,14 +53,8 @@ std::optional<config::StartWeights> weights_still_behind(const SourceField& fiel
 void warn_of_unfinished(const SourceField& field, const std::string& checkpoint) {
   const auto record = checkpoint::read_record(checkpoint);
   if (!record || record->step >= record->total_steps) return;
-  core::log_warning(fmt::format("{}: {} is of a run that has not reached its end: step {} of {}", field.name,
-                                checkpoint, record->step, record->total_steps));
-}
-
-[[noreturn]] void refuse(const std::string& field, const fs::path& run, const std::string& got,
-                         const std::string& expected) {
-  throw ConfigError(error_message(field, "the run in " + run.string() + " was started otherwise", got,
-                                  expected + ", or another output_dir"));
+  core::log_warning(fmt::format("{}: {} comes from an unfinished run: step {} of {}", field.name, checkpoint,
+                                record->step, record->total_steps));
 }
 
 /// `before` and `now`: the folder as the configuration named it then and names it now.
@@ -68,12 +62,12 @@ void require_same_weights(const SourceField& field, const fs::path& run, const c
                           const std::string& before, const std::string& now) {
   if (before.empty() && now.empty()) return;
   const auto text = [](const std::string& folder) { return folder.empty() ? "\"\"" : folder; };
-  if (before.empty() != now.empty()) refuse(field.name, run, text(now), text(before));
+  if (before.empty() != now.empty()) refuse_change(field.name, run, text(now), text(before));
   const fs::path place = core::real_path(now);
   const bool same_place = place == core::real_path(before) || place == fs::path(then.checkpoint);
   const auto found = then.digest.empty() ? std::nullopt : weights_still_behind(field, now);
   if (found && found->digest == then.digest) return;
-  if (!same_place) refuse(field.name, run, now, before);
+  if (!same_place) refuse_change(field.name, run, now, before);
   if (!found) return;
   throw ConfigError(error_message(
       field.name, fmt::format("other weights than those that the run in {} started from", run.string()),
@@ -88,7 +82,7 @@ void require_same_tokenizer(const config::TrainConfig& config, const config::Mod
   std::error_code ignored;
   if (!named.empty() && !fs::exists(named, ignored)) {
     if (core::real_path(named) == core::real_path(before.tokenizer)) return;
-    refuse("model.tokenizer", run, named, before.tokenizer.empty() ? "none" : before.tokenizer);
+    refuse_change("model.tokenizer", run, named, before.tokenizer.empty() ? "none" : before.tokenizer);
   }
   std::optional<text::Tokenizer> tokenizer;
   try {
@@ -98,7 +92,7 @@ void require_same_tokenizer(const config::TrainConfig& config, const config::Mod
   }
   if (own.model_bytes() == tokenizer->model_bytes() && own.behaviour() == tokenizer->behaviour()) return;
   const auto& beside = config.model.from.empty() ? config.model.llm_from : config.model.from;
-  refuse("model.tokenizer", run, named.empty() ? beside : named, "the one that its checkpoints hold");
+  refuse_change("model.tokenizer", run, named.empty() ? beside : named, "the one that its checkpoints hold");
 }
 
 }  // namespace
@@ -129,6 +123,11 @@ config::RunStart run_start(const config::ModelSource& source, const std::optiona
   return start;
 }
 
+void refuse_change(const std::string& field, const fs::path& run, const std::string& got, const std::string& expected) {
+  throw ConfigError(
+      error_message(field, "differs from the run saved in " + run.string(), got, expected + ", or another output_dir"));
+}
+
 void require_same_run(const config::TrainConfig& config, const text::Tokenizer& tokenizer) {
   const auto latest = checkpoint::find_resume_point(config.output_dir).from;
   if (!latest) return;
@@ -136,7 +135,7 @@ void require_same_run(const config::TrainConfig& config, const text::Tokenizer& 
   const auto record = checkpoint::read_record(latest->path);
   if (!record) return;
   if (const auto changed = config::changed_field(record->config, config)) {
-    refuse(changed->path, run, changed->after, changed->before);
+    refuse_change(changed->path, run, changed->after, changed->before);
   }
   for (const auto& field : kSources) {
     require_same_weights(field, run, record->started_from.*field.weights, record->config.model.*field.folder,

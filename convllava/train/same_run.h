@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "convllava/checkpoint/retention.h"
 #include "convllava/config/checkpoint_record.h"
@@ -20,9 +21,13 @@ bool goes_on(const config::TrainConfig& config);
 config::ModelSource model_source(const config::TrainConfig& config);
 
 /// For the record of the run's checkpoints: what `latest`, where it goes on from, says of its start, or else the
-/// weights behind `source`, which it starts from now. Then a previous stage that has not reached its end is a warning.
+/// weights behind `source`, which it starts from now. Then a previous stage that is not finished is a warning.
 /// Throws CheckpointError.
 config::RunStart run_start(const config::ModelSource& source, const std::optional<checkpoint::StepDirectory>& latest);
+
+/// Throws ConfigError: `field` is `got`, but `expected` in the run whose checkpoints the folder `run` holds.
+[[noreturn]] void refuse_change(const std::string& field, const std::filesystem::path& run, const std::string& got,
+                                const std::string& expected);
 
 /// A folder with checkpoints is continued only by the run that wrote them: throws ConfigError naming the field in which
 /// `config` differs from what the newest one was made with (config/same_run.h), in the weights that the run started

@@ -31,12 +31,11 @@ void Trainer::Impl::check_bad_share(const data::StepBatch& batch, const GlobalCo
   quarantine->add(batch.bad);
   state.bad_samples += static_cast<int64_t>(counts.bad_samples);
   const int64_t drawn = std::max(static_cast<int64_t>(data.train.members.size()), state.samples + state.bad_samples);
-  if (static_cast<double>(state.bad_samples) <= config.data.max_bad_share * static_cast<double>(drawn)) return;
+  if (!too_many_bad(state.bad_samples, drawn, config.data.max_bad_share)) return;
   save_if_good();
   const std::string example = quarantine->last_message().empty() ? "" : ", the last: " + quarantine->last_message();
-  throw DataError(error_message(quarantine->file().string(), "too many records or pictures cannot be used",
-                                fmt::format("{} of {}{}", state.bad_samples, drawn, example),
-                                fmt::format("at most a share of {} (data.max_bad_share)", config.data.max_bad_share)));
+  throw bad_share_error(quarantine->file().string(), "too many records or pictures cannot be used",
+                        fmt::format("{} of {}{}", state.bad_samples, drawn, example), config.data.max_bad_share);
 }
 
 void Trainer::Impl::note_idle_step() {
@@ -54,8 +53,8 @@ SkippedSteps::Count Trainer::Impl::collect_skipped() {
   state.skipped_steps += count.skipped;
   learned_since_save += count.steps - count.skipped;
   if (count.skipped > 0 && is_main()) {
-    core::log_warning(fmt::format("step {}: {} of the last {} steps left out, because the gradient was not finite",
-                                  state.step, count.skipped, count.steps));
+    core::log_warning(fmt::format("step {}: skipped {} of the last {} steps: the gradient was not finite", state.step,
+                                  count.skipped, count.steps));
   }
   return count;
 }

@@ -32,7 +32,7 @@ struct TrainSummary {
 class Trainer {
  public:
   /// Checks paths, opens the data, builds and loads the model, prints what will be trained. Throws ConfigError before
-  /// anything is allocated, DataError, CheckpointError; DistributedError when the ranks do not start from the same.
+  /// anything is allocated, DataError, CheckpointError; DistributedError when the ranks disagree.
   Trainer(config::TrainConfig config, distributed::ProcessGroup group, torch::Device device);
   ~Trainer();
   Trainer(const Trainer&) = delete;

@@ -2,6 +2,7 @@
 
 // Folders that tests write into, and what tests read.
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -17,6 +18,11 @@ inline void write_text(const std::filesystem::path& path, const std::string& tex
 inline std::string text_of(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// Dates a file back by an hour, so that a change of it shows on a file system with coarse times as well.
+inline void age(const std::filesystem::path& path) {
+  std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
 }
 
 /// A file of the folder that CONVLLAVA_SHARED_DATA names (CONTRIBUTING.md says what it may hold), or a path where there

@@ -163,7 +163,7 @@ TEST_CASE("a language model alone has the commands but for the picture's", "[pro
   INFO(talk.output);
   CHECK(talk.exit_code == 0);
   CHECK(count(talk.output, "> a re\n") == 2);
-  CHECK_THAT(talk.output, contains("chat: model: a language model alone cannot see"));
+  CHECK_THAT(talk.output, contains("chat: model: there is no vision tower"));
   CHECK_THAT(talk.output, contains("> A new conversation.\n"));
   CHECK_THAT(talk.output, contains("chat: question: \"<image>\" stands for a picture, and there is none"));
 }

@@ -116,7 +116,7 @@ TEST_CASE("a picture that chat cannot ask about ends it before it asks", "[progr
     return run({program("chat"), "--model", folder.path().string(), "--image", image});
   };
   check(chat(""), 2, "--image: the path is empty");
-  check(chat("a.jpg"), 4, folder.path().string() + ": a language model alone cannot see; got --image");
+  check(chat("a.jpg"), 4, folder.path().string() + ": there is no vision tower; got --image");
 }
 
 TEST_CASE("a name that no file can have is told with the reason", "[programs]") {

@@ -67,9 +67,9 @@ TEST_CASE("a header that is not a JSON object is refused", "[checkpoint]") {
 
 TEST_CASE("a key that stands twice is refused", "[checkpoint]") {
   const std::string a = R"("a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]})";
-  CHECK_THAT(error_of("{" + a + "," + a + "}", 1), contains("a name stands twice in the header; got a"));
+  CHECK_THAT(error_of("{" + a + "," + a + "}", 1), contains("a name occurs twice in the header; got a"));
   CHECK_THAT(error_of(R"({"a":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}})", 1),
-             contains("a name stands twice in the header; got dtype"));
+             contains("a name occurs twice in the header; got dtype"));
 }
 
 TEST_CASE("metadata must be an object of texts", "[checkpoint]") {

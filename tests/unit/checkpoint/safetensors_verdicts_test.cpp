@@ -15,9 +15,9 @@ using nlohmann::json;
 
 /// What the library reads and this does not: our message. docs/checkpoints.md gives the reasons.
 const std::map<std::string, std::string> kRefusedHere = {
-    {"a name twice", "a name stands twice in the header; got a"},
-    {"a key of metadata twice", "a name stands twice in the header; got x"},
-    {"a field more twice", "a name stands twice in the header; got more"},
+    {"a name twice", "a name occurs twice in the header; got a"},
+    {"a key of metadata twice", "a name occurs twice in the header; got x"},
+    {"a field more twice", "a name occurs twice in the header; got more"},
     {"a tensor as a list", "tensor a: its description is not a JSON object; got array"},
     {"dtype is an object", "tensor a: unknown dtype; got {\"U8\":null}"},
     {"F4", "tensor a: unknown dtype; got \"F4\""},

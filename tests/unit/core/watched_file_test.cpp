@@ -41,8 +41,7 @@ TEST_CASE("what cannot be watched is refused with the reason alone", "[core]") {
 TEST_CASE("a file that is written into while it is in use is told", "[core]") {
   const TemporaryFolder folder("changed");
   const auto path = folder.write("set.json", "0123456789");
-  // So that a file system with coarse times sees a difference.
-  std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  testing::age(path);
   const WatchedFile file(path);
   SECTION("emptied") { folder.write("set.json", ""); }
   SECTION("shortened") { folder.write("set.json", "01234"); }

@@ -251,8 +251,7 @@ TEST_CASE("weights and sizes that cannot work are refused", "[data]") {
 TEST_CASE("an annotation file that is written anew while it is in use is no fault of its records", "[data]") {
   const TemporaryFolder folder;
   const auto path = folder.write("set.json", "[" + record_json("", "what", "a") + "]");
-  // So that a file system with coarse times sees a difference.
-  std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  convllava::testing::age(path);
   const Dataset dataset({{path, folder.path(), 1.0}}, small_options(), small_tokenizer());
   CHECK(dataset.sample(0).cut_labels == 0);
   SECTION("emptied") { folder.write("set.json", ""); }

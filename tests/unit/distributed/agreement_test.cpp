@@ -15,7 +15,7 @@ TEST_CASE("ranks that agree go on, and all of those that do not leave with the s
     CHECK_THAT(testing::message_of<DistributedError>([&] {
                  require_agreement(group, {{"step", 4}, {"digest", digest}}, "one folder");
                }),
-               testing::contains("of 3: the ranks do not start from the same; got digest 6 on rank 0 and 7 on rank 2; "
+               testing::contains("of 3: the ranks disagree on digest; got 6 on rank 0 and 7 on rank 2; "
                                  "expected one folder"));
     group.shutdown();
   });

@@ -42,7 +42,7 @@ TEST_CASE("an error file that cannot be written is a warning", "[distributed]") 
   }
   write_error_file("without torchrun nothing is written");
   const auto text = captured.text();
-  CHECK_THAT(text, contains("torchrun is not told of the error: ") && contains("absent/error.json") &&
+  CHECK_THAT(text, contains("cannot pass the error to torchrun: ") && contains("absent/error.json") &&
                        contains("No such file or directory"));
   CHECK_THAT(text, !contains("without torchrun"));
 }

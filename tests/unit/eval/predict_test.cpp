@@ -169,7 +169,7 @@ TEST_CASE("a killed run is taken up where it stopped", "[eval]") {
   CHECK(texts(run(pretrained, folder, folder / "killed")) == expected);
 }
 
-TEST_CASE("a folder with answers of something else is refused", "[eval]") {
+TEST_CASE("a folder of a different evaluation is refused", "[eval]") {
   const TemporaryFolder folder("eval_predict_other");
   write_pictures(folder);
   auto pretrained = small_model();
@@ -178,7 +178,7 @@ TEST_CASE("a folder with answers of something else is refused", "[eval]") {
 
   auto other = small_model(9);
   const auto message = message_of<ConfigError>([&] { run(other, folder, folder / "out"); });
-  CHECK_THAT(message, contains("predictions.json: the folder holds answers of something else; got weights "));
+  CHECK_THAT(message, contains("predictions.json: belongs to a different evaluation; got weights "));
   CHECK_THAT(message, contains("choose another --output"));
   auto padded = small_model(1, image::Aspect::kNative);
   CHECK_THAT(message_of<ConfigError>([&] { run(padded, folder, folder / "out"); }),

@@ -85,7 +85,7 @@ TEST_CASE("a language model alone refuses a picture", "[model]") {
   const model::Question question{{{text::Speaker::kHuman, "<image>\nWhat?"}},
                                  image::Image{64, 64, std::vector<uint8_t>(64 * 64 * 3)}};
   CHECK_THAT(testing::message_of<DataError>([&] { model::answer(*model, tokenizer, {question}, {}); }),
-             testing::contains("model: a language model alone cannot see; got a picture"));
+             testing::contains("model: there is no vision tower; got a picture"));
 }
 
 TEST_CASE("weights that are not finite are told, not taken for an answer", "[model]") {

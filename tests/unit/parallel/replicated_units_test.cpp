@@ -141,7 +141,7 @@ TEST_CASE("ranks that train different parameters are told so", "[parallel]") {
                contains("fingerprint of trainable parameters"));
     if (group.rank() == 1) chain.layers[1]->bias.requires_grad_(false);
     const auto message = message_of<DistributedError>([&] { ReplicatedUnits units(chain.blocks(), group); });
-    CHECK_THAT(message, contains("the ranks do not start from the same; got trainable elements") &&
+    CHECK_THAT(message, contains("the ranks disagree on trainable elements; got") &&
                             contains("on rank 1; expected the same configuration on every rank"));
     group.shutdown();
   });

@@ -42,15 +42,17 @@ TEST_CASE("data are the same wherever their files lie", "[train]") {
 
 TEST_CASE("data of other contents, weights or split are refused, naming the set", "[train]") {
   CHECK(refusal([](auto& data) { data.sets[1].contents = 9; }) ==
-        "data.train.1: other data than the run in runs/a was started with; got train 0000000000000009 weight 0.5 "
+        "data.train.1: differs from the run saved in runs/a; got train 0000000000000009 weight 0.5 "
         "c.json (/data/c.json); expected train 0000000000000002 weight 0.5 c.json: a file of those bytes, wherever it "
         "lies, or another output_dir");
-  CHECK_THAT(refusal([](auto& data) { data.sets[0].weight = 2; }), contains("data.train.0: other data"));
-  CHECK_THAT(refusal([](auto& data) { data.sets[2].contents = 9; }), contains("data.validation.0: other data"));
-  CHECK_THAT(refusal([](auto& data) { std::swap(data.sets[0], data.sets[1]); }), contains("data.train.0: other data"));
-  CHECK_THAT(refusal([](auto& data) { data.sets.pop_back(); }), contains("data: other data"));
+  CHECK_THAT(refusal([](auto& data) { data.sets[0].weight = 2; }), contains("data.train.0: differs from the run"));
+  CHECK_THAT(refusal([](auto& data) { data.sets[2].contents = 9; }),
+             contains("data.validation.0: differs from the run"));
+  CHECK_THAT(refusal([](auto& data) { std::swap(data.sets[0], data.sets[1]); }),
+             contains("data.train.0: differs from the run"));
+  CHECK_THAT(refusal([](auto& data) { data.sets.pop_back(); }), contains("data: differs from the run"));
   CHECK_THAT(refusal([](auto& data) { std::swap(data.training[0], data.validation[0]); }),
-             contains("data.validation_share: other data"));
+             contains("data.validation_share: differs from the run"));
 }
 
 TEST_CASE("data of a version that knew sizes only are compared by sizes, aloud", "[train]") {
@@ -66,7 +68,7 @@ TEST_CASE("data of a version that knew sizes only are compared by sizes, aloud",
   CHECK_THAT(log.text(), contains("whose contents cannot be compared"));
   folder.write("a.json", "01234567890");
   CHECK_THAT(message_of<ConfigError>([&] { require_same_data("runs/a", saved, data); }),
-             contains("data.train: other data than the run in runs/a was started with"));
+             contains("data.train: differs from the run saved in runs/a"));
 }
 
 }  // namespace convllava::train

@@ -57,9 +57,6 @@ std::thread write_after_steps(const config::TrainConfig& config, const fs::path&
   });
 }
 
-/// Files written within the same tick of the clock would look alike.
-void age(const fs::path& file) { fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::hours(1)); }
-
 }  // namespace
 
 TEST_CASE("too many bad pictures end a run with a checkpoint of the step before", "[train]") {
@@ -102,7 +99,7 @@ TEST_CASE("annotations that are written anew end a run with a checkpoint and the
   const testing::TemporaryFolder folder;
   auto config = run_of_16_steps(folder.path());
   config.train.epochs = 1e5;
-  age(folder / "train.json");
+  testing::age(folder / "train.json");
   auto writer = write_after_steps(config, folder / "train.json");
   const auto message = message_of<core::FileChanged>([&] { run(config); });
   writer.join();
@@ -118,7 +115,7 @@ TEST_CASE("a rank that cannot load its batch lets all save before they end with 
     // One configuration, in which each rank finds files of its own.
     const fs::path own = shared / std::to_string(group.rank());
     testing::write_records(own, 16);
-    age(own / "train.json");
+    testing::age(own / "train.json");
     fs::current_path(own);
     auto config = testing::tiny_run(shared);
     config.data.root = ".";

@@ -114,7 +114,7 @@ TEST_CASE("ranks that see different run folders refuse to start", "[train]") {
     }
     rank.group.barrier();
     CHECK_THAT(message_of<DistributedError>([&] { Trainer(config, rank.group, torch::kCPU); }),
-               contains("the ranks do not start from the same; got step 2 on rank 0 and 0 on rank 1; expected "
+               contains("the ranks disagree on step; got 2 on rank 0 and 0 on rank 1; expected "
                         "output_dir and the data on disks that all ranks see"));
     rank.group.shutdown();
   });

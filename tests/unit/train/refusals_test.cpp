@@ -65,18 +65,19 @@ TEST_CASE("a folder is continued only by the run that it holds", "[train]") {
   const fs::path stored = fs::path(config.output_dir) / "config.yaml";
   const auto before = core::read_file(stored);
   CHECK_THAT(refusal([](auto& c) { c.trainable = {"projector"}; }),
-             contains("trainable: the run in " + config.output_dir +
-                      " was started otherwise; got [projector]; "
+             contains("trainable: differs from the run saved in " + config.output_dir +
+                      "; got [projector]; "
                       "expected [vision.stages.3-5, projector, llm], or another output_dir"));
-  CHECK_THAT(refusal([](auto& c) { c.train.global_batch_size = 4; }), contains("train.global_batch_size: the run in"));
+  CHECK_THAT(refusal([](auto& c) { c.train.global_batch_size = 4; }),
+             contains("train.global_batch_size: differs from the run saved in"));
   CHECK_THAT(refusal([&](auto& c) {
                c.model.tokenizer = (folder / "tokenizer.model").string();
                fs::copy(testing::kTokenizer, c.model.tokenizer);
                testing::write_text(folder / "tokenizer_config.json", R"({"legacy": true})");
              }),
-             contains("model.tokenizer: the run in"));
+             contains("model.tokenizer: differs from the run saved in"));
   testing::write_records(folder.path(), 20);
-  CHECK_THAT(refusal([](auto&) {}), contains("data.train.0: other data than the run in " + config.output_dir));
+  CHECK_THAT(refusal([](auto&) {}), contains("data.train.0: differs from the run saved in " + config.output_dir));
   CHECK(core::read_file(stored) == before);
 }
 
@@ -99,7 +100,7 @@ TEST_CASE("steps whose gradients are not finite are left out and counted", "[tra
   next.train.max_steps = 4;  // an epoch
   testing::CapturedStderr log(folder / "log");
   CHECK(run(next).steps == 4);
-  CHECK_THAT(log.text(), contains("1 of the last 1 steps left out, because the gradient was not finite"));
+  CHECK_THAT(log.text(), contains("skipped 1 of the last 1 steps: the gradient was not finite"));
 }
 
 TEST_CASE("too many such steps in a row end the run, and so does a run of nothing else", "[train]") {

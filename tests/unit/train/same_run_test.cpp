@@ -75,13 +75,13 @@ void forget_start(const std::string& run) {
 
 TEST_CASE("a run is not continued with another model.from", "[train]") {
   const Stages stages;
-  CHECK(stages.refusal(stages.at("other")) == "model.from: the run in " + stages.at("second") +
-                                                  " was started otherwise; got " + stages.at("other") + "; expected " +
-                                                  stages.at("first") + ", or another output_dir");
+  CHECK(stages.refusal(stages.at("other")) == "model.from: differs from the run saved in " + stages.at("second") +
+                                                  "; got " + stages.at("other") + "; expected " + stages.at("first") +
+                                                  ", or another output_dir");
   CHECK_THAT(stages.refusal(stages.at("none")), contains("got " + stages.at("none") + "; expected "));
   auto fresh = stages.first;
   fresh.output_dir = stages.at("second");
-  CHECK_THAT(message_of<ConfigError>([&] { run(fresh); }), contains("model.size: the run in"));
+  CHECK_THAT(message_of<ConfigError>([&] { run(fresh); }), contains("model.size: differs from the run saved in"));
   fresh.model.size = "";
   fresh.model.llm_from = stages.at("first");
   fresh.model.vision_from = stages.at("first");
@@ -89,7 +89,7 @@ TEST_CASE("a run is not continued with another model.from", "[train]") {
   fresh.model.vision_hidden_sizes = {};
   fresh.model.layer_scale_init_value = 0;
   CHECK_THAT(message_of<ConfigError>([&] { run(fresh); }),
-             contains("model.from: the run in " + stages.at("second") + " was started otherwise; got \"\"; expected " +
+             contains("model.from: differs from the run saved in " + stages.at("second") + "; got \"\"; expected " +
                       stages.at("first")));
 }
 
@@ -111,12 +111,12 @@ TEST_CASE("a run goes on, and a complete one is left alone, when what it started
   CHECK(run(stages.second).steps == 1);
   CHECK(stages.refusal(stages.at("first")).empty());
   CHECK(stages.refusal(stages.at("archive/first")).empty());
-  CHECK_THAT(stages.refusal(stages.at("archive/none")), contains("was started otherwise"));
+  CHECK_THAT(stages.refusal(stages.at("archive/none")), contains("differs from the run saved in"));
   fs::remove_all(stages.at("archive"));
   const auto start = checkpoint::read_record(checkpoint::latest_checkpoint(stages.at("second"))->path)->started_from;
   CHECK(start.from.checkpoint == fs::canonical(stages.folder.path()) / "first/checkpoint-1");
   CHECK(stages.refusal(start.from.checkpoint).empty());
-  CHECK_THAT(stages.refusal(stages.at("other")), contains("was started otherwise"));
+  CHECK_THAT(stages.refusal(stages.at("other")), contains("differs from the run saved in"));
 }
 
 TEST_CASE("another checkpoint in the same place is not what a run started from", "[train]") {
@@ -132,11 +132,11 @@ TEST_CASE("another checkpoint in the same place is not what a run started from",
 TEST_CASE("checkpoints without a digest of their start are continued from the same place", "[train]") {
   Stages stages;
   forget_start(stages.at("second"));
-  const auto refused = "model.from: the run in " + stages.at("second") + " was started otherwise; got " +
+  const auto refused = "model.from: differs from the run saved in " + stages.at("second") + "; got " +
                        stages.at("other") + "; expected " + stages.at("first");
   CHECK_THAT(stages.refusal(stages.at("other")), contains(refused));
   CHECK(stages.refusal(stages.at("other/../first/")).empty());
-  CHECK_THAT(stages.refusal(stages.at("other")), contains("was started otherwise"));
+  CHECK_THAT(stages.refusal(stages.at("other")), contains("differs from the run saved in"));
   fs::remove_all(stages.at("first"));
   CHECK(stages.refusal(stages.at("first")).empty());
 }
@@ -156,8 +156,8 @@ TEST_CASE("the towers and language models of others are known in the same way", 
     changed.model.llm_from = stages.at(llm);
     return message_of<ConfigError>([&] { run(changed); });
   };
-  CHECK_THAT(refusal("other", "other"), contains("model.vision_from: the run in"));
-  CHECK_THAT(refusal("first", "first"), contains("model.llm_from: the run in"));
+  CHECK_THAT(refusal("other", "other"), contains("model.vision_from: differs from the run saved in"));
+  CHECK_THAT(refusal("first", "first"), contains("model.llm_from: differs from the run saved in"));
   // A tower alone, as another program keeps it.
   fs::copy(checkpoint::find_checkpoint(stages.at("first")) / "vision_tower", stages.at("tower"));
   fs::remove_all(stages.at("other"));
@@ -179,7 +179,7 @@ TEST_CASE("the tokenizer that a run was started with may be gone, and no other t
   auto other = config;
   other.model.tokenizer = (folder / "other.model").string();
   CHECK_THAT(message_of<ConfigError>([&] { run(other); }),
-             contains("model.tokenizer: the run in " + config.output_dir + " was started otherwise; got " +
+             contains("model.tokenizer: differs from the run saved in " + config.output_dir + "; got " +
                       other.model.tokenizer + "; expected " + config.model.tokenizer));
   CHECK(run(config).steps == 2);
 }
@@ -201,9 +201,9 @@ TEST_CASE("a stage before that has not reached its end is named", "[train]") {
   };
   CHECK_THAT(warned("8"),
              contains("model.from: " + (fs::canonical(stages.folder.path()) / "first/checkpoint-1").string() +
-                      " is of a run that has not reached its end: step 1 of 8"));
-  CHECK(warned("1").find("has not reached its end") == std::string::npos);
-  CHECK(warned("0").find("has not reached its end") == std::string::npos);  // not known
+                      " comes from an unfinished run: step 1 of 8"));
+  CHECK(warned("1").find("unfinished run") == std::string::npos);
+  CHECK(warned("0").find("unfinished run") == std::string::npos);  // not known
 }
 
 TEST_CASE("records in another order are other data, moved ones are not", "[train]") {
@@ -219,9 +219,8 @@ TEST_CASE("records in another order are other data, moved ones are not", "[train
   auto after = before;
   std::swap(after[after.find("number 0") + 7], after[after.find("number 1") + 7]);
   testing::write_text(file, after);
-  CHECK_THAT(
-      message_of<ConfigError>([&] { run(config); }),
-      contains("data.train.0: other data than the run in " + config.output_dir + " was started with; got train "));
+  CHECK_THAT(message_of<ConfigError>([&] { run(config); }),
+             contains("data.train.0: differs from the run saved in " + config.output_dir + "; got train "));
   testing::write_text(file, before);
   fs::create_directory(folder / "moved");
   fs::rename(file, folder / "moved/x.json");
