@@ -69,7 +69,7 @@ TEST_CASE("the signals of cluster schedulers write a checkpoint too", "[programs
     const TemporaryFolder folder;
     write_records(folder.path(), 16);
     const auto outcome = run({"bash", "-c",
-                              program("train") + " --config " + endless(folder.path()) + " & p=$!; " +
+                              word(program("train")) + " --config " + word(endless(folder.path())) + " & p=$!; " +
                                   until(has_trained(folder.path() / "run")) + "kill -" + name + " $p; wait $p"});
     INFO(outcome.output);
     CHECK(outcome.exit_code == 128 + number);

@@ -33,17 +33,25 @@ std::string message_of_collectives(ProcessGroup& group) {
   return message_of<DistributedError>([&] { call_collectives(group); });
 }
 
+/// The same behind a barrier, after which all have a group. A rank that leaves then may find others still in it.
+std::string message_behind_barrier(ProcessGroup& group, int pause_milliseconds = 0) {
+  return message_of<DistributedError>([&] {
+    group.barrier();
+    sleep(pause_milliseconds);
+    call_collectives(group);
+  });
+}
+
 /// One rank of three ends by SIGKILL; the others call collectives until they fail.
 void lose_a_rank(int victim, bool others_wait_in_a_collective) {
   ProcessGroup group(launch_environment(), torch::kCPU);
-  group.barrier();
   if (group.rank() == victim) {
+    group.barrier();
     if (others_wait_in_a_collective) sleep(300);
     raise(SIGKILL);
   }
-  if (!others_wait_in_a_collective) sleep(300);
   const auto expected = "of 3: rank " + std::to_string(victim) + " died: it was killed or crashed";
-  CHECK_THAT(message_of_collectives(group), contains(expected));
+  CHECK_THAT(message_behind_barrier(group, others_wait_in_a_collective ? 0 : 300), contains(expected));
   CHECK_THAT(message_of<DistributedError>([&] { group.barrier(); }), contains(expected));
   CHECK_THAT(message_of<DistributedError>([&] { group.shutdown(); }), contains(expected));
 }
@@ -80,15 +88,12 @@ TEST_CASE("a rank that abandons the group gives its reason to the others", "[dis
       kWorld,
       [] {
         ProcessGroup group(launch_environment(), torch::kCPU);
-        // All have a group behind the first collective, which another rank may still be in when rank 2 leaves.
-        const auto message = message_of<DistributedError>([&] {
+        if (group.rank() == 2) {
           group.barrier();
-          if (group.rank() == 2) {
-            group.abandon("records.jsonl:7: not a JSON object");
-            group.abandon("a second reason");
-          }
-          call_collectives(group);
-        });
+          group.abandon("records.jsonl:7: not a JSON object");
+          group.abandon("a second reason");
+        }
+        const auto message = message_behind_barrier(group);
         CHECK_THAT(message, contains("of 3: rank 2 left: records.jsonl:7: not a JSON object"));
       },
       kSoon);
@@ -106,10 +111,7 @@ TEST_CASE("a long reason is cut between characters", "[distributed]") {
           group.abandon(reason);
           return;
         }
-        const auto message = message_of<DistributedError>([&] {
-          group.barrier();
-          call_collectives(group);
-        });
+        const auto message = message_behind_barrier(group);
         const std::string start = "rank 0 of 2: rank 1 left: x";
         REQUIRE(message.substr(0, start.size()) == start);
         CHECK(message.size() > 2000);
@@ -123,9 +125,11 @@ TEST_CASE("a rank that goes without shutdown is named", "[distributed]") {
       kWorld,
       [] {
         ProcessGroup group(launch_environment(), torch::kCPU);
-        group.barrier();
-        if (group.rank() == 1) return;
-        const auto message = message_of_collectives(group);
+        if (group.rank() == 1) {
+          group.barrier();
+          return;
+        }
+        const auto message = message_behind_barrier(group);
         CHECK_THAT(message, contains("of 3: rank 1 left without saying why"));
       },
       kSoon);
