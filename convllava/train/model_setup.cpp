@@ -98,6 +98,17 @@ void set_trainable(model::ConvLlavaImpl& model, const std::vector<std::string>& 
   for (const auto& name : model::select_trainable(patterns, names)) parameters[name].set_requires_grad(true);
 }
 
+torch::ScalarType scalar_type(config::Dtype dtype) {
+  return dtype == config::Dtype::kBf16 ? torch::kBFloat16 : torch::kFloat;
+}
+
+void set_recompute(model::ConvLlavaImpl& model, const std::vector<std::string>& parts) {
+  for (const auto& part : parts) {
+    if (part == "vision") model.vision_tower->set_recompute(true);
+    if (part == "llm") model.llm->set_recompute(true);
+  }
+}
+
 double peak_lr(const config::OptimizationConfig& train, const std::string& module) {
   return value_or(train.lr_per_module, module, train.lr);
 }

@@ -32,6 +32,12 @@ model::ConvLlava build_model(const config::ModelSource& source, const config::Mo
 /// Sets requires_grad by the patterns (model/trainable.h). Throws ConfigError for a pattern that matches nothing.
 void set_trainable(model::ConvLlavaImpl& model, const std::vector<std::string>& patterns);
 
+/// Whether the model's type is fp32 or bf16.
+torch::ScalarType scalar_type(config::Dtype dtype);
+
+/// Recomputes the activations of the parts that train.recompute names: vision, llm.
+void set_recompute(model::ConvLlavaImpl& model, const std::vector<std::string>& parts);
+
 /// A line per part of the model: parameters, trainable parameters, learning rate, weight decay; then the totals.
 std::string parameter_table(const model::ConvLlavaImpl& model, const config::OptimizationConfig& train);
 

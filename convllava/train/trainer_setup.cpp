@@ -83,16 +83,13 @@ void Trainer::Impl::open_folder() {
 }
 
 void Trainer::Impl::open_model() {
-  const auto dtype = config.dtype == config::Dtype::kBf16 ? torch::kBFloat16 : torch::kFloat;
+  const auto dtype = scalar_type(config.dtype);
   const auto options = torch::TensorOptions(device).dtype(dtype);
   // The weights of a run that goes on come with its state, in `resume`.
   model = latest ? model::ConvLlava(shape, options) : build_model(config.model, shape, options, config.seed);
   if (is_main()) started_from = run_start(config.model, latest);
   set_trainable(*model, config.trainable);
-  for (const auto& part : config.train.recompute) {
-    if (part == "vision") model->vision_tower->set_recompute(true);
-    if (part == "llm") model->llm->set_recompute(true);
-  }
+  set_recompute(*model, config.train.recompute);
   flops.emplace(*model);
   if (dtype == torch::kBFloat16) peak_flops = peak_bf16_flops(device);
 }

@@ -37,7 +37,7 @@ struct Arguments {
   std::vector<std::string> overrides;
   int64_t layers = 0;
   int64_t text = train::kTypicalText;
-  int steps = 6;
+  size_t steps = 6;
   std::string trace;
 };
 
@@ -65,14 +65,10 @@ class StepBenchmark {
         device_(train::numbered_device(train::pick_device(config_.device, 0))),
         shape_(train::resolve_model_shape(config_.model)) {
     if (arguments_.layers > 0) shape_.llm.num_hidden_layers = arguments_.layers;
-    const auto dtype = config_.dtype == config::Dtype::kBf16 ? torch::kBFloat16 : torch::kFloat;
-    model_ = model::ConvLlava(shape_, torch::TensorOptions(device_).dtype(dtype));
+    model_ = model::ConvLlava(shape_, torch::TensorOptions(device_).dtype(train::scalar_type(config_.dtype)));
     model::initialize(*model_);
     train::set_trainable(*model_, config_.trainable);
-    for (const auto& part : config_.train.recompute) {
-      if (part == "vision") model_->vision_tower->set_recompute(true);
-      if (part == "llm") model_->llm->set_recompute(true);
-    }
+    train::set_recompute(*model_, config_.train.recompute);
     core::Random random(1);
     const int64_t micro = config_.train.micro_batch_size;
     for (int64_t done = 0; done < config_.train.global_batch_size; done += micro) {
