@@ -5,43 +5,33 @@
 #include <c10/core/Event.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include <algorithm>
-#include <chrono>
 #include <vector>
 
+#include "benchmark.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::benchmark {
 
+/// Of one call of `body`, by events between which the device does its work.
+template <class Body>
+double event_seconds(const torch::Device& device, Body&& body) {
+  const c10::impl::VirtualGuardImpl guard(device.type());
+  c10::Event start(device.type(), c10::EventFlag::BACKEND_DEFAULT);
+  c10::Event end(device.type(), c10::EventFlag::BACKEND_DEFAULT);
+  start.record(guard.getStream(device));
+  body();
+  end.record(guard.getStream(device));
+  end.synchronize();
+  return start.elapsedTime(end) / 1e3;
+}
+
 /// Seconds of calls of `body`, sorted: at least `least_calls` and `least_seconds`, after two calls that do not count.
 template <class Body>
-std::vector<double> device_seconds(const torch::Device& device, int least_calls, double least_seconds, Body&& body) {
-  using Clock = std::chrono::steady_clock;
-  std::vector<double> seconds;
-  double total = 0;
-  const auto timed = [&]() -> double {
-    if (device.is_cpu()) {
-      const auto start = Clock::now();
-      body();
-      return std::chrono::duration<double>(Clock::now() - start).count();
-    }
-    const c10::impl::VirtualGuardImpl guard(device.type());
-    c10::Event start(device.type(), c10::EventFlag::BACKEND_DEFAULT);
-    c10::Event end(device.type(), c10::EventFlag::BACKEND_DEFAULT);
-    start.record(guard.getStream(device));
-    body();
-    end.record(guard.getStream(device));
-    end.synchronize();
-    return start.elapsedTime(end) / 1e3;
-  };
+std::vector<double> device_seconds(const torch::Device& device, size_t least_calls, double least_seconds, Body&& body) {
+  const auto timed = [&] { return device.is_cpu() ? wall_seconds(body) : event_seconds(device, body); };
   timed();
   timed();
-  while (static_cast<int>(seconds.size()) < least_calls || total < least_seconds) {
-    seconds.push_back(timed());
-    total += seconds.back();
-  }
-  std::sort(seconds.begin(), seconds.end());
-  return seconds;
+  return repeated_seconds(least_calls, least_seconds, timed);
 }
 
 }  // namespace convllava::benchmark
