@@ -1,10 +1,11 @@
 #pragma once
 
-// Shape and batch of the whole model in scripts/golden/model.py.
+// Models and a batch of scripts/golden/model.py.
 
 #include "convllava/checkpoint/safetensors.h"
 #include "convllava/model/convllava.h"
 #include "convllava/nn/libtorch.h"
+#include "tests/support/golden.h"
 #include "tests/support/tiny_model.h"
 
 namespace convllava::testing {
@@ -15,6 +16,22 @@ inline config::ModelConfig tiny_model() {
   config.vision.hidden_sizes = {8, 12, 16, 20, 24};
   config.llm = tiny_llama();
   return config;
+}
+
+inline config::ModelConfig language_only(int64_t kv_heads) {
+  config::ModelConfig config;
+  config.vision.depths.clear();
+  config.vision.hidden_sizes.clear();
+  config.llm = tiny_llama(kv_heads);
+  return config;
+}
+
+/// A language model with the weights of a file in golden/model.
+inline model::ConvLlava reference_model(int64_t kv_heads, const std::string& file_name,
+                                        const torch::TensorOptions& options = {}) {
+  model::ConvLlava model(language_only(kv_heads), options);
+  load_parameters(*model->llm, golden("model/" + file_name));
+  return model;
 }
 
 /// The three samples of model/convllava.safetensors, packed: two pictures of different shapes and a text.

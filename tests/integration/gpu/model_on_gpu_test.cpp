@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include "convllava/nn/gpu.h"
+#include "tests/support/chain_model.h"
 #include "tests/support/golden.h"
 #include "tests/support/whole_model.h"
 
@@ -17,7 +18,7 @@ const torch::Device kGpu(torch::kCUDA, 0);
 
 model::Batch to_gpu(model::Batch batch) {
   for (auto* tensor : {&batch.input_ids, &batch.position_ids, &batch.visual_rows, &batch.target_rows, &batch.targets}) {
-    *tensor = tensor->to(kGpu);
+    if (tensor->defined()) *tensor = tensor->to(kGpu);
   }
   for (auto& pixels : batch.pixels) pixels = pixels.to(kGpu);
   return batch;
@@ -56,24 +57,15 @@ TEST_CASE("loss and gradients of the whole model on a GPU equal the reference's"
 TEST_CASE("greedy decoding on a GPU equals transformers' generate, with and without the cache", "[gpu]") {
   if (!torch::cuda::is_available()) SKIP("this machine has no GPU");
   nn::set_gpu_arithmetic();
-  const auto file = golden("model/llama_gqa.safetensors");
-  config::ModelConfig shape;
-  shape.vision.depths.clear();
-  shape.vision.hidden_sizes.clear();
-  shape.llm = testing::tiny_llama();
-  model::ConvLlava model(shape, torch::TensorOptions(kGpu));
-  testing::load_parameters(*model->llm, file);
+  const std::string name = "llama_gqa.safetensors";
+  auto model = testing::reference_model(2, name, kGpu);
+  const auto file = golden("model/" + name);
   const auto prompts = file.tensor("prompts");
   for (const bool use_cache : {true, false}) {
-    for (const int64_t row : {0, 1}) {
-      model::Batch prompt;
-      prompt.input_ids = prompts[row].contiguous();
-      prompt.position_ids = torch::arange(prompt.input_ids.size(0));
-      prompt.cu_seqlens = {0, prompt.input_ids.size(0)};
-      prompt.visual_rows = prompt.target_rows = prompt.targets = torch::empty({0}, torch::kLong);
-      const auto answers = model::generate(*model, to_gpu(prompt), {.max_new_tokens = 24, .use_cache = use_cache});
-      CHECK(answers[0].tokens == testing::ids_of(file.tensor("greedy." + std::to_string(row))));
-    }
+    const auto batch = to_gpu(testing::batch_of({prompts[0], prompts[1]}));
+    const auto answers = model::generate(*model, batch, {.max_new_tokens = 24, .use_cache = use_cache});
+    CHECK(answers[0].tokens == testing::ids_of(file.tensor("greedy.0")));
+    CHECK(answers[1].tokens == testing::ids_of(file.tensor("greedy.1")));
   }
 }
 

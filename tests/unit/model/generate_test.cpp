@@ -7,29 +7,13 @@
 #include "convllava/model/initialize.h"
 #include "tests/support/chain_model.h"
 #include "tests/support/golden.h"
-#include "tests/support/tiny_model.h"
+#include "tests/support/whole_model.h"
 
 using namespace convllava;
 using testing::batch_of;
 using testing::golden;
-
-namespace {
-
-config::ModelConfig language_only(int64_t kv_heads) {
-  config::ModelConfig config;
-  config.vision.depths.clear();
-  config.vision.hidden_sizes.clear();
-  config.llm = testing::tiny_llama(kv_heads);
-  return config;
-}
-
-model::ConvLlava reference_model(int64_t kv_heads, const std::string& file_name) {
-  model::ConvLlava model(language_only(kv_heads));
-  testing::load_parameters(*model->llm, golden("model/" + file_name));
-  return model;
-}
-
-}  // namespace
+using testing::language_only;
+using testing::reference_model;
 
 TEST_CASE("greedy decoding equals transformers' generate, with and without the cache", "[model]") {
   const auto [kv_heads, name] =
