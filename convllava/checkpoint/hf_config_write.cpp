@@ -167,4 +167,5 @@ void write_tokenizer(const fs::path& directory, const text::Tokenizer& tokenizer
   json.update(special);
   write_json(directory / "tokenizer_config.json", json);
 }
+
 }  // namespace convllava::checkpoint

@@ -15,7 +15,7 @@ inline constexpr int64_t kMaxNewTokens = 1 << 20;
 struct GenerateOptions {
   int64_t max_new_tokens = 128;
   std::vector<int64_t> end_tokens = {};  ///< beside the model's own eos_token_id; a tokenizer's, for example
-  bool use_cache = true;            ///< false recomputes the whole prefix for each token: the reference for tests
+  bool use_cache = true;  ///< false recomputes the whole prefix for each token: the reference for tests
 };
 
 /// Why a sequence ended.

@@ -43,7 +43,8 @@ RmsNormImpl::RmsNormImpl(int64_t hidden_size, double eps, const torch::TensorOpt
 }
 
 torch::Tensor RmsNormImpl::forward(const torch::Tensor& x) {
-  // LibTorch's own has a fused kernel on GPUs only: there 7 times as fast as the function above, elsewhere slower.
+  // LibTorch's own has a fused kernel on GPUs only, 7 times as fast as the function above on an H100. Elsewhere it is
+  // slower.
   if (x.is_cuda()) return at::rms_norm(x, weight.sizes(), weight, eps_);
   return RmsNormFunction::apply(x, weight, eps_);
 }
