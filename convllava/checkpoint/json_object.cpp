@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "convllava/checkpoint/file_access.h"
@@ -43,6 +44,8 @@ bool is_whole(const nlohmann::json& value) {
   return value.is_number_integer() && (!value.is_number_unsigned() || value.get<uint64_t>() <= INT64_MAX);
 }
 
+bool is_finite(const nlohmann::json& value) { return value.is_number() && std::isfinite(value.get<double>()); }
+
 bool is_whole_list(const nlohmann::json& value) {
   return value.is_array() && std::all_of(value.begin(), value.end(), is_whole);
 }
@@ -53,7 +56,7 @@ JsonObject::JsonObject(const std::filesystem::path& path) {
   auto impl = std::make_shared<Impl>();
   impl->where = path.string();
   try {
-    impl->value = core::parse_json<nlohmann::json>(read_text(path));
+    impl->value = core::parse_python_json<nlohmann::json>(read_text(path));
   } catch (const core::JsonError& error) {
     throw CheckpointError(error_message(impl->where, "not JSON", error.what()));
   }
@@ -70,7 +73,7 @@ int64_t JsonObject::whole(const char* field, std::optional<int64_t> fallback) co
 }
 
 double JsonObject::number(const char* field, std::optional<double> fallback) const {
-  return impl_->get(field, fallback, "a number", [](const auto& value) { return value.is_number(); });
+  return impl_->get(field, fallback, "a number", is_finite);
 }
 
 bool JsonObject::flag(const char* field, std::optional<bool> fallback) const {
@@ -100,7 +103,7 @@ std::optional<int64_t> JsonObject::whole_or_null(const char* field, std::optiona
 
 std::vector<double> JsonObject::number_list(const char* field) const {
   return impl_->get(field, std::optional<std::vector<double>>(), "a list of numbers", [](const auto& value) {
-    return value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& n) { return n.is_number(); });
+    return value.is_array() && std::all_of(value.begin(), value.end(), is_finite);
   });
 }
 

@@ -124,6 +124,7 @@ std::string listing(const char* title, const std::vector<std::string>& names) {
 void check(const fs::path& directory, const Parameters& parameters, const Offer& offer) {
   std::vector<std::string> missing;
   std::vector<std::string> misshapen;
+  std::vector<std::string> whole;
   std::vector<std::string> unexpected = offer.foreign;
   auto unused = offer.sources;
   for (const auto& [name, parameter] : parameters) {
@@ -132,18 +133,22 @@ void check(const fs::path& directory, const Parameters& parameters, const Offer&
       missing.push_back(name);
       continue;
     }
-    const auto& shape = found->second.shards->tensors().at(found->second.name).shape;
-    if (!fits(shape, parameter.sizes())) {
+    const TensorInfo& stored = found->second.shards->tensors().at(found->second.name);
+    if (!fits(stored.shape, parameter.sizes())) {
       misshapen.push_back(
-          fmt::format("{} [{}] for [{}]", name, fmt::join(shape, ", "), fmt::join(parameter.sizes(), ", ")));
+          fmt::format("{} [{}] for [{}]", name, fmt::join(stored.shape, ", "), fmt::join(parameter.sizes(), ", ")));
+    }
+    // Of quantized weights the scales are elsewhere, if anywhere.
+    if (!stored.dtype.starts_with("F") && stored.dtype != "BF16") {
+      whole.push_back(fmt::format("{} {}", name, stored.dtype));
     }
     unused.erase(found);
   }
   for (const auto& [parameter, source] : unused) unexpected.push_back(source.name);
-  if (!missing.empty() || !unexpected.empty() || !misshapen.empty()) {
+  if (!missing.empty() || !unexpected.empty() || !misshapen.empty() || !whole.empty()) {
     throw CheckpointError(error_message(directory.string(), "its tensors are not those of the model") +
                           listing("missing", missing) + listing("unexpected", unexpected) +
-                          listing("of another shape", misshapen));
+                          listing("of another shape", misshapen) + listing("of whole numbers", whole));
   }
 }
 

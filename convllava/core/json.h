@@ -4,6 +4,7 @@
 // and what would end the process later: values nested so deeply that copying or printing them exhausts the stack.
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -50,10 +51,44 @@ Json parse_json(std::string_view text, const typename Json::parser_callback_t& c
   }
 }
 
+/// `text` with each `NaN`, `Infinity` and `-Infinity` that stands for a value as a string of the same length, which
+/// `constant_of` knows; nothing where there is none, or where the text holds U+007F, the mark of these strings.
+std::optional<std::string> quote_constants(std::string_view text);
+std::optional<double> constant_of(std::string_view quoted);
+
+/// As `parse_json`, for files that Python writes and reads: `NaN`, `Infinity` and `-Infinity` are numbers. Use
+/// `json_text` to show such a value.
+template <class Json>
+Json parse_python_json(std::string_view text) {
+  try {
+    return parse_json<Json>(text);
+  } catch (const JsonError&) {
+    const auto quoted = quote_constants(text);
+    if (!quoted) throw;
+    return parse_json<Json>(*quoted, [](int, typename Json::parse_event_t event, Json& value) {
+      if (event == Json::parse_event_t::value && value.is_string()) {
+        if (const auto number = constant_of(value.template get_ref<const std::string&>())) value = *number;
+      }
+      return true;
+    });
+  }
+}
+
+/// A value as JSON; numbers that are not finite as Python writes them.
+template <class Json>
+std::string json_text(const Json& value) {
+  if (value.is_number_float()) {
+    const double number = value;
+    if (std::isnan(number)) return "NaN";
+    if (std::isinf(number)) return number < 0 ? "-Infinity" : "Infinity";
+  }
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 /// A value as JSON, for a message.
 template <class Json>
 std::string json_excerpt(const Json& value) {
-  return excerpt(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return excerpt(json_text(value));
 }
 
 }  // namespace convllava::core

@@ -35,7 +35,7 @@ std::string describe(const json& value) {
   if (value.is_object()) return "an object";
   if (value.is_array()) return fmt::format("an array of {}", value.size());
   if (value.is_string()) return printable(value.get_ref<const std::string&>());
-  return value.dump();
+  return core::json_text(value);
 }
 
 [[noreturn]] void unusable(std::string_view what, std::string_view got = {}, std::string_view expected = {}) {
@@ -45,7 +45,7 @@ std::string describe(const json& value) {
 /// `line` is where `bytes` begin.
 json parse(std::string_view bytes, int64_t line) {
   try {
-    return core::parse_json<json>(bytes);
+    return core::parse_python_json<json>(bytes);
   } catch (const core::JsonError& error) {
     if (!error.offset()) unusable(fmt::format("not valid JSON: {}", error.what()));
     const std::string_view before = bytes.substr(0, *error.offset());
@@ -97,7 +97,7 @@ Record record_of(json& value) {
   if (const auto id = value.find("id"); id != value.end() && id->is_string()) {
     record.id = id->get<std::string>();
   } else if (id != value.end() && id->is_number()) {
-    record.id = id->dump();
+    record.id = core::json_text(*id);
   }
   const auto turns = value.find("conversations");
   if (turns == value.end()) unusable("no \"conversations\"", "", "a list of turns");

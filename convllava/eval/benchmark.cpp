@@ -49,7 +49,7 @@ Prediction parse_prediction(std::string_view line, const std::string& where) {
   };
   nlohmann::json value;
   try {
-    value = core::parse_json<nlohmann::json>(line);
+    value = core::parse_python_json<nlohmann::json>(line);
   } catch (const core::JsonError& error) {
     fail("not JSON, or cut off in the middle", error.what());
   }

@@ -25,7 +25,7 @@ json parse_file(const fs::path& file) {
     throw DataError(error_message(file.string(), "the file is empty", "", kExpected));
   }
   try {
-    return core::parse_json<json>(bytes);
+    return core::parse_python_json<json>(bytes);
   } catch (const core::JsonError& error) {
     if (!error.offset()) {
       throw DataError(error_message(file.string(), "a number that cannot be represented", error.what(), kExpected));

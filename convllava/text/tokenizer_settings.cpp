@@ -22,7 +22,7 @@ Json read_object(const fs::path& file) {
   Json json;
   std::string got;
   try {
-    json = core::parse_json<Json>(core::read_file(file, core::kMaxSettingsBytes));
+    json = core::parse_python_json<Json>(core::read_file(file, core::kMaxSettingsBytes));
   } catch (const core::JsonError& error) {
     got = error.what();
   }

@@ -145,6 +145,13 @@ TEST_CASE("a LLaMA file with missing, mistyped or impossible fields is refused",
   CHECK_THAT(llama_error("vocab_size", UINT64_MAX), contains("vocab_size: wrong type"));
   CHECK_THAT(llama_error("rms_norm_eps", "small"),
              contains("rms_norm_eps: wrong type; got \"small\"; expected a number"));
+  const TemporaryFolder folder("constant");
+  for (const std::string value : {"Infinity", "NaN"}) {
+    std::string text = llama_json().dump();
+    write_text(folder / "config.json", text.insert(1, "\"note\": NaN, \"rms_norm_eps\": " + value + ", "));
+    CHECK_THAT(message_of<CheckpointError>([&] { read_llama_config(folder.path()); }),
+               contains("rms_norm_eps: wrong type; got " + value + "; expected a number"));
+  }
   CHECK_THAT(llama_error("tie_word_embeddings", 1),
              contains("tie_word_embeddings: wrong type; got 1; expected true or"));
   CHECK_THAT(llama_error("model_type", nullptr), contains("model_type: the field is absent; got none; expected text"));

@@ -204,6 +204,17 @@ TEST_CASE("missing, unexpected and mis-shaped tensors are all listed, and nothin
   CHECK(same_parameters(*model, *untouched));
 }
 
+TEST_CASE("weights of whole numbers are refused, not read as if they were weights", "[checkpoint]") {
+  const auto message = error_after([](NamedTensors& tensors) {
+    for (auto& [name, tensor] : tensors) {
+      if (name == "lm_head.weight") tensor = tensor.to(torch::kInt8);
+      if (name == "model.norm.weight") tensor = tensor.to(torch::kHalf);
+      if (name == "model.embed_tokens.weight") tensor = tensor.to(torch::kDouble);
+    }
+  });
+  CHECK_THAT(message, contains("\n  1 of whole numbers: llm.lm_head.weight I8"));
+}
+
 TEST_CASE("long lists of tensors are cut with their count", "[checkpoint]") {
   const auto message = error_after([](NamedTensors& tensors) {
     std::erase_if(tensors, [](const auto& entry) { return entry.first.rfind("model.layers.", 0) == 0; });

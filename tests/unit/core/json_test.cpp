@@ -1,5 +1,6 @@
 #include "convllava/core/json.h"
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/catch.h"
@@ -30,6 +31,24 @@ std::optional<size_t> offset_of(std::string_view text) {
     return error.offset();
   }
   return 12345;
+}
+
+/// As Python's json.dumps writes it with separators "," and ":".
+std::string python_text(const nlohmann::ordered_json& value) {
+  if (!value.is_structured()) return json_text(value);
+  std::string text;
+  for (const auto& [name, member] : value.items()) {
+    text += (text.empty() ? "" : ",") + (value.is_object() ? json(name).dump() + ":" : "") + python_text(member);
+  }
+  return value.is_object() ? "{" + text + "}" : "[" + text + "]";
+}
+
+std::optional<std::string> python_value(std::string_view text) {
+  try {
+    return python_text(parse_python_json<nlohmann::ordered_json>(text));
+  } catch (const JsonError&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -86,6 +105,41 @@ TEST_CASE("a value in a message is cut between two characters", "[core]") {
   for (int i = 0; i < 200; ++i) wide += "\u00e9";
   const std::string text = json_excerpt(json(wide));
   CHECK(text == "\"" + wide.substr(0, 198) + "...");
+}
+
+TEST_CASE("the constants of Python's json are read where Python reads them", "[core]") {
+  // Made by scripts/golden/python_json.py, which says what is in it.
+  std::ifstream stream(CONVLLAVA_SOURCE_DIR "/tests/golden/core/python_json.json");
+  const auto golden = json::parse(stream);
+  REQUIRE(golden.size() > 100);
+  for (const auto& entry : golden) {
+    const auto text = entry[0].get<std::string>();
+    INFO(text);
+    const auto value = python_value(text);
+    if (entry[1].is_null()) {
+      CHECK_FALSE(value);
+    } else {
+      CHECK(value == entry[1].get<std::string>());
+    }
+  }
+}
+
+TEST_CASE("an error behind a constant is where it stands in the text", "[core]") {
+  const auto offset = [](std::string_view text) {
+    try {
+      parse_python_json<json>(text);
+    } catch (const JsonError& error) {
+      return error.offset();
+    }
+    return std::optional<size_t>(12345);
+  };
+  CHECK(offset("[NaN, 1 2]") == 8);
+  CHECK(offset("[-Infinity, x]") == 12);
+  CHECK(offset("{\"a\": Infinity, 5}") == 16);
+}
+
+TEST_CASE("JSON that is not Python's has no constants", "[core]") {
+  CHECK(reason_of("[NaN]") == "syntax error while parsing value - invalid literal");
 }
 
 }  // namespace convllava::core

@@ -225,6 +225,7 @@ TEST_CASE("a malformed record is listed and the others are read", "[data]") {
   CHECK_THAT(record_error("{\"a\": \"\xc3\"}"), contains("ill-formed UTF-8 byte"));
   CHECK_THAT(record_error(R"({"a": "\ud800"})"), contains("surrogate"));
   CHECK_THAT(record_error("{\"a\": nan}"), contains("not valid JSON at line 2"));
+  CHECK_THAT(record_error("{\"a\": NaN, 1}"), contains("not valid JSON at line 2, column 12"));
   CHECK_THAT(record_error("{\"id\": " + std::string(200'000, '[') + std::string(200'000, ']') + "}"),
              contains("not valid JSON at line 2, column ") && contains(": more than 127 values nested in each other"));
   CHECK_THAT(record_error("{\"a\": 1e999}"), contains("not valid JSON: number overflow parsing '1e999'"));
@@ -254,8 +255,18 @@ TEST_CASE("a record that is not a conversation is listed with the reason", "[dat
   CHECK(record_error(R"({"image": ["a.jpg", "b.jpg"], "conversations": []})") ==
         "\"image\" is not a path; got an array of 2; expected exactly one picture, as a string");
   CHECK_THAT(record_error(R"({"image": 12})"), contains("\"image\" is not a path; got 12"));
+  CHECK_THAT(record_error(R"({"image": NaN})"), contains("\"image\" is not a path; got NaN"));
   CHECK(record_error(R"({"image": "a\u0000b.jpg"})") ==
         R"("image" holds a NUL byte; got "a\x00b.jpg"; expected a path)");
+}
+
+TEST_CASE("a field that Python wrote as a constant does not make a record unusable", "[data]") {
+  const TemporaryFolder folder;
+  const std::string record = "{\"score\": NaN, \"loss\": -Infinity, " + kGood.substr(1);
+  const AnnotationFile file(folder.write("set.json", "[" + kGood + ", " + record + "]"));
+  REQUIRE(file.size() == 2);
+  CHECK(file.bad().empty());
+  CHECK(file.record(1).image == "a.jpg");
 }
 
 TEST_CASE("an unusable line of JSON lines is listed", "[data]") {

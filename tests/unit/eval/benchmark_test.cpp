@@ -83,7 +83,8 @@ TEST_CASE("a broken line of predictions is named", "[eval]") {
   CHECK_THAT(message("{\"question_id\": 2, \"text\": 3}"), contains("\"text\" is not text; got number"));
   CHECK_THAT(message("{\"question_id\": 2, \"text\": [\"a\"]}"), contains("\"text\" is not text; got array"));
   CHECK_THAT(message("{\"question_id\": 2, \"text\": null}"), contains("\"text\" is not text; got null"));
-  CHECK_THAT(message("{\"question_id\": 2, \"text\": NaN}"), contains("p.jsonl:2: not JSON"));
+  CHECK_THAT(message("{\"question_id\": 2, \"text\": NaN}"), contains("\"text\" is not text; got number"));
+  CHECK_THAT(message("{\"question_id\": NaN, \"text\": \"a\"}"), contains("a whole number; got number"));
   CHECK_THAT(message("{\"question_id\": 2, \"text\": \"\\ud83d\"}"), contains("p.jsonl:2: not JSON"));
   CHECK_THAT(message("x"), contains("expected {\"question_id\": \"...\", \"text\": \"...\"} on a line of its own"));
   CHECK_THAT(message_of<DataError>([&] { read_predictions(folder / "absent.jsonl"); }), contains("absent.jsonl"));
