@@ -17,7 +17,10 @@ constexpr milliseconds kConnectingPause = std::chrono::seconds(1);
 constexpr milliseconds kPause = std::chrono::seconds(5);
 /// The store answers at once, or is gone.
 constexpr milliseconds kStoreTimeout = std::chrono::seconds(10);
+constexpr milliseconds kGonePause{50};
 constexpr const char* kFarewell = "farewell";
+/// How many ranks have read the farewell or written it, without rank 0.
+constexpr const char* kGone = "gone";
 
 std::string key_of(int rank) { return fmt::format("beat/{}", rank); }
 
@@ -79,12 +82,25 @@ void Heartbeat::run() {
       const auto pause = connected_ ? std::min(kPause, environment_.stall_note / 8) : kConnectingPause;
       changed_.wait_for(lock, pause, [this] { return stopping_; });
       if (!stopping_) continue;
-      if (!farewell_.empty()) store_->compareSet(kFarewell, {}, bytes_of(farewell_));
+      lock.unlock();
+      if (!farewell_.empty()) say_farewell();
       return;
     }
   } catch (const std::exception& error) {
     if (connected_) return;  // Liveness tells why the store is gone
     signal_->raise(fmt::format("{} went away while the ranks connected: {}", store_host(environment_), brief(error)));
+  }
+}
+
+void Heartbeat::say_farewell() {
+  store_->compareSet(kFarewell, {}, bytes_of(farewell_));
+  if (environment_.rank != 0 || environment_.agent_store) {
+    store_->add(kGone, 1);
+    return;
+  }
+  const auto deadline = Clock::now() + kSilence;
+  while (store_->add(kGone, 0) < environment_.world_size - 1 && Clock::now() < deadline) {
+    std::this_thread::sleep_for(kGonePause);
   }
 }
 

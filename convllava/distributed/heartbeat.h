@@ -32,6 +32,7 @@ class Heartbeat {
   Heartbeat& operator=(const Heartbeat&) = delete;
 
   /// Gives the ranks that still connect the reason why this one leaves, unless they have one. The last sign of life.
+  /// Rank 0, whose end is the store's, returns when the others have left, or after `kSilence`.
   void leave(const std::string& reason);
   /// From here on, ranks that keep others waiting are named in a warning of the lowest rank that waits.
   void connected();
@@ -43,6 +44,7 @@ class Heartbeat {
   using Clock = std::chrono::steady_clock;
 
   void run();
+  void say_farewell();
   void watch_neighbour();
   void watch_progress();
   std::vector<std::string> beats() const;
