@@ -26,6 +26,8 @@ constexpr std::array<std::string_view, 14> kFixed = {"model.size",
 std::vector<FieldRow> rows_of(TrainConfig config) {
   // It has no effect beside `from`, which gives every stage, and stands there in some saved records.
   if (!config.model.from.empty()) config.model.layer_scale_init_value = 0;
+  std::ranges::sort(config.trainable);
+  config.trainable.erase(std::ranges::unique(config.trainable).begin(), config.trainable.end());
   return field_rows([&](FieldVisitor& visitor) { config.visit_fields(visitor); });
 }
 

@@ -10,7 +10,7 @@ TrainConfig started() {
   TrainConfig config;
   config.output_dir = "runs/a";
   config.model.from = "runs/before";
-  config.trainable = {"projector"};
+  config.trainable = {"projector", "llm"};
   return config;
 }
 
@@ -26,7 +26,7 @@ std::string changed_by(const std::function<void(TrainConfig&)>& change) {
 TEST_CASE("what decides parameters and samples cannot change while a run goes on", "[config]") {
   CHECK(changed_by([](auto&) {}).empty());
   CHECK(changed_by([](auto& c) { c.model.size = "tiny"; }) == "model.size \"\" -> tiny");
-  CHECK(changed_by([](auto& c) { c.trainable = {"llm"}; }) == "trainable [projector] -> [llm]");
+  CHECK(changed_by([](auto& c) { c.trainable = {"llm"}; }) == "trainable [llm, projector] -> [llm]");
   CHECK(changed_by([](auto& c) { c.dtype = Dtype::kFp32; }) == "dtype bf16 -> fp32");
   CHECK(changed_by([](auto& c) { c.data.max_length = 4096; }) == "data.max_length 2048 -> 4096");
   CHECK(changed_by([](auto& c) { c.data.group_by = Grouping::kNone; }) == "data.group_by modality_length -> none");
@@ -43,6 +43,7 @@ TEST_CASE("rates, reports, the end of a run and the places of its files may chan
           c.data.workers = 1;
           c.output_dir = "runs/moved";
         }).empty());
+  CHECK(changed_by([](auto& c) { c.trainable = {"llm", "projector", "llm"}; }).empty());  // the same parameters
   CHECK(changed_by([](auto& c) { c.model.from = "runs/other"; }).empty());  // train/same_run.h compares the weights
   CHECK(changed_by([](auto& c) { c.model.layer_scale_init_value = 1; }).empty());  // no effect beside from
 }
