@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
       app.add_option("--image", image, "Picture that the questions are about")->transform(apps::path());
   const auto* asked =
       app.add_option("--prompt", prompt, "One question; without it, questions are read from standard input");
-  app.add_option("--max-new-tokens", max_new_tokens, "Longest answer")
+  app.add_option("--max-new-tokens", max_new_tokens, "Longest answer in tokens (default: 512)")
       ->transform(apps::whole_number(1, model::kMaxNewTokens));
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 

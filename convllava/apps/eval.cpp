@@ -130,10 +130,11 @@ int main(int argc, char** argv) {
   app.add_option("--output", arguments.options.output,
                  "Folder for predictions and scores (default: eval/<benchmark>/<file> in the checkpoint)")
       ->transform(apps::path());
-  auto* batch_size = app.add_option("--batch-size", arguments.options.batch_size, "Questions answered at a time");
+  auto* batch_size =
+      app.add_option("--batch-size", arguments.options.batch_size, "Questions answered at a time (default: 16)");
   batch_size->transform(apps::whole_number(1, eval::kMaxBatchSize));
-  auto* max_new_tokens =
-      app.add_option("--max-new-tokens", arguments.options.max_new_tokens, "Longest answer (default: the benchmark's)");
+  auto* max_new_tokens = app.add_option("--max-new-tokens", arguments.options.max_new_tokens,
+                                        "Longest answer in tokens (default: the benchmark's)");
   max_new_tokens->transform(apps::whole_number(1, model::kMaxNewTokens));
   auto* predict_only = app.add_flag("--predict-only", arguments.predict_only, "Write predictions.jsonl, do not score");
   app.add_option("--predictions", arguments.predictions, "Score this predictions.jsonl without a model")

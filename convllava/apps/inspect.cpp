@@ -8,9 +8,11 @@
 #include "convllava/apps/command_line.h"
 #include "convllava/apps/inspect_data.h"
 #include "convllava/apps/inspect_labels.h"
+#include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/retention.h"
 #include "convllava/checkpoint/safetensors.h"
 #include "convllava/config/yaml.h"
+#include "convllava/core/log.h"
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
 #include "convllava/core/suggest.h"
@@ -26,6 +28,12 @@ namespace {
 
 void print_parameters(const config::TrainConfig& config) {
   const auto plan = train::plan_model(config, config::Paths::kMayBeAbsent);
+  for (const auto& [field, path] :
+       {std::pair("model.from", config.model.from), std::pair("model.vision_from", config.model.vision_from),
+        std::pair("model.llm_from", config.model.llm_from)}) {
+    if (path.empty() || checkpoint::path_exists(path)) continue;
+    core::log_warning(fmt::format("{}: {} is not there; its shapes are taken from model.size", field, path));
+  }
   fmt::print("{}\n{}", train::parameter_table(*plan.outline, config.train), train::needs_table(*plan.outline, config));
 }
 
@@ -82,7 +90,7 @@ int main(int argc, char** argv) {
           ->transform(apps::path());
   bool reference = false;
   auto* with_reference = what->add_flag("--reference", reference, "The configuration reference as Markdown");
-  app.add_option("--sample", sample, "Which sample --labels shows, from 0")
+  app.add_option("--sample", sample, "Which of the training samples --labels shows, from 0")
       ->transform(apps::whole_number(0, INT64_MAX))
       ->needs(with_labels);
   app.add_option("--set", overrides, "Override a field of the configuration")

@@ -22,7 +22,8 @@ std::string share(int64_t part, int64_t whole) {
 
 void print_row(std::string_view what, const std::string& value) { fmt::print("  {:<24}{}\n", what, value); }
 
-void print_summary(const std::string& name, const data::DataSummary& summary, int64_t max_length) {
+/// `with_fields`: the fields that are not used are those of whole files, also where validation takes a part of them.
+void print_summary(const std::string& name, const data::DataSummary& summary, int64_t max_length, bool with_fields) {
   fmt::print("{}: {} records\n", name, summary.records);
   print_row("text only", share(summary.text_only, summary.records));
   print_row("cannot be used", share(summary.unusable, summary.records));
@@ -36,7 +37,9 @@ void print_summary(const std::string& name, const data::DataSummary& summary, in
   print_row("cut by data.max_length",
             fmt::format("{}: they lose {} answer tokens", share(summary.cut_records, summary.records),
                         share(summary.cut_answer_tokens, summary.answer_tokens)));
-  print_row("fields not used", summary.unused_fields.empty() ? "none" : data::list_fields(summary.unused_fields));
+  if (with_fields) {
+    print_row("fields not used", summary.unused_fields.empty() ? "none" : data::list_fields(summary.unused_fields));
+  }
   const auto characters = text::list_characters(summary.characters_without_token);
   print_row("without a token", characters.empty() ? "none" : characters);
   const int64_t usable = summary.examined - summary.unusable;
@@ -47,7 +50,7 @@ void print_summary(const std::string& name, const data::DataSummary& summary, in
 }
 
 data::DataSummary check(const std::string& name, const train::DataSelection& selection,
-                        const config::TrainConfig& config) {
+                        const config::TrainConfig& config, bool with_fields) {
   const auto records = static_cast<int64_t>(selection.members.size());
   core::Progress progress(name, records);
   const data::SummaryOptions options{.most_examined = std::numeric_limits<int64_t>::max(),
@@ -56,7 +59,7 @@ data::DataSummary check(const std::string& name, const train::DataSelection& sel
                                      .progress = [&](int64_t examined) { progress.update(examined); }};
   const auto summary = data::summarize(*selection.dataset, selection.members, options);
   progress.finish();
-  print_summary(name, summary, config.data.max_length);
+  print_summary(name, summary, config.data.max_length, with_fields);
   return summary;
 }
 
@@ -65,10 +68,10 @@ data::DataSummary check(const std::string& name, const train::DataSelection& sel
 void check_data(const config::TrainConfig& config) {
   const auto plan = train::plan_model(config, config::Paths::kMustExist);
   const auto data = train::open_data(config, plan.shape.vision.total_stride(), *plan.tokenizer);
-  auto unusable = check("training", data.train, config).unusable;
+  auto unusable = check("training", data.train, config, true).unusable;
   auto records = static_cast<int64_t>(data.train.members.size());
   if (data.validation.dataset) {
-    unusable += check("validation", data.validation, config).unusable;
+    unusable += check("validation", data.validation, config, !config.data.validation.empty()).unusable;
     records += static_cast<int64_t>(data.validation.members.size());
   }
   if (!train::too_many_bad(unusable, records, config.data.max_bad_share)) return;

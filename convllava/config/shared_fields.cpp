@@ -14,7 +14,8 @@ struct ImageFields {
     visitor.field(
         "size", options.size,
         "Side of the picture in pixels; with `native`, its short side. A tower of five stages makes one visual "
-        "token of 64 x 64 pixels: 768 gives 144 tokens, 1024 gives 256, 1536 gives 576.",
+        "token of 64 x 64 pixels: 768 gives 144 tokens, 1024 gives 256, 1536 gives 576. "
+        "Take a multiple of 64: the model does not see the rest.",
         {64, 16384});
     visitor.choice<image::Aspect>(
         "aspect", options.aspect, {image::kAspectNames.begin(), image::kAspectNames.end()},

@@ -49,7 +49,7 @@ void DataSource::visit_fields(FieldVisitor& visitor) {
                "empty means.");
   visitor.field(
       "weight", weight,
-      "How often the set is seen in an epoch: 2 twice, 0.5 a new half each time, 0 not at all. Validation sets "
+      "How often the set is seen in an epoch: 2 twice, 0.5 another half in each one, 0 not at all. Validation sets "
       "are always used whole: theirs stays 1.",
       {0, 1000});
 }
@@ -90,7 +90,8 @@ void OptimizationConfig::visit_fields(FieldVisitor& visitor) {
                 "Samples per forward pass and rank. More is faster and takes more memory; the result is the same.",
                 kCount);
   visitor.field("epochs", epochs,
-                "Passes over the data; a fraction is allowed. 0: as many as `max_steps` takes, or one.", {0, 1e6});
+                "Passes over the data; a fraction is allowed. 0: as many as `max_steps` needs; one if that is 0 too.",
+                {0, 1e6});
   visitor.field("max_steps", max_steps,
                 "Ends the run after this many optimizer steps; 0 leaves it to `epochs`. Where `epochs` ends it "
                 "earlier, a warning says so.",

@@ -35,7 +35,8 @@ std::vector<Turn> checked_turns(const std::vector<Turn>& turns, Speaker last) {
   const size_t dropped = !turns.empty() && turns[0].speaker == Speaker::kAssistant ? 1 : 0;
   const std::vector<Turn> kept(turns.begin() + static_cast<std::ptrdiff_t>(dropped), turns.end());
   if (kept.empty()) {
-    fail("", "the conversation has no turns", dropped ? "one assistant turn" : "", "a human turn and its answer");
+    fail("", dropped ? "the conversation has an answer and no question" : "the conversation has no turns", "",
+         "a human turn and its answer");
   }
   for (size_t i = 0; i < kept.size(); ++i) {
     const bool human = kept[i].speaker == Speaker::kHuman;

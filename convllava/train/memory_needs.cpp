@@ -171,7 +171,7 @@ std::string needs_table(const model::ConvLlavaImpl& model, const config::TrainCo
   std::string text = "memory of each rank by formula, 1 to 3 GB for CUDA and NCCL aside\n";
   text += fmt::format("  {:<10} states = weights {} + gradients {} + optimizer {}\n", size_text(states.states()),
                       size_text(states.weights), size_text(states.gradients), size_text(states.optimizer));
-  text += row(states, typical, fmt::format(": a picture and at most {} of text", kTypicalText));
+  text += row(states, typical, fmt::format(": a square picture and at most {} of text", kTypicalText));
   text += row(needs(most), most, " (data.max_length): the worst case");
   text += fmt::format("  {:<10} on the host: pictures that the loader has prepared, all ranks together\n",
                       size_text(loader_bytes(config)));

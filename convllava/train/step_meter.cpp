@@ -16,7 +16,7 @@ Scalars Speed::scalars() const {
 
 std::string Speed::text() const {
   const std::string utilisation = mfu ? fmt::format(" MFU {:.1f} %", 100 * *mfu) : "";
-  return fmt::format("{:.0f} tok/s {:.1f} img/s {:.3g} TFLOP/s{} data wait {:.0f} %", tokens_per_second,
+  return fmt::format("{:.0f} tok/s {:.1f} samples/s {:.3g} TFLOP/s{} data wait {:.0f} %", tokens_per_second,
                      samples_per_second, tflops, utilisation, 100 * data_wait_share);
 }
 

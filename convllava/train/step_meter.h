@@ -22,7 +22,7 @@ struct Speed {
 
   /// speed/tokens_per_second, ...
   Scalars scalars() const;
-  /// "1234 tok/s 5.6 img/s 0.12 TFLOP/s MFU 40.1 % data wait 3 %"
+  /// "1234 tok/s 5.6 samples/s 0.12 TFLOP/s MFU 40.1 % data wait 3 %"
   std::string text() const;
 };
 

@@ -335,8 +335,8 @@ void Trainer::Impl::tell_results() const {
     core::log_warning(fmt::format("{} of {} steps had nothing to learn from", state.idle_steps, state.step));
   }
   const auto report = run / "report.html";
-  core::log_info(fmt::format("step {} of {}; checkpoint {}{}", state.step, total_steps,
-                             checkpoint::step_directory(run, state.step).string(),
+  core::log_info(fmt::format("{}step {} of {}; checkpoint {}{}", summary.stopped ? "stopped: " : "", state.step,
+                             total_steps, checkpoint::step_directory(run, state.step).string(),
                              fs::exists(report) ? ", report " + report.string() : ""));
 }
 
@@ -345,7 +345,12 @@ TrainSummary Trainer::run() {
   self.summary.total_steps = self.total_steps;
   const bool done = self.state.step >= self.total_steps;
   if (done && !self.report_is_missing()) {
-    core::log_info(fmt::format("{}: all {} steps are done; nothing to do", self.run.string(), self.total_steps));
+    core::log_info(fmt::format("{}: {}; nothing to do", self.run.string(),
+                               self.state.step == self.total_steps
+                                   ? fmt::format("all {} steps are done", self.total_steps)
+                                   : fmt::format("the checkpoint is at step {}, and train.max_steps and train.epochs "
+                                                 "end this configuration at step {}",
+                                                 self.state.step, self.total_steps)));
     self.summary.steps = self.state.step;
     return self.summary;
   }

@@ -29,7 +29,7 @@ struct Trainer::Impl {
 
   void check_model();
   void check_pictures() const;
-  void tell_about_data() const;
+  void look_at_data() const;
   void open_folder();
   void open_model();
   void resume();

@@ -48,14 +48,20 @@ void Trainer::Impl::check_model() {
   core::log_info("device: " + (device.is_cuda() ? device.str() + ", " + gpu_name(device) : "CPU"));
 }
 
-/// What the user may not expect of the data, from a part of them, so that a start stays quick.
-void Trainer::Impl::tell_about_data() const {
+/// What the user may not expect of the data, from a part of them, so that a start stays quick. Records of that part
+/// may be too many already.
+void Trainer::Impl::look_at_data() const {
   if (!is_main()) return;
   data::SummaryOptions options;
   options.most_examined = 200;
   options.threads = static_cast<int>(config.data.workers);
-  for (const auto& line : data::warnings(data::summarize(*data.train.dataset, data.train.members, options))) {
-    core::log_warning("data.train: " + line);
+  const auto summary = data::summarize(*data.train.dataset, data.train.members, options);
+  for (const auto& line : data::warnings(summary)) core::log_warning("data.train: " + line);
+  if (too_many_bad(summary.unusable, summary.records, config.data.max_bad_share)) {
+    throw bad_share_error(
+        "data.train", "too many records or pictures cannot be used",
+        fmt::format("{} of {}, the first: {}", summary.unusable, summary.records, summary.reasons.front()),
+        config.data.max_bad_share);
   }
   if (!data.validation.dataset && config.report.samples > 0) {
     core::log_info("no data.validation: no validation loss, and no sample answers in the report");
@@ -156,7 +162,7 @@ Trainer::Trainer(config::TrainConfig config, distributed::ProcessGroup group, to
   self.data = open_data(self.config, self.shape.vision.total_stride(), *self.tokenizer);
   check_known_bad(self.data.train, self.config.data.max_bad_share);
   self.check_pictures();
-  self.tell_about_data();
+  self.look_at_data();
   self.open_folder();
   const auto point = checkpoint::find_resume_point(self.run);  // under the lock: another run may have gone on until now
   if (self.is_main()) checkpoint::set_aside(point.damaged);

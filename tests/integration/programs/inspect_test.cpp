@@ -170,6 +170,21 @@ TEST_CASE("the data check looks at the validation sets as well", "[programs]") {
   CHECK_THAT(shown.output, contains("got 1 of 5 (20.0 %)") && contains("absent.ppm"));
 }
 
+TEST_CASE("the data check names the fields of a file once, also where validation takes a part of it", "[programs]") {
+  const TemporaryFolder folder;
+  write_records(folder.path(), 10);
+  std::string json;
+  for (int i = 0; i < 10; ++i) {
+    json += (i == 0 ? "[" : ",\n") +
+            record(R"("system": "x", "image": "images/)" + std::to_string(i) + R"(.ppm", )", "<image>", "a");
+  }
+  folder.write("train.json", json + "]");
+  const auto shown =
+      inspect("--data", write_config(folder.path(), [](auto& c) { c.data.validation_share = 0.2; })).output;
+  CHECK_THAT(shown, contains("\"system\" in 10 records") && contains("validation: "));
+  CHECK(shown.find("fields not used") == shown.rfind("fields not used"));
+}
+
 TEST_CASE("inspect refuses the models that train refuses", "[programs]") {
   const TemporaryFolder folder;
   write_records(folder.path(), 4);
@@ -197,6 +212,8 @@ TEST_CASE("inspect tells what a stage needs, without weights, data or a GPU", "[
   const std::string config = CONVLLAVA_SOURCE_DIR "/configs/stage1_1536.yaml";
   const auto shown = inspect("--params", config);
   check(shown, 0, "states = weights 14.9 GB + gradients 2.0 GB + optimizer 6.0 GB");
+  CHECK_THAT(shown.output,
+             contains("model.llm_from: ") && contains(" is not there; its shapes are taken from model.size"));
   CHECK_THAT(shown.output, contains("8 samples of 832 tokens") && contains("8 samples of 2048 tokens"));
   CHECK_THAT(shown.output, contains("for 2 checkpoints of 20.9 GB, and one more while it is written"));
 }

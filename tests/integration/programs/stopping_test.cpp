@@ -60,7 +60,8 @@ TEST_CASE("SIGTERM and Ctrl-C write a checkpoint, and the run goes on from there
   const auto interrupted =
       run({"bash", "-c", start + until(has_trained(run_folder, metrics)) + "kill -INT $p; kill -INT $p; wait $p"});
   INFO(interrupted.output);
-  CHECK_THAT(interrupted.output, contains("going on from step") && contains("checkpoint-"));
+  CHECK_THAT(interrupted.output,
+             contains("going on from step") && contains("stopped: step ") && contains("checkpoint-"));
   CHECK(interrupted.exit_code == 130);
 }
 

@@ -183,7 +183,7 @@ TEST_CASE("a leading assistant turn is dropped", "[text]") {
 TEST_CASE("turns that do not alternate are refused", "[text]") {
   CHECK(refusal({}, false) == "the conversation has no turns; expected a human turn and its answer");
   CHECK(refusal({assistant("a")}, false) ==
-        "the conversation has no turns; got one assistant turn; expected a human turn and its answer");
+        "the conversation has an answer and no question; expected a human turn and its answer");
   CHECK(refusal({human("a"), human("b"), assistant("c")}, false) ==
         "turn 2: turns must alternate; got a second human turn in a row; expected the assistant's answer");
   CHECK(refusal({human("a"), assistant("b"), assistant("c")}, false) ==
