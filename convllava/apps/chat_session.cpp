@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "convllava/core/error.h"
+#include "convllava/core/paths.h"
 #include "convllava/core/unicode.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/text/characters.h"
@@ -139,8 +140,9 @@ void ChatSession::command(std::string_view line) {
   const std::string_view name = line.substr(0, line.find_first_of(" \t"));
   const std::string argument(core::strip(line.substr(name.size())));
   if (name == "/image" && !argument.empty()) {
-    show(argument);
-    std::cout << "A new conversation, about " << argument << "." << std::endl;
+    const std::string path = core::expand_path(argument);
+    show(path);
+    std::cout << "A new conversation, about " << path << "." << std::endl;
   } else if (name == "/reset" && argument.empty()) {
     question_.turns.clear();
     std::cout << "A new conversation" << (question_.picture ? ", about the same picture." : ".") << std::endl;

@@ -9,6 +9,7 @@
 #include "convllava/checkpoint/hf_config.h"
 #include "convllava/checkpoint/name_tables.h"
 #include "convllava/checkpoint/safetensors.h"
+#include "convllava/checkpoint/training_state.h"
 #include "convllava/config/origins.h"
 #include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
@@ -81,9 +82,18 @@ void collect_tower(const fs::path& directory, const ModelShards& shards, Offer& 
   }
 }
 
-/// Transformers ties by ignoring the file's head.
-void drop_tied_head(const config::LlamaConfig& llm, Offer& offer) {
-  if (llm.tie_word_embeddings) offer.sources.erase("llm.lm_head.weight");
+/// A tied head in the file is the embedding once more. transformers does not tie where they differ.
+void drop_tied_head(const fs::path& directory, const config::LlamaConfig& llm, Offer& offer) {
+  const auto head = offer.sources.find("llm.lm_head.weight");
+  if (!llm.tie_word_embeddings || head == offer.sources.end()) return;
+  const auto embedding = offer.sources.find("llm.model.embed_tokens.weight");
+  const auto tensor = [](const Source& source) { return source.shards->tensor(source.name); };
+  if (embedding != offer.sources.end() && !torch::equal(tensor(head->second), tensor(embedding->second))) {
+    throw CheckpointError(error_message(directory.string(), "the head is not tied to the embedding",
+                                        "lm_head.weight and embed_tokens.weight with different values",
+                                        "\"tie_word_embeddings\": false in config.json, or a file without lm_head"));
+  }
+  offer.sources.erase(head);
 }
 
 /// The files of all parts and what they offer.
@@ -96,7 +106,7 @@ struct ModelFiles {
       tower.emplace(tower_path);
       collect_tower(tower_path, *tower, offer);
     }
-    drop_tied_head(config.llm, offer);
+    drop_tied_head(directory, config.llm, offer);
   }
   ModelFiles(const ModelFiles&) = delete;  // the offer points to the files
   ModelFiles& operator=(const ModelFiles&) = delete;
@@ -194,7 +204,11 @@ void save_model(const fs::path& directory, const model::ConvLlavaImpl& model, co
 
 std::optional<config::CheckpointRecord> read_record(const fs::path& directory) {
   const fs::path path = directory / kRecordFile;
-  if (!path_exists(path)) return std::nullopt;
+  if (!path_exists(path)) {
+    if (!path_exists(directory / kStateDirectory)) return std::nullopt;
+    throw CheckpointError(error_message(path.string(), "the file is missing", "",
+                                        "the one that the run wrote: it holds template and picture size"));
+  }
   config::CheckpointRecord record;
   try {
     const auto named = config::read_yaml_with_origins(
@@ -228,7 +242,7 @@ void load_llama(const fs::path& directory, model::LlamaImpl& llama) {
   collect_model(directory, shards, false, offer);
   offer.foreign.clear();
   std::erase_if(offer.sources, [](const auto& entry) { return !entry.first.starts_with(kLlmPrefix); });
-  drop_tied_head(llama.config(), offer);
+  drop_tied_head(directory, llama.config(), offer);
   load(directory, parameters_of(llama, kLlmPrefix), offer);
 }
 

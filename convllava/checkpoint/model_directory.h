@@ -35,7 +35,8 @@ config::ModelConfig read_model_config(const std::filesystem::path& directory);
 config::LlamaConfig read_llama_config(const std::filesystem::path& directory);
 config::VisionConfig read_vision_config(const std::filesystem::path& directory);
 
-/// convllava.yaml; absent in directories that others wrote: then nothing.
+/// convllava.yaml; absent in directories that others wrote: then nothing. Throws CheckpointError where a run has
+/// written its training state and the file is gone.
 std::optional<config::CheckpointRecord> read_record(const std::filesystem::path& directory);
 
 /// Compares the names and shapes of a checkpoint's tensors with those of `outline`. With an outline on the meta device,

@@ -2,6 +2,7 @@
 
 #include "convllava/checkpoint/hf_config.h"
 #include "convllava/checkpoint/model_directory.h"
+#include "convllava/checkpoint/preprocessor_check.h"
 #include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
 #include "convllava/nn/libtorch.h"
@@ -36,6 +37,7 @@ Pretrained load_pretrained(const std::filesystem::path& path, const torch::Devic
   const OpenCheckpoint opened(path);
   const auto& directory = opened.path();
   const auto stored = read_record(directory);
+  check_preprocessor(directory);
   const auto shape = read_model_config(directory);
   const auto record = stored ? *stored : record_of(directory, shape);
   const auto tokenizer = load_tokenizer(directory);
@@ -55,6 +57,7 @@ PretrainedTower load_pretrained_tower(const std::filesystem::path& path, const t
                                       torch::ScalarType dtype) {
   const OpenCheckpoint opened(path);
   const auto& directory = opened.path();
+  check_preprocessor(directory);
   const auto shape = read_vision_config(directory);
   const auto stored = read_record(directory);
   PretrainedTower pretrained{model::ConvNext(shape, torch::TensorOptions(device).dtype(dtype)),

@@ -96,6 +96,22 @@ void remove_checkpoint(const StepDirectory& checkpoint) {
   }
 }
 
+/// The step of `checkpoint-<step>.damaged`, perhaps with a number behind.
+std::optional<int64_t> step_of_damaged(std::string_view name) {
+  const size_t suffix = name.find(kDamaged);
+  return suffix == std::string_view::npos ? std::nullopt : step_of(name.substr(0, suffix));
+}
+
+/// What was damaged and has been trained again is of no more use, and the disk has no room for it.
+void remove_passed_damage(const fs::path& run, int64_t newest_step) {
+  for (const auto& path : entries_of(run)) {
+    const auto step = step_of_damaged(path.filename().string());
+    if (!step || *step > newest_step || !keep_evaluation(path, *step)) continue;
+    core::log_info(fmt::format("{}: removed, because checkpoint-{} is whole", path.string(), newest_step));
+    remove_or_warn(path);
+  }
+}
+
 /// A `.old` whose successor never came is the only copy of its step.
 void remove_or_put_back(const fs::path& old, const StepDirectory& checkpoint) {
   std::error_code error;
@@ -181,6 +197,7 @@ void remove_old_checkpoints(const fs::path& run, int64_t keep_last) {
   const auto found = list_checkpoints(run);
   const auto kept = static_cast<size_t>(std::max<int64_t>(keep_last, 0));
   for (size_t i = 0; i + kept < found.size(); ++i) remove_checkpoint(found[i]);
+  if (!found.empty()) remove_passed_damage(run, found.back().step);
 }
 
 }  // namespace convllava::checkpoint

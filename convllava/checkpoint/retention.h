@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "convllava/core/files.h"
@@ -10,6 +11,9 @@
 // The checkpoints of a run folder: `checkpoint-<step>/`.
 
 namespace convllava::checkpoint {
+
+/// Behind the name of a checkpoint that was found damaged.
+inline constexpr std::string_view kDamaged = ".damaged";
 
 struct StepDirectory {
   int64_t step = 0;
@@ -42,9 +46,9 @@ class OpenCheckpoint {
 /// interrupted before it had its place: for the start of a run, before it needs the room. What cannot be removed is a
 /// warning.
 void clear_interrupted_saves(const std::filesystem::path& run);
-/// `clear_interrupted_saves`; then removes the oldest until `keep_last` are left, but none that another program has
-/// open. Answers and scores in `checkpoint-<step>/eval` go to `eval/checkpoint-<step>` of the run. What cannot be
-/// removed is a warning.
+/// For the time after a save. `clear_interrupted_saves`; then removes the oldest until `keep_last` are left, but none
+/// that another program has open, and damaged ones (`checkpoint-<step>.damaged`) up to the newest step. Answers and
+/// scores in `checkpoint-<step>/eval` go to `eval/checkpoint-<step>` of the run. What cannot be removed is a warning.
 void remove_old_checkpoints(const std::filesystem::path& run, int64_t keep_last);
 
 }  // namespace convllava::checkpoint

@@ -14,7 +14,6 @@ namespace convllava::checkpoint {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kDirectory = "state";
 constexpr const char* kCountersFile = "state.json";
 constexpr const char* kTensorsFile = "tensors.safetensors";
 constexpr const char* kStepKey = "step";  // stands in both files: they must be of one save
@@ -22,7 +21,7 @@ constexpr const char* kStepKey = "step";  // stands in both files: they must be 
 }  // namespace
 
 void save_training_state(const fs::path& directory, const TrainingState& state) {
-  const fs::path path = directory / kDirectory;
+  const fs::path path = directory / kStateDirectory;
   make_directories(path);
   write_safetensors(path / kTensorsFile, state.tensors, {{kStepKey, std::to_string(state.step)}});
   const nlohmann::ordered_json counters = {{kStepKey, state.step},
@@ -65,7 +64,7 @@ TrainingState read_counters(const fs::path& file) {
 }
 
 StateFiles open_state(const fs::path& directory) {
-  const fs::path path = directory / kDirectory;
+  const fs::path path = directory / kStateDirectory;
   if (!directory_exists(path)) {
     throw CheckpointError(error_message(path.string(), "there is no training state to resume from", {},
                                         "a checkpoint that `train` wrote"));

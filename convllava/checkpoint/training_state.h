@@ -10,6 +10,8 @@
 
 namespace convllava::checkpoint {
 
+inline constexpr const char* kStateDirectory = "state";
+
 struct TrainingState {
   int64_t step = 0;              ///< optimizer steps done
   int64_t skipped_steps = 0;     ///< of these, steps left out because of non-finite gradients

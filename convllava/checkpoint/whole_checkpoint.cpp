@@ -7,6 +7,7 @@
 
 #include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/model_directory.h"
+#include "convllava/checkpoint/preprocessor_check.h"
 #include "convllava/checkpoint/pretrained.h"
 #include "convllava/checkpoint/safetensors.h"
 #include "convllava/checkpoint/training_state.h"
@@ -30,6 +31,8 @@ std::optional<std::string> reason_of(const std::function<void()>& look) {
 void look_at_model(const fs::path& directory) {
   const auto shape = read_model_config(directory);
   check_model(directory, *model::ConvLlava(shape, torch::TensorOptions(torch::kMeta)));
+  check_preprocessor(directory);
+  if (read_record(directory)) load_tokenizer(directory);  // other programs' checkpoints may have theirs elsewhere
 }
 
 /// All that a run of this project goes on from.
@@ -38,14 +41,13 @@ void look_at_all(const fs::path& directory) {
   if (!read_record(directory)) {
     throw CheckpointError(error_message(directory.string(), "there is no convllava.yaml"));
   }
-  load_tokenizer(directory);
   load_training_state(directory);
 }
 
 /// checkpoint-40.damaged, or the first free one of checkpoint-40.damaged-2, ...
 fs::path free_name(const fs::path& path) {
-  fs::path name = path.string() + ".damaged";
-  for (int number = 2; path_exists(name); ++number) name = fmt::format("{}.damaged-{}", path.string(), number);
+  fs::path name = fmt::format("{}{}", path.string(), kDamaged);
+  for (int number = 2; path_exists(name); ++number) name = fmt::format("{}{}-{}", path.string(), kDamaged, number);
   return name;
 }
 

@@ -13,7 +13,7 @@
 namespace convllava::checkpoint {
 
 /// Why a model cannot be loaded from a directory, as far as its files tell without their tensors being read: a file
-/// that is missing, cut off or no JSON. Nothing when it is whole.
+/// that is missing, cut off or no JSON. Nothing when it is whole. Checkpoints of other programs need no convllava.yaml.
 std::optional<std::string> damage_of_model(const std::filesystem::path& directory);
 
 struct DamagedCheckpoint {

@@ -51,11 +51,13 @@ void on_signal(int signal) {
   std::raise(signal);
 }
 
-/// A stream that the caller has closed would lend its number to the next file, which then got the log.
+/// A stream that the caller has closed would lend its number to the next file, which then got the log. Results for a
+/// closed output are an error; the log goes nowhere.
 void open_standard_streams() {
   for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(descriptor, F_GETFD) >= 0) continue;
-    if (::open("/dev/null", O_RDWR) != descriptor) std::abort();  // the lowest free number
+    const int mode = descriptor == STDOUT_FILENO ? O_RDONLY : O_RDWR;
+    if (::open("/dev/null", mode) != descriptor) std::abort();  // the lowest free number
   }
 }
 

@@ -65,6 +65,10 @@ Loader::Impl::Impl(const Dataset& dataset, const std::vector<int64_t>& members, 
       items(sampler_items(dataset, members)),
       next_step(first_step),
       pool(options.workers) {
+  if (const auto weight = weight_without_effect(items)) {
+    throw ConfigError(error_message("data.train", "a set is so small that its weight leaves nothing of it",
+                                    fmt::format("weight {}", *weight), "a larger weight, or 0 to leave the set out"));
+  }
   const int64_t drawn = epoch_size(items);
   if (drawn == 0) {
     throw ConfigError(error_message("loader", "an epoch holds no sample",

@@ -27,6 +27,17 @@ int64_t drawn_once_more(double weight, size_t count) {
   return std::llround((weight - std::floor(weight)) * static_cast<double>(count));
 }
 
+/// How many items of each weight an epoch draws.
+std::map<double, int64_t> drawn_by_weight(const std::vector<SamplerItem>& items) {
+  std::map<double, size_t> counts;
+  for (const SamplerItem& item : items) ++counts[item.weight];
+  std::map<double, int64_t> drawn;
+  for (const auto& [weight, count] : counts) {
+    drawn[weight] = static_cast<int64_t>(weight) * static_cast<int64_t>(count) + drawn_once_more(weight, count);
+  }
+  return drawn;
+}
+
 /// Each item floor(weight) times, and of all items of one weight the share `weight - floor(weight)` once more. How many
 /// that are does not depend on the epoch, which keeps the steps of an epoch constant.
 Order draw(const std::vector<SamplerItem>& items, core::Random& random) {
@@ -97,13 +108,16 @@ std::vector<int64_t> epoch_order(const std::vector<SamplerItem>& items, const Sa
   return order;
 }
 
-int64_t epoch_size(const std::vector<SamplerItem>& items) {
-  std::map<double, size_t> counts;
-  for (const SamplerItem& item : items) ++counts[item.weight];
-  int64_t size = 0;
-  for (const auto& [weight, count] : counts) {
-    size += static_cast<int64_t>(weight) * static_cast<int64_t>(count) + drawn_once_more(weight, count);
+std::optional<double> weight_without_effect(const std::vector<SamplerItem>& items) {
+  for (const auto& [weight, drawn] : drawn_by_weight(items)) {
+    if (drawn == 0) return weight;
   }
+  return std::nullopt;
+}
+
+int64_t epoch_size(const std::vector<SamplerItem>& items) {
+  int64_t size = 0;
+  for (const auto& [weight, drawn] : drawn_by_weight(items)) size += drawn;
   return size;
 }
 

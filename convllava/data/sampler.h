@@ -4,6 +4,7 @@
 // ranks, threads or what ran before.
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "convllava/config/train_config.h"
@@ -32,6 +33,9 @@ struct SamplerOptions {
 /// Dataset indices of epoch `epoch` (0-based) in the order in which they are trained; step s takes
 /// [s * global_batch_size, (s + 1) * global_batch_size), the last step what is left.
 std::vector<int64_t> epoch_order(const std::vector<SamplerItem>& items, const SamplerOptions& options, int64_t epoch);
+
+/// A weight above 0 whose items are so few that no epoch draws one, if there is such a weight.
+std::optional<double> weight_without_effect(const std::vector<SamplerItem>& items);
 
 /// How many indices `epoch_order` gives, in every epoch.
 int64_t epoch_size(const std::vector<SamplerItem>& items);

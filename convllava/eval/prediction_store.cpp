@@ -48,7 +48,11 @@ std::string finished_lines(const fs::path& path) {
 
 void check_identity(const fs::path& folder, const PredictionIdentity& identity) {
   const fs::path path = folder / kIdentityFile;
-  if (!is_there(path)) return;
+  if (!is_there(path)) {
+    if (!is_there(folder / kJoinedFile) && part_paths(folder).empty()) return;
+    throw ConfigError(error_message(path.string(), "the file is missing, so nothing tells what made the answers here",
+                                    "", "a folder without answers: choose another --output, or remove them"));
+  }
   ordered_json found;
   try {
     found = core::parse_json<ordered_json>(core::read_file(path));

@@ -140,9 +140,10 @@ TEST_CASE("a full conversation is told, and /reset begins another one", "[progra
 
 TEST_CASE("commands of a conversation", "[programs]") {
   const Checkpoint checkpoint(says_a_re(true));
+  setenv("CONVLLAVA_PICTURES", checkpoint.picture().parent_path().c_str(), 1);
   const auto talk =
-      chat(checkpoint, "hello\n/image " + checkpoint.picture().string() + "\nwhat is it?\n/reset\nand now?\n/image " +
-                           (checkpoint.folder / "none.png").string() +
+      chat(checkpoint, "hello\n/image ${CONVLLAVA_PICTURES}/" + checkpoint.picture().filename().string() +
+                           "\nwhat is it?\n/reset\nand now?\n/image " + (checkpoint.folder / "none.png").string() +
                            "\nstill?\n/help\n/image\n/resett\n /etc is a folder\n");
   INFO(talk.output);
   CHECK(talk.exit_code == 0);

@@ -99,6 +99,12 @@ TEST_CASE("data that cannot be used ends train with 3", "[programs]") {
   check(run({program("train"), "--config", config}), 3, "conversations");
 }
 
+TEST_CASE("results for an output that is closed end a program with 1", "[programs]") {
+  const auto closed = run({"bash", "-c", word(program("inspect")) + " --reference >&-"});
+  INFO(closed.output);
+  CHECK(closed.exit_code == 1);
+}
+
 TEST_CASE("a checkpoint that cannot be read ends the programs with 4", "[programs]") {
   const TemporaryFolder folder;
   check(run({program("chat"), "--model", folder.path().string(), "--prompt", "hello"}), 4, "no checkpoint here");

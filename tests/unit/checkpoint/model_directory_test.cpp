@@ -148,11 +148,18 @@ TEST_CASE("tied embeddings are stored once, and a head in the file is passed ove
   load_model(folder.path(), *loaded);
   CHECK(same_parameters(*loaded, *saved));
 
-  tensors.emplace_back("lm_head.weight", torch::zeros({600, 32}));
+  tensors.emplace_back("lm_head.weight", saved->llm->head_weight().detach().clone());
   write_safetensors(folder / "model.safetensors", tensors);
   model::Llama llama(config.llm);
   load_llama(folder.path(), *llama);
   CHECK(torch::equal(llama->head_weight(), saved->llm->head_weight()));
+
+  tensors.back().second = torch::zeros({600, 32});  // transformers 5.17 does not tie these
+  write_safetensors(folder / "model.safetensors", tensors);
+  CHECK_THAT(
+      message_of<CheckpointError>([&] { load_llama(folder.path(), *llama); }),
+      contains("the head is not tied to the embedding; got lm_head.weight and embed_tokens.weight with different "
+               "values; expected \"tie_word_embeddings\": false"));
 }
 
 TEST_CASE("the published layout with the tower in the model files is read", "[checkpoint]") {

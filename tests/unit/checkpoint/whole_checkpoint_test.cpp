@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "convllava/checkpoint/pretrained.h"
 #include "convllava/checkpoint/training_state.h"
 #include "tests/catch.h"
 #include "tests/unit/checkpoint/fixtures.h"
@@ -65,6 +66,8 @@ TEST_CASE("a checkpoint that lacks a file or a part of one is passed over", "[ch
     check(file + " cut", [&](const fs::path& directory) { cut_in_half(directory / file); });
     check(file + " empty", [&](const fs::path& directory) { fs::resize_file(directory / file, 0); });
   }
+  const std::string processor = "vision_tower/preprocessor_config.json";
+  check("a part of the preprocessor", [&](const fs::path& directory) { cut_in_half(directory / processor); });
   check("no tower", [](const fs::path& directory) { fs::remove_all(directory / "vision_tower"); });
   check("no state", [](const fs::path& directory) { fs::remove_all(directory / "state"); });
   check("an empty folder", [](const fs::path& directory) {
@@ -107,11 +110,42 @@ TEST_CASE("who opens a run whose newest checkpoint is damaged is told which one 
   CHECK(find_checkpoint(folder.path()) == folder / "checkpoint-4");
   fs::remove_all(folder / "checkpoint-4/state");  // needed for resuming only
   CHECK(find_checkpoint(folder.path()) == folder / "checkpoint-4");
-  cut_in_half(folder / "checkpoint-4/model.safetensors");
-  CHECK_THAT(message_of<CheckpointError>([&] { find_checkpoint(folder.path()); }),
-             contains("the newest checkpoint is damaged; got ") && contains("checkpoint-4/model.safetensors") &&
-                 contains("expected " + (folder / "checkpoint-2").string() + " to be named instead, which is whole"));
+  const auto check_damage = [&](const std::string& file, const std::function<void(const fs::path&)>& damage) {
+    INFO(file);
+    fs::remove_all(folder / "checkpoint-4");
+    save_checkpoint(folder.path(), 4);
+    damage(folder / "checkpoint-4" / file);
+    CHECK_THAT(message_of<CheckpointError>([&] { find_checkpoint(folder.path()); }),
+               contains("the newest checkpoint is damaged; got ") && contains("checkpoint-4/" + file) &&
+                   contains("expected " + (folder / "checkpoint-2").string() + " to be named instead, which is whole"));
+  };
+  check_damage("model.safetensors", cut_in_half);
+  check_damage("tokenizer.model", cut_in_half);
+  check_damage("convllava.yaml", cut_in_half);
+  check_damage("convllava.yaml", [](const fs::path& file) { fs::remove(file); });
+  check_damage("vision_tower/preprocessor_config.json", cut_in_half);
   CHECK(find_checkpoint(folder / "checkpoint-2") == folder / "checkpoint-2");
+}
+
+TEST_CASE("the checkpoint of a run is not opened without the template and picture size of its run", "[checkpoint]") {
+  const TemporaryFolder folder("record");
+  save_checkpoint(folder.path(), 2);
+  fs::remove(folder / "checkpoint-2/convllava.yaml");
+  const auto error = [&] {
+    return message_of<CheckpointError>([&] { load_pretrained(folder / "checkpoint-2", torch::kCPU, torch::kFloat); });
+  };
+  CHECK_THAT(error(),
+             contains("checkpoint-2/convllava.yaml: the file is missing; expected the one that the run wrote"));
+  fs::remove_all(folder / "checkpoint-2/state");  // as others publish a model
+  CHECK(error().empty());
+}
+
+TEST_CASE("the pictures that a checkpoint wants are looked at beside its record too", "[checkpoint]") {
+  const TemporaryFolder folder("processor");
+  save_checkpoint(folder.path(), 2);
+  write_text(folder / "checkpoint-2/vision_tower/preprocessor_config.json", R"({"do_normalize": false})");
+  CHECK_THAT(message_of<CheckpointError>([&] { load_pretrained(folder / "checkpoint-2", torch::kCPU, torch::kFloat); }),
+             contains("preprocessor_config.json: do_normalize"));
 }
 
 }  // namespace convllava::checkpoint

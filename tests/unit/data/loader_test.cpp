@@ -274,6 +274,15 @@ TEST_CASE("options that cannot work are refused", "[data]") {
         "loader: an epoch holds no sample; got 0 records after weighting; expected larger weights or sets");
 }
 
+TEST_CASE("a set of which no epoch holds a record is refused", "[data]") {
+  std::vector<SamplerItem> items(20);
+  for (size_t i = 16; i < items.size(); ++i) items[i].weight = 0.2;
+  CHECK_FALSE(weight_without_effect(items));  // 0.8 of a record
+  for (size_t i = 16; i < items.size(); ++i) items[i].weight = 0.1;
+  CHECK(weight_without_effect(items) == 0.1);
+  CHECK(epoch_size(items) == 16);
+}
+
 TEST_CASE("validation samples come in ascending order without the bad ones", "[data]") {
   const Files files;
   std::vector<BadSample> bad;

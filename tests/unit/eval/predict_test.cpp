@@ -198,7 +198,7 @@ TEST_CASE("a line that is broken in the middle of a part is refused", "[eval]") 
   const TemporaryFolder folder("eval_predict_broken_part");
   write_pictures(folder);
   auto pretrained = small_model();
-  fs::create_directories(folder / "out");
+  run(pretrained, folder, folder / "out");
   write_text(folder / "out/predictions.rank0.jsonl", "{\"question_id\n" + prediction_line({"q5", "kept", ""}) + "\n");
   CHECK_THAT(message_of<DataError>([&] { run(pretrained, folder, folder / "out"); }),
              contains("predictions.rank0.jsonl:1: not JSON"));

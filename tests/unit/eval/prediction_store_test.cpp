@@ -16,6 +16,7 @@ using testing::text_of;
 using testing::write_text;
 
 const PredictionIdentity kIdentity = {{"benchmark", "tiny"}, {"weights", "12"}};
+const char* const kIdentityText = R"({"benchmark": "tiny", "weights": "12"})";
 const std::vector<Question> kQuestions = {{"a", "a.jpg", "?"}, {"b", "b.jpg", "?"}, {"c", "c.jpg", "?"}};
 
 }  // namespace
@@ -40,6 +41,7 @@ TEST_CASE("the parts of several ranks are joined in the order of the questions",
 TEST_CASE("what a process killed in the middle of a line left is cut off before more is added", "[eval]") {
   const TemporaryFolder folder("eval_store_cut");
   const std::string whole = prediction_line({"a", "1", ""}) + "\n";
+  write_text(folder / "predictions.json", kIdentityText);
   write_text(folder / "predictions.rank0.jsonl", whole + whole.substr(0, 12));
   PredictionStore store(folder.path(), kIdentity, 0);
   CHECK(store.has("a"));
@@ -51,6 +53,7 @@ TEST_CASE("what a process killed in the middle of a line left is cut off before 
 
 TEST_CASE("an answer outweighs an error, whichever comes first", "[eval]") {
   const TemporaryFolder folder("eval_store_errors");
+  write_text(folder / "predictions.json", kIdentityText);
   const std::string answer = prediction_line({"a", "1", ""}) + "\n";
   const std::string error = prediction_line({"a", "", "gone"}) + "\n";
   for (const auto& lines : {answer + error, error + answer}) {
@@ -68,6 +71,17 @@ TEST_CASE("a record of the folder's model that cannot be read counts as another 
              contains("got benchmark nothing; expected benchmark tiny; choose another --output"));
 }
 
+TEST_CASE("answers of which nothing tells what made them are not taken over", "[eval]") {
+  for (const char* name : {"predictions.jsonl", "predictions.rank0.jsonl"}) {
+    const TemporaryFolder folder("eval_store_unknown");
+    write_text(folder / name, "{\"question_id\": \"a\", \"text\": \"1\"}\n");
+    CHECK_THAT(
+        message_of<ConfigError>([&] { PredictionStore(folder.path(), kIdentity, 0); }),
+        contains("predictions.json: the file is missing, so nothing tells what made the answers here; expected a "
+                 "folder without answers"));
+  }
+}
+
 TEST_CASE("a store that cannot be written says so", "[eval]") {
   const TemporaryFolder folder("eval_store_unwritable");
   write_text(folder / "file", "");
@@ -83,6 +97,7 @@ TEST_CASE("a store that cannot be written says so", "[eval]") {
 TEST_CASE("files that permissions keep away are told with the reason", "[eval]") {
   namespace fs = std::filesystem;
   const TemporaryFolder folder("eval_store_permissions");
+  write_text(folder / "predictions.json", kIdentityText);
   write_text(folder / "predictions.rank1.jsonl", prediction_line({"a", "1", ""}) + "\n");
   fs::permissions(folder / "predictions.rank1.jsonl", fs::perms(0444));
   fs::permissions(folder.path(), fs::perms(0777));

@@ -139,7 +139,7 @@ TEST_CASE("what a killed save left makes room before the run goes on", "[train]"
   CHECK_FALSE(fs::exists(killed));
 }
 
-TEST_CASE("a run goes on from the checkpoint before a damaged one, which is kept", "[train]") {
+TEST_CASE("a run goes on from the checkpoint before a damaged one, which is kept until it is passed", "[train]") {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
   auto config = testing::tiny_run(folder.path());
@@ -150,12 +150,17 @@ TEST_CASE("a run goes on from the checkpoint before a damaged one, which is kept
   const fs::path run_folder = config.output_dir;
   fs::resize_file(run_folder / "checkpoint-4/model.safetensors", 1000);
   testing::CapturedStderr log(folder / "log");
+  {
+    const train::Trainer trainer(config, distributed::ProcessGroup(), torch::kCPU);
+    CHECK(fs::file_size(run_folder / "checkpoint-4.damaged/model.safetensors") == 1000);
+  }
   CHECK(run(config).steps == 4);
   CHECK_THAT(log.text(), testing::contains("checkpoint-4 is damaged (") &&
                              testing::contains("renamed to checkpoint-4.damaged") &&
-                             testing::contains("going on from step 2"));
+                             testing::contains("going on from step 2") &&
+                             testing::contains("checkpoint-4.damaged: removed, because checkpoint-4 is whole"));
   CHECK(testing::logged_losses(run_folder) == losses);
-  CHECK(fs::file_size(run_folder / "checkpoint-4.damaged/model.safetensors") == 1000);
+  CHECK_FALSE(fs::exists(run_folder / "checkpoint-4.damaged"));
 }
 
 TEST_CASE("only max_steps decides the end of a run that says nothing of epochs", "[train]") {
