@@ -1,10 +1,16 @@
 #include "convllava/checkpoint/pretrained.h"
 
+#include <fmt/format.h>
+
+#include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/hf_config.h"
+#include "convllava/checkpoint/json_object.h"
 #include "convllava/checkpoint/model_directory.h"
 #include "convllava/checkpoint/preprocessor_check.h"
 #include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
+#include "convllava/core/log.h"
+#include "convllava/core/suggest.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::checkpoint {
@@ -21,6 +27,25 @@ config::CheckpointRecord record_of(const std::filesystem::path& directory, const
     record.image = read_image_options(directory);
   }
   return record;
+}
+
+/// What generation_config.json asks for and greedy decoding here does not do.
+void warn_of_unused_generation(const std::filesystem::path& directory) {
+  const auto path = directory / "generation_config.json";
+  if (!path_exists(path)) return;
+  const JsonObject file(path);
+  std::vector<std::string> unused;
+  for (const auto& [field, neutral] : {std::pair("repetition_penalty", 1.0), std::pair("no_repeat_ngram_size", 0.0),
+                                       std::pair("min_length", 0.0), std::pair("min_new_tokens", 0.0)}) {
+    if (file.number(field, neutral) != neutral) unused.emplace_back(field);
+  }
+  for (const char* field : {"stop_strings", "bad_words_ids", "suppress_tokens", "begin_suppress_tokens",
+                            "forced_bos_token_id", "forced_eos_token_id"}) {
+    if (file.has(field)) unused.emplace_back(field);
+  }
+  if (unused.empty()) return;
+  core::log_warning(
+      fmt::format("{}: {} without effect: answers are decoded greedily", path.string(), core::join(unused)));
 }
 
 }  // namespace
@@ -50,6 +75,7 @@ Pretrained load_pretrained(const std::filesystem::path& path, const torch::Devic
   model::ConvLlava model(shape, torch::TensorOptions(device).dtype(dtype));
   load_model(directory, *model);
   model->eval();
+  warn_of_unused_generation(directory);
   return {model, tokenizer, record};
 }
 

@@ -145,7 +145,8 @@ std::vector<StepDirectory> list_checkpoints(const fs::path& run) {
   for (const auto& path : entries_of(run)) {
     const auto step = step_of(path.filename().string());
     std::error_code ignored;
-    if (step && fs::is_directory(path, ignored)) found.push_back({*step, path});
+    // Also a link whose target is gone: it is the newest checkpoint, and damaged.
+    if (step && (fs::is_directory(path, ignored) || fs::is_symlink(path, ignored))) found.push_back({*step, path});
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
   return found;

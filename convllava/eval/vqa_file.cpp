@@ -81,6 +81,9 @@ VqaEntry read_entry(const json& entry, const std::string& id_field, std::string 
   VqaEntry read;
   read.id = required_text(entry, id_field, where);
   read.question = required_text(entry, "question", where);
+  if (const auto image = entry.find("image"); image != entry.end() && image->is_number()) {
+    fail(where, "image", entry, "a path");
+  }
   read.image = optional_text(entry, "image", where);
   read.image_id = optional_text(entry, "image_id", where);
   read.set_name = optional_text(entry, "set_name", where);

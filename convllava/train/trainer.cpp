@@ -34,7 +34,8 @@ void Trainer::Impl::check_bad_share(const data::StepBatch& batch, const GlobalCo
   if (!too_many_bad(state.bad_samples, drawn, config.data.max_bad_share)) return;
   save_if_good();
   const std::string example = quarantine->last_message().empty() ? "" : ", the last: " + quarantine->last_message();
-  throw bad_share_error(quarantine->file().string(), "too many records or pictures cannot be used",
+  const fs::path listed = group.world_size() == 1 ? quarantine->file() : run / "quarantine*.jsonl";
+  throw bad_share_error(listed.string(), "too many records or pictures cannot be used",
                         fmt::format("{} of {}{}", state.bad_samples, drawn, example), config.data.max_bad_share);
 }
 

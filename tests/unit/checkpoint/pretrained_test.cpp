@@ -49,6 +49,22 @@ TEST_CASE("a ConvLLaVA directory without a record opens whole, with the publishe
   }
 }
 
+TEST_CASE("what generation_config.json asks for in vain is told", "[checkpoint]") {
+  const TemporaryFolder folder("generation");
+  save(folder.path(), small_config(), image::Aspect::kPad);
+  const auto log_with = [&](const std::string& settings) {
+    write_text(folder / "generation_config.json", settings);
+    CapturedStderr log(folder / "log");
+    open(folder.path());
+    return log.text();
+  };
+  CHECK_THAT(
+      log_with(R"({"repetition_penalty": 1.2, "min_length": 3, "stop_strings": ["."], "temperature": 0.9})"),
+      contains("generation_config.json: repetition_penalty, min_length, stop_strings without effect: answers are "
+               "decoded greedily"));
+  CHECK(log_with(R"({"repetition_penalty": 1.0, "min_length": 0, "top_p": 0.6, "stop_strings": null})").empty());
+}
+
 TEST_CASE("a LLaMA directory opens as a model without vision", "[checkpoint]") {
   const TemporaryFolder folder("llama");
   auto shape = small_config();

@@ -40,6 +40,14 @@ TEST_CASE("checkpoints are listed by step, not by name", "[checkpoint]") {
   CHECK(step_directory(folder.path(), 1000) == folder / "checkpoint-1000");
 }
 
+TEST_CASE("a checkpoint that is a link is listed, also when its target is gone", "[checkpoint]") {
+  const TemporaryFolder folder("link");
+  make_directories(folder, {"checkpoint-2", "elsewhere"});
+  std::filesystem::create_directory_symlink(folder / "elsewhere", folder / "checkpoint-4");
+  std::filesystem::create_directory_symlink(folder / "gone", folder / "checkpoint-6");
+  CHECK(steps_of(folder.path()) == std::vector<int64_t>{2, 4, 6});
+}
+
 TEST_CASE("foreign names, files and unfinished checkpoints are not listed", "[checkpoint]") {
   const TemporaryFolder folder("foreign");
   make_directories(

@@ -216,6 +216,8 @@ TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
   CHECK_THAT(message(vqa_file({"{\"question\": \"q\"}"})), contains("data[0]: \"question_id\" is absent"));
   CHECK_THAT(message(vqa_file({"{\"question_id\": 1, \"question\": [2]}"})),
              contains("data[0]: \"question\" has the wrong type; got [2]; expected text"));
+  CHECK_THAT(message(vqa_file({"{\"question_id\": 1, \"question\": \"q\", \"image\": 5}"})),
+             contains("data[0]: \"image\" has the wrong type; got 5; expected a path"));
   CHECK_THAT(message(vqa_file({"{\"question_id\": 1, \"question\": \"\"}"})),
              contains("data[0]: \"question\" is empty; expected text"));
   CHECK_THAT(message(vqa_file({entry("1e999", "q", answers)})),

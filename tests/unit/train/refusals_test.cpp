@@ -67,7 +67,7 @@ TEST_CASE("a folder is continued only by the run that it holds", "[train]") {
   CHECK_THAT(refusal([](auto& c) { c.trainable = {"projector"}; }),
              contains("trainable: differs from the run saved in " + config.output_dir +
                       "; got [projector]; "
-                      "expected [vision.stages.3-5, projector, llm], or another output_dir"));
+                      "expected [llm, projector, vision.stages.3-5], or another output_dir"));
   CHECK_THAT(refusal([](auto& c) { c.train.global_batch_size = 4; }),
              contains("train.global_batch_size: differs from the run saved in"));
   CHECK_THAT(refusal([&](auto& c) {
