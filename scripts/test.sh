@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 cmake --preset release
 cmake --build --preset release
 code=0
-ctest --preset release --output-on-failure "$@" || code=$?
+ctest --preset release --output-on-failure --parallel "$(nproc)" "$@" || code=$?
 # Catch2 2 prints "skipped: reason", Catch2 3 "SKIPPED:" and the reason below; both wrap it, up to an empty line.
 skipped=$(awk '/^ *skipped: / { text = ""; reading = 1 }
                / SKIPPED:$/ { text = "skipped:"; reading = 1; next }

@@ -37,20 +37,28 @@ if(CONVLLAVA_SANITIZE)
   target_link_options(convllava_build INTERFACE -fsanitize=${CONVLLAVA_SANITIZE})
 endif()
 
-# convllava_library(NAME [TORCH] SOURCES files... [LINK targets...] [PRIVATE targets...])
+# For code that waits for files, sockets or people, and for tests, whose work is done by the library: at -O3 it takes half
+# as long again to compile and saves no time.
+set(CONVLLAVA_QUICK_TO_COMPILE "")
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(CONVLLAVA_QUICK_TO_COMPILE -O1)
+endif()
+
+# convllava_library(NAME [TORCH] SOURCES files... [LINK targets...] [PRIVATE targets...] [OPTIONS compiler options...])
 # One folder of the library as the static library ConvLLaVA::NAME. TORCH: its sources include LibTorch headers.
 function(convllava_library name)
-  cmake_parse_arguments(arg "TORCH" "" "SOURCES;LINK;PRIVATE" ${ARGN})
+  cmake_parse_arguments(arg "TORCH" "" "SOURCES;LINK;PRIVATE;OPTIONS" ${ARGN})
   add_library(convllava_${name} STATIC ${arg_SOURCES})
   add_library(ConvLLaVA::${name} ALIAS convllava_${name})
   set_target_properties(convllava_${name} PROPERTIES EXPORT_NAME ${name})
   target_compile_features(convllava_${name} PUBLIC cxx_std_20)
+  target_compile_options(convllava_${name} PRIVATE ${arg_OPTIONS})
   target_include_directories(convllava_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
                                                       $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(convllava_${name} PUBLIC ${arg_LINK} PRIVATE $<BUILD_INTERFACE:convllava_build> ${arg_PRIVATE})
   if(arg_TORCH)
     target_link_libraries(convllava_${name} PUBLIC LibTorch::LibTorch)
-    convllava_reuse_torch_header(convllava_${name} "")
+    convllava_reuse_torch_header(convllava_${name} "${arg_OPTIONS}")
   endif()
   set_property(GLOBAL APPEND PROPERTY CONVLLAVA_LIBRARIES convllava_${name})
 endfunction()
@@ -98,12 +106,8 @@ function(convllava_test name)
   if(arg_TORCH)
     set(torch TORCH)
   endif()
-  # -O3 would take half as long again to compile and save no time in the tests, whose work is done by the library.
-  set(options "")
-  if(CMAKE_BUILD_TYPE STREQUAL "Release")
-    set(options -O1)
-  endif()
-  convllava_executable(test_${name} ${torch} SOURCES ${arg_SOURCES} LINK ${arg_LINK} convllava_catch OPTIONS ${options})
+  convllava_executable(test_${name} ${torch} SOURCES ${arg_SOURCES} LINK ${arg_LINK} convllava_catch
+                       OPTIONS ${CONVLLAVA_QUICK_TO_COMPILE})
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_definitions(test_${name} PRIVATE CONVLLAVA_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                                   CONVLLAVA_BINARY_DIR="${PROJECT_BINARY_DIR}")
@@ -111,7 +115,9 @@ function(convllava_test name)
     set(arg_LABELS unit)
   endif()
   add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 600)
+  # One thread each, because tests run beside each other. With the others set, the programs need not start twice.
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 600
+                       ENVIRONMENT "OMP_NUM_THREADS=1;GOMP_SPINCOUNT=10000;PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True")
   # 4 is what Catch2 3.3 and newer return when every test was skipped; for Catch2 2 it is four failed assertions.
   if(Catch2_VERSION VERSION_GREATER_EQUAL 3.3)
     set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 4)

@@ -14,7 +14,7 @@ if(WAY STREQUAL "find_package")
   run(${CMAKE_COMMAND} --install ${BINARY} --prefix ${prefix})
   list(APPEND arguments -DCMAKE_PREFIX_PATH=${prefix})
 else()
-  # The whole library is compiled again; without optimisation that takes half the time.
+  # It is compiled again; without optimisation that takes half the time.
   list(APPEND arguments -DCMAKE_BUILD_TYPE=Debug)
 endif()
 run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${WORK}/build -G Ninja ${arguments})

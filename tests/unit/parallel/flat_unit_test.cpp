@@ -111,7 +111,7 @@ TEST_CASE("backward accumulates into the flat gradient in place", "[parallel]") 
     reference(x).square().sum().backward();
   }
   for (const auto& parameter : unit.parameters()) {
-    const auto& expected = reference->named_parameters()[parameter.name.substr(10)].grad();
+    const auto expected = reference->named_parameters()[parameter.name.substr(10)].grad();
     CHECK(torch::equal(parameter.tensor.grad(), expected));
     CHECK(torch::equal(unit.gradient().as_strided(expected.sizes(), parameter.tensor.strides(), parameter.begin),
                        expected));
