@@ -7,11 +7,11 @@
 
 #include "convllava/apps/chat_session.h"
 #include "convllava/apps/command_line.h"
+#include "convllava/apps/start.h"
 #include "convllava/checkpoint/model_directory.h"
 #include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
 #include "convllava/core/process.h"
-#include "convllava/nn/gpu.h"
 #include "convllava/nn/libtorch.h"
 
 using namespace convllava;
@@ -30,7 +30,7 @@ image::Image open_picture(const std::string& path, const std::filesystem::path& 
 }  // namespace
 
 int main(int argc, char** argv) {
-  core::tune_allocator();
+  apps::start(argv);
   CLI::App app("Asks a checkpoint, about a picture or without one.");
   std::string directory;
   std::string image;
@@ -53,10 +53,10 @@ int main(int argc, char** argv) {
     std::optional<checkpoint::OpenCheckpoint> checkpoint(directory);
     std::optional<image::Image> picture;
     if (with_image->count() > 0) picture = open_picture(image, checkpoint->path());
-    const bool cuda = torch::cuda::is_available();
-    if (cuda) nn::set_gpu_arithmetic();
-    auto pretrained = checkpoint::load_pretrained(checkpoint->path(), cuda ? torch::kCUDA : torch::kCPU,
-                                                  cuda ? torch::kBFloat16 : torch::kFloat);
+    const torch::Device device(torch::cuda::is_available() ? torch::kCUDA : torch::kCPU);
+    apps::set_arithmetic(device);
+    auto pretrained =
+        checkpoint::load_pretrained(checkpoint->path(), device, device.is_cuda() ? torch::kBFloat16 : torch::kFloat);
     checkpoint.reset();  // a conversation may last; a run that makes room need not wait for its end
     auto options = checkpoint::answer_options(pretrained.record);
     options.generate.max_new_tokens = max_new_tokens;

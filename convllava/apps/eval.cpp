@@ -8,6 +8,7 @@
 
 #include "convllava/apps/command_line.h"
 #include "convllava/apps/run_rank.h"
+#include "convllava/apps/start.h"
 #include "convllava/checkpoint/pretrained.h"
 #include "convllava/checkpoint/retention.h"
 #include "convllava/core/error.h"
@@ -19,7 +20,6 @@
 #include "convllava/eval/benchmark.h"
 #include "convllava/eval/output.h"
 #include "convllava/eval/predict.h"
-#include "convllava/nn/gpu.h"
 #include "convllava/nn/libtorch.h"
 
 using namespace convllava;
@@ -104,7 +104,7 @@ int evaluate(const Arguments& arguments) {
     throw ConfigError(error_message("--model", "missing", "nothing", "a checkpoint, or --predictions to score a file"));
   }
   const auto device = distributed::use_gpu_of_rank(environment.local_rank);
-  if (device.is_cuda()) nn::set_gpu_arithmetic();
+  core::log_info(apps::set_arithmetic(device));
   distributed::ProcessGroup group(environment, device);
   try {
     predict_and_score(*benchmark, arguments, device, group);
@@ -119,7 +119,7 @@ int evaluate(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  core::tune_allocator();
+  apps::start(argv);
   CLI::App app("Evaluates a checkpoint on a benchmark, or scores a file of predictions.");
   Arguments arguments;
   app.add_option("--bench", arguments.bench, "One of: " + core::join(eval::benchmark_names()))->required();

@@ -7,12 +7,12 @@
 
 #include "convllava/apps/command_line.h"
 #include "convllava/apps/run_rank.h"
+#include "convllava/apps/start.h"
 #include "convllava/config/yaml.h"
 #include "convllava/core/log.h"
 #include "convllava/core/process.h"
 #include "convllava/distributed/launch.h"
 #include "convllava/distributed/process_group.h"
-#include "convllava/nn/gpu.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/train/same_run.h"
 #include "convllava/train/trainer.h"
@@ -25,7 +25,7 @@ int train_stage(const config::TrainConfig& config) {
   const auto environment = distributed::launch_environment();
   core::set_log_rank(environment.rank, environment.world_size);
   const auto device = train::pick_device(config.device, environment.local_rank);
-  if (device.is_cuda()) core::log_info(nn::set_gpu_arithmetic());
+  core::log_info(apps::set_arithmetic(device));
   distributed::ProcessGroup group(environment, device);
   train::TrainSummary summary;
   try {
@@ -45,7 +45,7 @@ int train_stage(const config::TrainConfig& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  core::tune_allocator();
+  apps::start(argv);
   CLI::App app("Trains one stage of ConvLLaVA from a YAML configuration.");
   std::string file;
   std::vector<std::string> overrides;

@@ -16,9 +16,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <iostream>
 #include <limits>
 #include <string>
+#include <system_error>
 
 #include "convllava/core/error.h"
 
@@ -69,6 +71,19 @@ void tune_allocator() {
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   mallopt(M_TOP_PAD, 64 << 20);
 #endif
+}
+
+void start_with_environment(const std::vector<std::pair<std::string, std::string>>& defaults, char** argv) {
+  bool changed = false;
+  for (const auto& [name, value] : defaults) {
+    if (std::getenv(name.c_str()) != nullptr) continue;
+    if (::setenv(name.c_str(), value.c_str(), 1) != 0) return;
+    changed = true;
+  }
+  // Not /proc/self/exe itself, which would be the name that `top` and `pkill` see.
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (changed && !error) ::execv(program.c_str(), argv);
 }
 
 void install_stop_handler() {

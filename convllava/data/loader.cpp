@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "convllava/core/cpus.h"
 #include "convllava/core/error.h"
 #include "convllava/core/thread_pool.h"
 #include "convllava/data/micro_batch.h"
@@ -64,7 +65,7 @@ Loader::Impl::Impl(const Dataset& dataset, const std::vector<int64_t>& members, 
       options(options),
       items(sampler_items(dataset, members)),
       next_step(first_step),
-      pool(options.workers) {
+      pool(core::worker_threads(options.workers)) {
   if (const auto weight = weight_without_effect(items)) {
     throw ConfigError(error_message("data.train", "a set is so small that its weight leaves nothing of it",
                                     fmt::format("weight {}", *weight), "a larger weight, or 0 to leave the set out"));
@@ -131,8 +132,7 @@ int64_t Loader::steps_per_epoch() const { return impl_->steps_per_epoch; }
 
 std::vector<PackedBatch> load_in_order(const Dataset& dataset, const std::vector<int64_t>& members,
                                        int64_t micro_batch_size, std::vector<BadSample>& bad) {
-  constexpr int kThreads = 4;
-  core::ThreadPool pool(kThreads);
+  core::ThreadPool pool(core::worker_threads(4));
   std::vector<int64_t> ascending = members;
   std::sort(ascending.begin(), ascending.end());
   std::vector<std::future<MicroBatch>> futures;

@@ -7,6 +7,7 @@
 #include <future>
 #include <utility>
 
+#include "convllava/core/cpus.h"
 #include "convllava/core/error.h"
 #include "convllava/core/thread_pool.h"
 #include "convllava/core/watched_file.h"
@@ -108,7 +109,7 @@ DataSummary summarize(const Dataset& dataset, const std::vector<int64_t>& member
   constexpr size_t kChunk = 64;
   DataSummary summary;
   const std::vector<Task> tasks = tasks_of(dataset, members, options);
-  core::ThreadPool pool(std::max(options.threads, 1));
+  core::ThreadPool pool(core::worker_threads(options.threads));
   std::vector<std::future<DataSummary>> parts;
   for (size_t begin = 0; begin < tasks.size(); begin += kChunk) {
     const auto first = tasks.begin() + static_cast<std::ptrdiff_t>(begin);

@@ -6,9 +6,9 @@
 #include <future>
 #include <optional>
 #include <span>
-#include <thread>
 #include <tuple>
 
+#include "convllava/core/cpus.h"
 #include "convllava/core/error.h"
 #include "convllava/core/fingerprint.h"
 #include "convllava/core/log.h"
@@ -84,7 +84,7 @@ class Predictor {
       : pretrained_(pretrained),
         options_(std::move(options)),
         store_(store),
-        pool_(std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 4)) {}
+        pool_(core::worker_threads(4)) {}
 
   void run(const std::vector<Question>& questions, int64_t batch_size, core::Progress& progress, int64_t done) {
     const size_t window = static_cast<size_t>(kWindowBatches * batch_size);

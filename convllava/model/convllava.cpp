@@ -52,10 +52,10 @@ torch::Tensor normalize_pixels(const torch::Tensor& pixels, torch::ScalarType dt
   TORCH_CHECK(pixels.dim() == 4 && pixels.size(3) == 3 && pixels.scalar_type() == torch::kByte,
               "expected pixels [n, H, W, 3] of uint8, got ", pixels.sizes(), " of ", pixels.dtype());
   const auto constants = [&](const std::array<float, 3>& values) { return nn::upload<float>(values, pixels.device()); };
-  // fp64 for the factor, fp32 for the rest: the reference's rounding.
-  const auto unit = (pixels.to(torch::kDouble) * image::kClipScale).to(torch::kFloat);
-  const auto normalized = (unit - constants(image::kClipMean)).div_(constants(image::kClipStd));
-  return normalized.to(dtype).permute({0, 3, 1, 2});
+  // The reference multiplies by 1/255 in fp64 and rounds, which gives the quotient of fp32 for every byte. The divisor
+  // is a tensor of the device because CUDA multiplies by the reciprocal of a number.
+  const auto unit = pixels.to(torch::kFloat).div_(constants({255, 255, 255}));
+  return unit.sub_(constants(image::kClipMean)).div_(constants(image::kClipStd)).to(dtype).permute({0, 3, 1, 2});
 }
 
 torch::Tensor to_pixels(const image::Image& picture, const image::PreprocessOptions& options,

@@ -63,6 +63,7 @@ torch::Tensor to_pixels(const image::Image& picture, const image::PreprocessOpti
 struct ParameterBlock {
   std::string name;
   std::vector<std::pair<std::string, torch::Tensor>> parameters;
+  bool used_once = false;  ///< a forward pass uses each parameter once: its gradient comes whole
 };
 
 /// All parameters, in the order in which forward uses them.

@@ -25,8 +25,9 @@ ConvNextLayerImpl::ConvNextLayerImpl(int64_t channels, double eps, const torch::
 torch::Tensor ConvNextLayerImpl::forward(const torch::Tensor& x) {
   auto y = layernorm(channels_last_view(dwconv(x)));
   y = pwconv1(y);
-  // Of a picture of 1536 pixels the widest of these tensors has 432 MiB; a copy is only needed for backward.
-  y = at::GradMode::is_enabled() ? at::gelu(y) : at::gelu_(y);
+  // Of a picture of 1536 pixels the widest of these tensors has 432 MiB; a copy is only needed for backward, which
+  // frozen layers in front of the first trainable one do not have.
+  y = y.requires_grad() ? at::gelu(y) : at::gelu_(y);
   y = pwconv2(y);
   return channels_first_view(at::addcmul(channels_last_view(x), y, layer_scale_parameter));
 }

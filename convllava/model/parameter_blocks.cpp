@@ -4,25 +4,27 @@
 namespace convllava::model {
 namespace {
 
-void append(std::vector<ParameterBlock>& blocks, const std::string& name, const torch::nn::Module& module) {
-  ParameterBlock block{name, {}};
+void append(std::vector<ParameterBlock>& blocks, const std::string& name, const torch::nn::Module& module,
+            bool used_once) {
+  ParameterBlock block{name, {}, used_once};
   for (const auto& item : module.named_parameters()) {
     block.parameters.emplace_back(name + "." + item.key(), item.value());
   }
   blocks.push_back(std::move(block));
 }
 
+/// Used once for each size of picture in a micro-batch.
 void append_vision(std::vector<ParameterBlock>& blocks, const ConvLlavaImpl& model) {
-  append(blocks, "vision_tower.embeddings", *model.vision_tower->named_children()["embeddings"]);
+  append(blocks, "vision_tower.embeddings", *model.vision_tower->named_children()["embeddings"], false);
   for (size_t s = 0; s < model.vision_tower->stages->size(); ++s) {
     const auto& stage = model.vision_tower->stages->at<ConvNextStageImpl>(s);
     const std::string prefix = "vision_tower.encoder.stages." + std::to_string(s);
-    if (stage.downsampling_layer) append(blocks, prefix + ".downsampling_layer", *stage.downsampling_layer);
+    if (stage.downsampling_layer) append(blocks, prefix + ".downsampling_layer", *stage.downsampling_layer, false);
     for (size_t i = 0; i < stage.layers->size(); ++i) {
-      append(blocks, prefix + ".layers." + std::to_string(i), *stage.layers->ptr(i));
+      append(blocks, prefix + ".layers." + std::to_string(i), *stage.layers->ptr(i), false);
     }
   }
-  append(blocks, "mm_projector", *model.mm_projector);
+  append(blocks, "mm_projector", *model.mm_projector, false);
 }
 
 }  // namespace
@@ -30,12 +32,13 @@ void append_vision(std::vector<ParameterBlock>& blocks, const ConvLlavaImpl& mod
 std::vector<ParameterBlock> parameter_blocks(const ConvLlavaImpl& model) {
   std::vector<ParameterBlock> blocks;
   if (model.vision_tower) append_vision(blocks, model);
-  append(blocks, "llm.model.embed_tokens", *model.llm->embed_tokens);
+  const bool tied = !model.llm->lm_head;
+  append(blocks, "llm.model.embed_tokens", *model.llm->embed_tokens, !tied);
   for (size_t i = 0; i < model.llm->layers->size(); ++i) {
-    append(blocks, "llm.model.layers." + std::to_string(i), *model.llm->layers->ptr(i));
+    append(blocks, "llm.model.layers." + std::to_string(i), *model.llm->layers->ptr(i), true);
   }
-  append(blocks, "llm.model.norm", *model.llm->norm);
-  if (model.llm->lm_head) append(blocks, "llm.lm_head", *model.llm->lm_head);
+  append(blocks, "llm.model.norm", *model.llm->norm, true);
+  if (!tied) append(blocks, "llm.lm_head", *model.llm->lm_head, true);
   return blocks;
 }
 

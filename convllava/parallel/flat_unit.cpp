@@ -45,13 +45,19 @@ std::vector<Entry> ordered_entries(const model::ParameterBlock& block) {
   return entries;
 }
 
+/// Lets autograd add gradients of bfloat16 to a gradient of fp32. It makes each an fp32 tensor before; on GPUs the
+/// addition itself widens, which saves that copy, but gradients of several uses would first be added in bfloat16.
+void accept_wide_gradient(const torch::Tensor& tensor, bool used_once) {
+  if (tensor.scalar_type() == torch::kFloat) return;
+  const auto type = tensor.is_cuda() && used_once ? std::nullopt : std::optional(torch::kFloat);
+  at::impl::GetVariableHooks()->set_grad_dtype(tensor, type);
+}
+
 /// Makes `tensor` and its gradient views of the flat tensors at `begin`, with the strides it has.
 void move_into(torch::Tensor tensor, const torch::Tensor& flat, const torch::Tensor& gradient, int64_t begin) {
   const auto view = flat.as_strided(tensor.sizes(), tensor.strides(), begin);
   view.copy_(tensor);
   tensor.set_data(view);
-  // Without this autograd would refuse, or round, the fp32 gradient of a bfloat16 leaf.
-  if (tensor.scalar_type() != torch::kFloat) at::impl::GetVariableHooks()->set_grad_dtype(tensor, torch::kFloat);
   tensor.mutable_grad() = gradient.as_strided(tensor.sizes(), tensor.strides(), begin);
 }
 
@@ -71,7 +77,10 @@ FlatUnit::FlatUnit(const model::ParameterBlock& block) : name_(block.name) {
   }
   flat_ = torch::zeros({end}, entries.front().tensor.options().requires_grad(false));
   gradient_ = torch::zeros({end}, flat_.options().dtype(torch::kFloat));
-  for (const auto& parameter : parameters_) move_into(parameter.tensor, flat_, gradient_, parameter.begin);
+  for (const auto& parameter : parameters_) {
+    accept_wide_gradient(parameter.tensor, block.used_once);
+    move_into(parameter.tensor, flat_, gradient_, parameter.begin);
+  }
 }
 
 }  // namespace convllava::parallel

@@ -19,7 +19,7 @@ std::vector<model::ParameterBlock> trainable_blocks(const std::vector<model::Par
   std::vector<model::ParameterBlock> result;
   std::unordered_set<const torch::TensorImpl*> seen;
   for (const auto& block : blocks) {
-    model::ParameterBlock trainable{block.name, {}};
+    model::ParameterBlock trainable{block.name, {}, block.used_once};
     for (const auto& [name, tensor] : block.parameters) {
       if (tensor.requires_grad() && seen.insert(tensor.unsafeGetTensorImpl()).second) {
         trainable.parameters.emplace_back(name, tensor);

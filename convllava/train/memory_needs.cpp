@@ -89,7 +89,7 @@ class Activations {
         if (records(*layer)) {
           add_block(whole, positions() * channels * bytes_, recomputed, vision_workspace_);
         } else {
-          vision_workspace_ = std::max(vision_workspace_, pixel_bytes() + positions() * 9 * channels * bytes_);
+          vision_workspace_ = std::max(vision_workspace_, pixel_bytes() + positions() * 6 * channels * bytes_);
         }
       }
     }

@@ -1,5 +1,7 @@
 #include "convllava/train/skipped_steps.h"
 
+#include <utility>
+
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::train {
@@ -12,13 +14,14 @@ void SkippedSteps::add(const torch::Tensor& skipped) {
   ++steps_;
 }
 
-SkippedSteps::Count SkippedSteps::look() {
-  if (steps_ == 0) return {0, 0, in_row_, false};
-  const auto counts = counts_.cpu();
+SkippedSteps::Count SkippedSteps::look(const Snapshot& snapshot) {
+  if (snapshot.steps == looked_at_) return {0, 0, in_row_, false};
+  const auto counts = snapshot.counts.cpu();
   in_row_ = counts[1].item<int64_t>();
-  const Count count{counts[0].item<int64_t>(), steps_, in_row_, in_row_ > most_in_row_};
-  counts_[0].zero_();
-  steps_ = 0;
+  const int64_t skipped = counts[0].item<int64_t>();
+  const Count count{skipped - std::exchange(skipped_, skipped), snapshot.steps - looked_at_, in_row_,
+                    in_row_ > most_in_row_};
+  looked_at_ = snapshot.steps;
   return count;
 }
 

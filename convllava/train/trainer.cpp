@@ -48,16 +48,14 @@ void Trainer::Impl::note_idle_step() {
       state.step));
 }
 
-/// Brings the count from the device.
-SkippedSteps::Count Trainer::Impl::collect_skipped() {
-  const auto count = skipped_steps.look();
+void Trainer::Impl::note_skipped(const SkippedSteps::Count& count) {
   state.skipped_steps += count.skipped;
   learned_since_save += count.steps - count.skipped;
   if (count.skipped > 0 && is_main()) {
     core::log_warning(fmt::format("step {}: skipped {} of the last {} steps: the gradient was not finite", state.step,
                                   count.skipped, count.steps));
   }
-  return count;
+  if (count.too_many) too_many_skipped = count.in_row;
 }
 
 void Trainer::Impl::end_after_skipped(int64_t in_row) {
@@ -68,9 +66,29 @@ void Trainer::Impl::end_after_skipped(int64_t in_row) {
                                         config.train.max_skipped_steps, last ? " from " + last->path.string() : "")));
 }
 
-void Trainer::Impl::log_step(const GlobalCounts& counts, const StepOutcome& outcome) {
+void Trainer::Impl::begin_log(const GlobalCounts& counts, const StepOutcome& outcome, bool wanted) {
+  nn::HostCopies copies(device);
+  StepOutcome on_host;
+  on_host.loss = copies.start(outcome.loss);
+  on_host.gradient_norm = copies.start(outcome.gradient_norm);
+  for (const auto& [module, norm] : outcome.module_norms) on_host.module_norms[module] = copies.start(norm);
+  auto skipped = skipped_steps.snapshot();
+  if (skipped.steps > 0) skipped.counts = copies.start(skipped.counts);
+  pending_log.emplace(PendingLog{state.step, wanted, counts, on_host, skipped, std::move(copies)});
+}
+
+/// Waits for the device to have done the step, and not for the one that it was given since.
+void Trainer::Impl::finish_log() {
+  if (!pending_log) return;
+  auto entry = *std::exchange(pending_log, std::nullopt);
+  entry.copies.wait();
+  note_skipped(skipped_steps.look(entry.skipped));
+  if (entry.wanted || too_many_skipped) log_step(entry.step, entry.counts, entry.outcome);
+}
+
+void Trainer::Impl::log_step(int64_t step, const GlobalCounts& counts, const StepOutcome& outcome) {
   const auto sums = group.all_reduce(std::vector<double>{outcome.loss.item<double>(), meter.flops()});
-  confirmed_step = state.step;
+  confirmed_step = step;
   const auto peak = peak_flops ? std::optional(*peak_flops * group.world_size()) : std::nullopt;
   const Speed speed = meter.speed(sums[1], peak);
   meter.restart();
@@ -78,13 +96,13 @@ void Trainer::Impl::log_step(const GlobalCounts& counts, const StepOutcome& outc
   Scalars scalars;
   if (counts.supervised_tokens > 0) scalars.emplace_back("train/loss", sums[0]);
   scalars.emplace_back("train/grad_norm", outcome.gradient_norm.item<double>());
-  scalars.emplace_back("train/epoch", static_cast<double>(state.step) / static_cast<double>(loader->steps_per_epoch()));
+  scalars.emplace_back("train/epoch", static_cast<double>(step) / static_cast<double>(loader->steps_per_epoch()));
   scalars.emplace_back("train/supervised_tokens", counts.supervised_tokens);
   for (const auto& scalar : speed.scalars()) scalars.push_back(scalar);
   scalars.emplace_back("memory/resident_bytes", static_cast<double>(core::resident_bytes()));
   const auto peak_bytes = static_cast<double>(peak_memory_bytes(device));
   if (device.is_cuda()) scalars.emplace_back("memory/gpu_peak_bytes", peak_bytes);
-  const double factor = learning_rate_factor(config.train.schedule, state.step - 1, warmup, total_steps);
+  const double factor = learning_rate_factor(config.train.schedule, step - 1, warmup, total_steps);
   double highest_lr = 0;
   for (const auto& [module, norm] : outcome.module_norms) {
     const double lr = peak_lr(config.train, module) * factor;
@@ -95,9 +113,9 @@ void Trainer::Impl::log_step(const GlobalCounts& counts, const StepOutcome& outc
   if (counts.cut_samples > 0) scalars.emplace_back("data/cut_samples", counts.cut_samples);
   if (state.bad_samples > 0) scalars.emplace_back("data/bad_samples", static_cast<double>(state.bad_samples));
   if (state.idle_steps > 0) scalars.emplace_back("data/idle_steps", static_cast<double>(state.idle_steps));
-  metrics->write(state.step, scalars);
+  metrics->write(step, scalars);
   const std::string loss = counts.supervised_tokens > 0 ? fmt::format("loss {:.4f}", sums[0]) : "no answers";
-  progress->update(state.step,
+  progress->update(step,
                    fmt::format("{} lr {:.2e} norm {:.2f} {} {}", loss, highest_lr, outcome.gradient_norm.item<double>(),
                                speed.text(), core::format_bytes(peak_bytes)));
 }
@@ -105,6 +123,7 @@ void Trainer::Impl::log_step(const GlobalCounts& counts, const StepOutcome& outc
 /// Nothing without validation data, and after a stop signal.
 std::optional<double> Trainer::Impl::validate() {
   if (!data.validation.dataset) return std::nullopt;
+  finish_log();
   const core::Stopwatch watch;
   group.barrier();
   confirmed_step = state.step;
@@ -128,7 +147,7 @@ bool Trainer::Impl::checkpoint_is_due() const {
 
 /// Whether the parameters are those after a step that no checkpoint holds yet. Waits for the device.
 bool Trainer::Impl::has_good_step() {
-  collect_skipped();
+  note_skipped(skipped_steps.look());
   return last_saved != state.step && learned_since_save > 0;
 }
 
@@ -139,8 +158,9 @@ void Trainer::Impl::save_if_good() {
 
 void Trainer::Impl::save() {
   if (last_saved == state.step) return;
+  finish_log();
   const core::Stopwatch watch;
-  collect_skipped();  // waits for the device
+  note_skipped(skipped_steps.look());  // waits for the device
   // When a rank dies its reductions end early everywhere, with garbage: all must have come this far.
   group.barrier();
   if (is_main()) write_checkpoint();
@@ -223,16 +243,16 @@ void Trainer::Impl::after_step(const data::StepBatch& batch, const GlobalCounts&
   state.answer_tokens += static_cast<int64_t>(counts.supervised_tokens);
   state.cut_samples += static_cast<int64_t>(counts.cut_samples);
   state.cut_tokens += static_cast<int64_t>(counts.cut_tokens);
+  finish_log();  // of the step before, while the device works on this one
   double step_flops = 0;
   for (const auto& micro : batch.micro_batches) step_flops += (*flops)(micro);
   meter.add(counts, step_flops, data_wait);
   outcome.learned ? skipped_steps.add(outcome.skipped) : note_idle_step();
   check_bad_share(batch, counts);
   const bool log = state.step % config.report.log_every == 0 || state.step == total_steps;
-  if (!log && !skipped_steps.must_look()) return;
-  const auto skipped = collect_skipped();
-  if (log || skipped.too_many) log_step(counts, outcome);
-  if (skipped.too_many) end_after_skipped(skipped.in_row);
+  if (log || skipped_steps.must_look()) begin_log(counts, outcome, log);
+  if (device.is_cpu()) finish_log();  // nothing is to be gained
+  if (too_many_skipped) end_after_skipped(*too_many_skipped);
 }
 
 /// An error is kept for `leave_after_failure`: the other ranks wait for this one's counts.
@@ -273,13 +293,14 @@ void Trainer::Impl::train_steps() {
     }
     const auto outcome = train_step(*model, batch, counts, *units, *optimizer, config.train.max_grad_norm,
                                     [&](const parallel::FlatRange& range) { return rates(range); });
-    after_step(batch, counts, outcome);  // waits for the device where it logs
+    after_step(batch, counts, outcome);
     state.seconds += watch.seconds();
     const int64_t every = config.report.validate_every;
     if (every > 0 && state.step % every == 0 && state.step < total_steps) validate();
     // The last one comes with the report, in `finish`.
     if (counts.save_requests > 0 && state.step < total_steps) save();
   }
+  finish_log();
   progress->finish();
 }
 
@@ -298,7 +319,7 @@ bool Trainer::Impl::report_is_missing() {
 
 /// A run that learned nothing is not a result.
 void Trainer::Impl::check_learned() {
-  collect_skipped();
+  note_skipped(skipped_steps.look());
   if (state.samples == 0) {
     throw DataError(error_message("data.train", "no sample could be used", quarantine->last_message(), "at least 1"));
   }

@@ -14,6 +14,7 @@
 #include "convllava/core/files.h"
 #include "convllava/core/progress.h"
 #include "convllava/model/training_flops.h"
+#include "convllava/nn/host_copies.h"
 #include "convllava/train/adamw.h"
 #include "convllava/train/datasets.h"
 #include "convllava/train/metric_log.h"
@@ -23,6 +24,16 @@
 #include "convllava/train/trainer.h"
 
 namespace convllava::train {
+
+/// A step whose numbers are on their way from the device.
+struct PendingLog {
+  int64_t step = 0;
+  bool wanted = false;  ///< by `report.log_every`; else only the skipped steps are to be looked at
+  GlobalCounts counts;
+  StepOutcome outcome;
+  SkippedSteps::Snapshot skipped;
+  nn::HostCopies copies;
+};
 
 struct Trainer::Impl {
   Impl(config::TrainConfig run_config, distributed::ProcessGroup run_group, torch::Device run_device);
@@ -42,10 +53,12 @@ struct Trainer::Impl {
   data::StepBatch next_batch(StepRequests& requests);
   [[noreturn]] void leave_after_failure();
   void after_step(const data::StepBatch& batch, const GlobalCounts& counts, const StepOutcome& outcome);
-  void log_step(const GlobalCounts& counts, const StepOutcome& outcome);
+  void begin_log(const GlobalCounts& counts, const StepOutcome& outcome, bool wanted);
+  void finish_log();
+  void log_step(int64_t step, const GlobalCounts& counts, const StepOutcome& outcome);
   void check_bad_share(const data::StepBatch& batch, const GlobalCounts& counts);
   void note_idle_step();
-  SkippedSteps::Count collect_skipped();
+  void note_skipped(const SkippedSteps::Count& count);
   [[noreturn]] void end_after_skipped(int64_t in_row);
   std::optional<double> validate();
   bool checkpoint_is_due() const;
@@ -86,6 +99,8 @@ struct Trainer::Impl {
   int64_t warmup = 0;
   checkpoint::TrainingState state;
   SkippedSteps skipped_steps;
+  std::optional<PendingLog> pending_log;
+  std::optional<int64_t> too_many_skipped;  ///< in a row
   int64_t last_saved = -1;
   int64_t learned_since_save = 0;  ///< steps that changed the parameters
   int64_t confirmed_step = 0;      ///< the last one that all ranks are known to have done

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "benchmark.h"
+#include "convllava/apps/start.h"
 #include "convllava/core/error.h"
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
@@ -34,9 +35,10 @@ void measure(int64_t height, int64_t width) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  core::tune_allocator();
+  apps::start(argv);
   return core::run_main("benchmark_full_tower", [&] {
     if (argc != 3) throw ConfigError("no size of the picture; usage: benchmark_full_tower HEIGHT WIDTH");
+    apps::set_arithmetic(torch::kCPU);
     measure(std::stoll(argv[1]), std::stoll(argv[2]));
     return 0;
   });

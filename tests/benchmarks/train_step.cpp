@@ -13,13 +13,13 @@
 
 #include "benchmark.h"
 #include "convllava/apps/command_line.h"
+#include "convllava/apps/start.h"
 #include "convllava/config/yaml.h"
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
 #include "convllava/core/random.h"
 #include "convllava/model/initialize.h"
 #include "convllava/model/training_flops.h"
-#include "convllava/nn/gpu.h"
 #include "convllava/train/hardware.h"
 #include "convllava/train/memory_needs.h"
 #include "convllava/train/model_setup.h"
@@ -82,6 +82,7 @@ class StepBenchmark {
   }
 
   void run() {
+    std::cerr << apps::set_arithmetic(device_) << "\n";
     distributed::ProcessGroup group;
     parallel::ReplicatedUnits units(*model_, group);
     train::AdamW optimizer(units.units(), {});
@@ -138,7 +139,7 @@ class StepBenchmark {
 }  // namespace
 
 int main(int argc, char** argv) {
-  core::tune_allocator();
+  apps::start(argv);
   CLI::App app("Times one training step of a stage's configuration on random data.");
   Arguments arguments;
   app.add_option("--config", arguments.config, "YAML file of the stage")->required();
@@ -149,7 +150,6 @@ int main(int argc, char** argv) {
   app.add_option("--trace", arguments.trace, "Record one more step into this file and add it up by kernel");
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
   return core::run_main("benchmark_train_step", [&] {
-    nn::set_gpu_arithmetic();
     StepBenchmark(arguments).run();
     return 0;
   });

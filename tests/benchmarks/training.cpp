@@ -1,11 +1,16 @@
 // Forward, backward and optimizer step of the tower, the language model and the whole model, fp32 on a CPU.
 // training.py does the same work with transformers on the same shapes.
 //
-//   benchmark_training convnext|llama|convllava
+//   benchmark_training convnext|llama|convllava [onednn]
+//
+// Here oneDNN multiplies where `train` would let it; with `onednn` the Python side does so too.
 
+#include <iostream>
 #include <map>
+#include <string>
 
 #include "benchmark.h"
+#include "convllava/apps/start.h"
 #include "convllava/core/error.h"
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
@@ -35,21 +40,22 @@ constexpr int64_t kBatch = 4;
 constexpr int64_t kPixels = 256;
 constexpr int64_t kLength = 128;
 
-void report(const char* name, double seconds) {
-  benchmark::print_result(name, seconds, {{"peak_bytes", static_cast<double>(core::peak_resident_bytes())}});
+void report(const std::string& name, double seconds) {
+  benchmark::print_result("training/" + name, seconds,
+                          {{"peak_bytes", static_cast<double>(core::peak_resident_bytes())}});
 }
 
-void tower() {
+void tower(const std::string& suffix) {
   model::ConvNext tower(shape().vision);
   model::initialize_vision(*tower);
   const auto pixels = torch::randn({kBatch, 3, kPixels, kPixels});
-  report("training/convnext_forward_backward", benchmark::median_seconds([&] {
+  report("convnext_forward_backward" + suffix, benchmark::median_seconds([&] {
            tower->zero_grad();
            tower(pixels).sum().backward();
          }));
 }
 
-void language_model() {
+void language_model(const std::string& suffix) {
   model::Llama llama(shape().llm);
   model::initialize_llama(*llama);
   const auto ids = torch::randint(3, 8000, {kBatch * kLength}, torch::kLong);
@@ -57,7 +63,7 @@ void language_model() {
   std::vector<int64_t> boundaries;
   for (int64_t i = 0; i <= kBatch; ++i) boundaries.push_back(i * kLength);
   const auto layout = nn::SequenceLayout::make(boundaries, torch::kCPU);
-  report("training/llama_forward_backward", benchmark::median_seconds([&] {
+  report("llama_forward_backward" + suffix, benchmark::median_seconds([&] {
            llama->zero_grad();
            const auto states = llama->hidden_states(llama->embed(ids), positions, layout);
            nn::head_cross_entropy(states, llama->head_weight(), ids, 1.0 / (kBatch * kLength)).backward();
@@ -80,7 +86,7 @@ data::StepBatch batch() {
   return step;
 }
 
-void whole_model() {
+void whole_model(const std::string& suffix) {
   model::ConvLlava model(shape());
   model::initialize(*model);
   distributed::ProcessGroup group;
@@ -88,7 +94,7 @@ void whole_model() {
   train::AdamW optimizer(units.units(), {});
   const auto step = batch();
   const auto counts = train::global_counts(step, group);
-  report("training/convllava_step", benchmark::median_seconds([&] {
+  report("convllava_step" + suffix, benchmark::median_seconds([&] {
            train::train_step(*model, step, counts, units, optimizer, 1.0, [](const parallel::FlatRange&) {
              return train::Rates{1e-5, 0.0};
            });
@@ -98,15 +104,17 @@ void whole_model() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  core::tune_allocator();
+  apps::start(argv);
   return core::run_main("benchmark_training", [&] {
-    const std::map<std::string, void (*)()> measurements = {
+    const std::map<std::string, void (*)(const std::string&)> measurements = {
         {"convnext", tower}, {"llama", language_model}, {"convllava", whole_model}};
-    const auto chosen = measurements.find(argc == 2 ? argv[1] : "");
-    if (chosen == measurements.end()) {
-      throw ConfigError("no measurement; usage: benchmark_training convnext|llama|convllava");
+    const auto chosen = measurements.find(argc > 1 ? argv[1] : "");
+    const bool onednn = argc == 3 && std::string(argv[2]) == "onednn";
+    if (chosen == measurements.end() || argc > (onednn ? 3 : 2)) {
+      throw ConfigError("no measurement; usage: benchmark_training convnext|llama|convllava [onednn]");
     }
-    chosen->second();
+    std::cerr << apps::set_arithmetic(torch::kCPU) << "\n";
+    chosen->second(onednn ? "_onednn" : "");
     return 0;
   });
 }

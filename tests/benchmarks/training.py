@@ -1,5 +1,6 @@
 """The work of training.cpp with transformers: ConvNextModel, LlamaForCausalLM, and both joined as LLaVA joins them, with torch's fused
-AdamW and gradient clipping: python training.py convnext|llama|convllava"""
+AdamW and gradient clipping: python training.py convnext|llama|convllava [onednn]. With onednn the products of fp32 matrices go to oneDNN, as
+they do in training.cpp where that is exact; by default they go to MKL."""
 
 import sys
 
@@ -10,6 +11,8 @@ from transformers import ConvNextConfig, ConvNextModel, LlamaConfig, LlamaForCau
 BATCH, PIXELS, LENGTH = 4, 256, 128
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
 STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
+
+SUFFIX = "_onednn" if "onednn" in sys.argv[2:] else ""
 
 
 def make_tower():
@@ -23,11 +26,11 @@ def make_llama():
 
 
 def prepare(folder):
-    return [[name] for name in MEASUREMENTS]
+    return [[name, *setting] for name in MEASUREMENTS for setting in ([], ["onednn"])]
 
 
 def report(name, body):
-    print_result(name, median_seconds(body), peak_bytes=peak_bytes())
+    print_result("training/" + name + SUFFIX, median_seconds(body), peak_bytes=peak_bytes())
 
 
 def tower():
@@ -38,7 +41,7 @@ def tower():
         model.zero_grad()
         model(pixels).last_hidden_state.sum().backward()
 
-    report("training/convnext_forward_backward", step)
+    report("convnext_forward_backward", step)
 
 
 def language_model():
@@ -49,7 +52,7 @@ def language_model():
         model.zero_grad()
         model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
 
-    report("training/llama_forward_backward", step)
+    report("llama_forward_backward", step)
 
 
 def whole_model():
@@ -72,11 +75,13 @@ def whole_model():
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
 
-    report("training/convllava_step", step)
+    report("convllava_step", step)
 
 
 MEASUREMENTS = {"convnext": tower, "llama": language_model, "convllava": whole_model}
 
 if __name__ == "__main__":
     torch.manual_seed(0)
+    if SUFFIX:
+        torch.backends.mkldnn.matmul.fp32_precision = "bf16"
     MEASUREMENTS[sys.argv[1]]()

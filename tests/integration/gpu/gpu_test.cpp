@@ -133,6 +133,27 @@ TEST_CASE("gradients that autograd's hooks reduce through NCCL are those of a ru
   nccl.shutdown();
 }
 
+TEST_CASE("gradients of bf16 weights add up in fp32 to the same bits, whether autograd copies each or not", "[gpu]") {
+  if (no_gpu()) SKIP("this machine has no GPU");
+  const auto gradients = [](bool used_once) {
+    torch::manual_seed(3);
+    parallel::Chain chain({64, 96, 48}, torch::kBFloat16);
+    for (auto& layer : chain.layers) layer->to(torch::kCUDA);
+    auto blocks = chain.blocks();
+    for (auto& block : blocks) block.used_once = used_once;
+    const parallel::ReplicatedUnits units(blocks, distributed::ProcessGroup());
+    for (int i = 0; i < 3; ++i) chain.forward(torch::randn({16, 64}).to(torch::kCUDA, torch::kBFloat16)).sum().backward();
+    std::vector<torch::Tensor> result;
+    for (const auto& unit : units.units()) result.push_back(unit.gradient().cpu());
+    return result;
+  };
+  const auto expected = gradients(false);
+  const auto actual = gradients(true);
+  // Sums in bf16 would have zeros in their low bits.
+  CHECK_FALSE(torch::equal(expected[0].to(torch::kBFloat16).to(torch::kFloat), expected[0]));
+  for (size_t i = 0; i < expected.size(); ++i) CHECK(torch::equal(actual[i], expected[i]));
+}
+
 TEST_CASE("training on the GPU takes the course that it takes on the CPU", "[gpu]") {
   if (no_gpu()) SKIP("this machine has no GPU");
   const Runs runs;

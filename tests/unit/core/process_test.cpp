@@ -6,12 +6,14 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <thread>
 
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "tests/catch.h"
+#include "tests/support/environment.h"
 #include "tests/support/process.h"
 
 namespace convllava::core {
@@ -36,6 +38,31 @@ TEST_CASE("run_main turns errors into a message and an exit code", "[core]") {
 TEST_CASE("run_main gives the exit code also when its message cannot be written", "[core]") {
   const CapturedStderr full("/dev/full");
   CHECK(run_main("train", []() -> int { throw DataError("a.json: not JSON"); }) == 3);
+}
+
+TEST_CASE("what the second start sees", "[.][core]") {
+  CHECK(std::getenv("CONVLLAVA_ABSENT") == std::string("default"));
+  CHECK(std::getenv("CONVLLAVA_GIVEN") == std::string("the user's"));
+}
+
+TEST_CASE("variables that libraries read while they are loaded are set by a second start, and no third", "[core]") {
+  const std::vector<std::pair<std::string, std::string>> defaults = {{"CONVLLAVA_ABSENT", "default"},
+                                                                     {"CONVLLAVA_GIVEN", "default"}};
+  const testing::Variable given("CONVLLAVA_GIVEN", "the user's");
+  std::string name = "test_core";
+  std::string hidden = "what the second start sees";
+  char* argv[] = {name.data(), hidden.data(), nullptr};
+  const auto start = [&] {
+    start_with_environment(defaults, argv);
+    return 7;
+  };
+  const int status = in_child(start);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);  // that of the test above
+  const testing::Variable absent("CONVLLAVA_ABSENT", "set as well");
+  const int once = in_child(start);
+  REQUIRE(WIFEXITED(once));
+  CHECK(WEXITSTATUS(once) == 7);
 }
 
 TEST_CASE("a stop signal sets a flag, and the first one counts", "[core]") {
