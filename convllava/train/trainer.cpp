@@ -203,6 +203,7 @@ void Trainer::Impl::save_last_good_step() noexcept {
       throw Error("it is not known whether all ranks finished this step");
     }
     write_checkpoint();
+    if (group.world_size() == 1) finish_log();  // several ranks would have to do it together
   } catch (const std::exception& error) {
     core::log_error(fmt::format("no checkpoint of step {} could be written: {}", state.step, error.what()));
   }
@@ -301,6 +302,7 @@ void Trainer::Impl::train_steps() {
     if (counts.save_requests > 0 && state.step < total_steps) save();
   }
   finish_log();
+  if (too_many_skipped) end_after_skipped(*too_many_skipped);
   progress->finish();
 }
 
