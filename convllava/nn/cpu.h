@@ -18,7 +18,7 @@ struct ProductTrial {
   double onednn_seconds = 0;
 };
 
-/// Multiplies [512, 384] by [384, 1024]; takes some hundredths of a second.
+/// Multiplies [512, 384] by [384, 1024]; takes about a tenth of a second.
 ProductTrial try_products();
 
 /// Lets oneDNN multiply fp32 matrices on CPUs where a trial shows that its results are those of fp32 and that it is

@@ -48,15 +48,19 @@ void Trainer::Impl::note_idle_step() {
       state.step));
 }
 
-void Trainer::Impl::note_skipped(const SkippedSteps::Count& count) {
+/// `step`: the newest that is counted.
+void Trainer::Impl::note_skipped(int64_t step, const SkippedSteps::Count& count) {
   state.skipped_steps += count.skipped;
   learned_since_save += count.steps - count.skipped;
   if (count.skipped > 0 && is_main()) {
-    core::log_warning(fmt::format("step {}: skipped {} of the last {} steps: the gradient was not finite", state.step,
+    core::log_warning(fmt::format("step {}: skipped {} of the last {} steps: the gradient was not finite", step,
                                   count.skipped, count.steps));
   }
   if (count.too_many) too_many_skipped = count.in_row;
 }
+
+/// Waits for the device.
+void Trainer::Impl::collect_skipped() { note_skipped(state.step, skipped_steps.look()); }
 
 void Trainer::Impl::end_after_skipped(int64_t in_row) {
   save_if_good();
@@ -82,7 +86,7 @@ void Trainer::Impl::finish_log() {
   if (!pending_log) return;
   auto entry = *std::exchange(pending_log, std::nullopt);
   entry.copies.wait();
-  note_skipped(skipped_steps.look(entry.skipped));
+  note_skipped(entry.step, skipped_steps.look(entry.skipped));
   if (entry.wanted || too_many_skipped) log_step(entry.step, entry.counts, entry.outcome);
 }
 
@@ -147,7 +151,7 @@ bool Trainer::Impl::checkpoint_is_due() const {
 
 /// Whether the parameters are those after a step that no checkpoint holds yet. Waits for the device.
 bool Trainer::Impl::has_good_step() {
-  note_skipped(skipped_steps.look());
+  collect_skipped();
   return last_saved != state.step && learned_since_save > 0;
 }
 
@@ -160,7 +164,7 @@ void Trainer::Impl::save() {
   if (last_saved == state.step) return;
   finish_log();
   const core::Stopwatch watch;
-  note_skipped(skipped_steps.look());  // waits for the device
+  collect_skipped();
   // When a rank dies its reductions end early everywhere, with garbage: all must have come this far.
   group.barrier();
   if (is_main()) write_checkpoint();
@@ -321,7 +325,7 @@ bool Trainer::Impl::report_is_missing() {
 
 /// A run that learned nothing is not a result.
 void Trainer::Impl::check_learned() {
-  note_skipped(skipped_steps.look());
+  collect_skipped();
   if (state.samples == 0) {
     throw DataError(error_message("data.train", "no sample could be used", quarantine->last_message(), "at least 1"));
   }

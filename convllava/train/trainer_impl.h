@@ -58,7 +58,8 @@ struct Trainer::Impl {
   void log_step(int64_t step, const GlobalCounts& counts, const StepOutcome& outcome);
   void check_bad_share(const data::StepBatch& batch, const GlobalCounts& counts);
   void note_idle_step();
-  void note_skipped(const SkippedSteps::Count& count);
+  void note_skipped(int64_t step, const SkippedSteps::Count& count);
+  void collect_skipped();
   [[noreturn]] void end_after_skipped(int64_t in_row);
   std::optional<double> validate();
   bool checkpoint_is_due() const;

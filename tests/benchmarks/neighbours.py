@@ -5,8 +5,7 @@ wait and count that the programs choose, and with LibTorch's own.
     .venv/bin/python tests/benchmarks/neighbours.py [--build build] [--rounds 3]
 
 The step is that of the demo's warm-up. The limit is that of a control group, which only root can make; without root its
-lines are left out. On two cores the fair share of one of three busy processes is two thirds of a core for each of two
-threads.
+lines are left out. On two cores, beside two busy processes, the fair share of each of two threads is half a core.
 """
 
 import argparse
