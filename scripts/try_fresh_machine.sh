@@ -44,7 +44,6 @@ while (($#)); do
   shift
 done
 ((EUID == 0)) || fail "chroot needs root"
-command -v debootstrap >/dev/null || fail "debootstrap is not installed"
 # Mounts of its own, which end with this script.
 if [[ -z ${CONVLLAVA_OWN_MOUNTS:-} ]]; then
   CONVLLAVA_OWN_MOUNTS=1 exec unshare --mount --propagation private "$0" "${arguments[@]}"
@@ -56,14 +55,8 @@ started=$SECONDS
 step() { printf '\n== %s, %d s: %s\n' "$suite" $((SECONDS - started)) "$*"; }
 
 make_machine() {
-  mkdir -p "$folder"
-  if [[ ! -e $machine.base/complete ]]; then
-    step "debootstrap"
-    rm -rf --one-file-system "$machine.base"
-    : "${mirror:=$(apt-get indextargets --format '$(REPO_URI)' 'Label: Debian' | head -n 1)}"
-    debootstrap --variant=minbase "$suite" "$machine.base" ${mirror:+"$mirror"} >"$log"
-    touch "$machine.base/complete"
-  fi
+  step "debootstrap"
+  "$source_root/scripts/empty_debian.sh" "$suite" "$machine.base" ${mirror:+"$mirror"}
   step "a fresh copy in $machine"
   rm -rf --one-file-system "$machine"
   cp -a "$machine.base" "$machine"

@@ -14,14 +14,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFile = "val_v1.0_withQT.json";
+constexpr const char* kDocVqaFile = "val_v1.0_withQT.json";
 
 class DocVqa final : public Benchmark {
  public:
   std::string name() const override { return "docvqa"; }
   int64_t max_new_tokens() const override { return 32; }
 
-  fs::path file(const fs::path& data) const override { return find_vqa_file(data, kFile); }
+  fs::path file(const fs::path& data) const override { return find_vqa_file(data, kDocVqaFile); }
 
   std::vector<Question> questions(const fs::path& data) const override {
     const fs::path path = file(data);

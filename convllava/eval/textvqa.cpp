@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFile = "TextVQA_0.5.1_val.json";
+constexpr const char* kTextVqaFile = "TextVQA_0.5.1_val.json";
 constexpr size_t kReferences = 10;
 
 class TextVqa final : public Benchmark {
@@ -29,7 +29,7 @@ class TextVqa final : public Benchmark {
   std::string name() const override { return "textvqa"; }
   int64_t max_new_tokens() const override { return 128; }
 
-  fs::path file(const fs::path& data) const override { return find_vqa_file(data, kFile); }
+  fs::path file(const fs::path& data) const override { return find_vqa_file(data, kTextVqaFile); }
 
   std::vector<Question> questions(const fs::path& data) const override {
     const fs::path path = file(data);

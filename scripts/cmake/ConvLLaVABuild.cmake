@@ -63,8 +63,10 @@ function(convllava_library name)
   set_property(GLOBAL APPEND PROPERTY CONVLLAVA_LIBRARIES convllava_${name})
 endfunction()
 
-# LibTorch's headers cost about 20 s a file; precompiled once, they cost about 2. They are precompiled for each list of
-# `options`, since GCC 13 and newer use them only at the level of optimisation that they were made at.
+# LibTorch's headers cost about 20 s a file; precompiled once, they cost about 5, because GCC instantiates their templates
+# again in each file. So Release compiles several files as one (CMake's unity builds), and builds for development do not:
+# they compile less after a change. The headers are precompiled for each list of `options`, since GCC 13 and newer use them
+# only at the level of optimisation that they were made at.
 # LibTorch brings fmt's headers of another version than the system's library: such files use them header-only.
 function(convllava_reuse_torch_header target options)
   target_compile_definitions(${target} PRIVATE FMT_HEADER_ONLY)
@@ -79,6 +81,9 @@ function(convllava_reuse_torch_header target options)
     target_precompile_headers(${header} PRIVATE ${PROJECT_SOURCE_DIR}/convllava/nn/libtorch.h)
   endif()
   target_precompile_headers(${target} REUSE_FROM ${header})
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON)
+  endif()
 endfunction()
 
 # convllava_executable(NAME [TORCH] SOURCES files... [LINK targets...] [OPTIONS compiler options...])

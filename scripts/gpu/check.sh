@@ -46,7 +46,7 @@ use_packed_programs() {
 }
 if [[ -z $programs && $device == cpu ]]; then
   programs=build/bin
-elif [[ -z $programs && -d .gpu/bin ]]; then
+elif [[ $programs == .gpu/bin || (-z $programs && -d .gpu/bin) ]]; then
   use_packed_programs
 elif [[ -z $programs ]]; then
   cmake --preset gpu && cmake --build --preset gpu || exit 1

@@ -1,10 +1,12 @@
 #include "operator_trace.h"
 
 #include <fmt/format.h>
+#include <torch/csrc/autograd/profiler_kineto.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
-#include <torch/csrc/autograd/profiler_kineto.h>
+#include <set>
 
 namespace convllava::benchmark {
 namespace {
@@ -31,7 +33,8 @@ struct Interval {
 std::vector<Interval> sorted(const std::vector<KinetoEvent>& events, c10::DeviceType type) {
   std::vector<Interval> intervals;
   for (const auto& event : events) {
-    if (event.deviceType() == type && event.durationNs() > 0) intervals.push_back({event.startNs(), event.endNs(), &event});
+    if (event.deviceType() == type && event.durationNs() > 0)
+      intervals.push_back({event.startNs(), event.endNs(), &event});
   }
   std::sort(intervals.begin(), intervals.end(), [](const Interval& a, const Interval& b) {
     return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
@@ -87,6 +90,69 @@ std::string table(const Costs& costs) {
   return text;
 }
 
+/// Operators that launch no kernel of their own: they make a tensor or a view, or only call others.
+const std::set<std::string> kWithoutKernel = {"aten::_local_scalar_dense",
+                                              "aten::_reshape_alias",
+                                              "aten::alias",
+                                              "aten::as_strided",
+                                              "aten::clone",
+                                              "aten::contiguous",
+                                              "aten::detach",
+                                              "aten::empty",
+                                              "aten::empty_like",
+                                              "aten::empty_strided",
+                                              "aten::expand",
+                                              "aten::flatten",
+                                              "aten::item",
+                                              "aten::narrow",
+                                              "aten::permute",
+                                              "aten::reshape",
+                                              "aten::resize_",
+                                              "aten::result_type",
+                                              "aten::select",
+                                              "aten::set_",
+                                              "aten::slice",
+                                              "aten::split",
+                                              "aten::squeeze",
+                                              "aten::t",
+                                              "aten::to",
+                                              "aten::transpose",
+                                              "aten::unsqueeze",
+                                              "aten::view",
+                                              "aten::view_as"};
+
+/// What the same step would ask of a GPU, from the operators that ran on the CPU in one thread.
+std::string host_operators(const std::vector<Interval>& intervals) {
+  struct Open {
+    const Interval* interval;
+    bool calls_kernel;
+  };
+  std::vector<Open> stack;
+  int64_t kernels = 0;
+  int64_t reads = 0;
+  const auto close_before = [&](uint64_t time) {
+    while (!stack.empty() && stack.back().interval->end <= time) {
+      const auto name = stack.back().interval->event->name();
+      bool kernel = stack.back().calls_kernel;
+      if (!kernel && name.rfind("aten::", 0) == 0 && kWithoutKernel.count(name) == 0) {
+        kernel = true;
+        ++kernels;
+      }
+      stack.pop_back();
+      if (!stack.empty()) stack.back().calls_kernel |= kernel;
+    }
+  };
+  for (const auto& interval : intervals) {
+    close_before(interval.begin);
+    const auto name = interval.event->name();
+    const bool in_adamw = !stack.empty() && stack.back().interval->event->name() == "aten::_fused_adamw_";
+    if (name == "aten::item" && !in_adamw) ++reads;  // AdamW reads its scalars on CPUs only
+    stack.push_back({&interval, false});
+  }
+  close_before(std::numeric_limits<uint64_t>::max());
+  return fmt::format("host: {} operators that compute, {} numbers read\n", kernels, reads);
+}
+
 /// What the host did for the device, from the calls of CUDA's runtime.
 std::string host_calls(const Costs& costs) {
   int64_t launches = 0;
@@ -112,7 +178,7 @@ std::string OperatorTrace::finish(const std::string& file) {
   const auto result = profiler::disableProfiler();
   if (!file.empty()) result->save(file);
   const auto host = sorted(result->events(), c10::DeviceType::CPU);
-  if (!device_.is_cuda()) return table(own_time(host));
+  if (!device_.is_cuda()) return table(own_time(host)) + host_operators(host);
   const auto device = sorted(result->events(), device_.type());
   Costs kernels;
   for (const auto& interval : device) add(kernels, interval.event->name(), interval.end - interval.begin, 1);
@@ -122,8 +188,10 @@ std::string OperatorTrace::finish(const std::string& file) {
   uint64_t last = 0;
   for (const auto& interval : device) last = std::max(last, interval.end);
   const uint64_t span = last - device.front().begin;
-  return text + fmt::format("device: {:.2f} ms from the first kernel to the last, {:.2f} ms idle\n", span / 1e6,
-                            (span - busy) / 1e6) + host_calls(own_time(host));
+  return text +
+         fmt::format("device: {:.2f} ms from the first kernel to the last, {:.2f} ms idle\n", span / 1e6,
+                     (span - busy) / 1e6) +
+         host_calls(own_time(host));
 }
 
 }  // namespace convllava::benchmark

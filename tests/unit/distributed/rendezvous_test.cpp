@@ -19,7 +19,7 @@ using testing::message_of;
 using testing::run_program;
 using testing::run_ranks;
 
-const std::string kTorchrun = CONVLLAVA_SOURCE_DIR "/.venv/bin/torchrun";
+const std::string kTorchrunProgram = CONVLLAVA_SOURCE_DIR "/.venv/bin/torchrun";
 constexpr const char* kWorker = "worker under torchrun";
 
 /// The processes that run meet as `world_size` ranks, so that none is taken for absent because it started late, and
@@ -48,7 +48,7 @@ std::string message_of_joining(const LaunchEnvironment& environment) {
 
 /// Two ranks of this program's `kWorker` under torchrun; a rank that is told so kills itself in its first life.
 testing::RankOutcome torchrun(const std::string& victim, const std::string& restarts) {
-  return run_program({kTorchrun, "--nproc-per-node=2", "--max-restarts=" + restarts, "--master-port",
+  return run_program({kTorchrunProgram, "--nproc-per-node=2", "--max-restarts=" + restarts, "--master-port",
                       std::to_string(testing::free_port()), "--no-python", testing::own_program(), kWorker},
                      {{"VICTIM", victim}, {"OMP_NUM_THREADS", "1"}}, std::chrono::seconds(120));
 }
@@ -227,7 +227,7 @@ TEST_CASE(kWorker, "[.]") {
 }
 
 TEST_CASE("ranks under torchrun meet in its store", "[distributed]") {
-  if (!std::filesystem::exists(kTorchrun)) SKIP(kTorchrun << " is not installed");
+  if (!std::filesystem::exists(kTorchrunProgram)) SKIP(kTorchrunProgram << " is not installed");
   const auto outcome = torchrun("nobody", "0");
   INFO(outcome.output);
   CHECK(outcome.exit_code == 0);
@@ -235,7 +235,7 @@ TEST_CASE("ranks under torchrun meet in its store", "[distributed]") {
 }
 
 TEST_CASE("ranks that torchrun restarts do not meet the keys of their former life", "[distributed]") {
-  if (!std::filesystem::exists(kTorchrun)) SKIP(kTorchrun << " is not installed");
+  if (!std::filesystem::exists(kTorchrunProgram)) SKIP(kTorchrunProgram << " is not installed");
   const auto outcome = torchrun("1", "1");
   INFO(outcome.output);
   CHECK(outcome.exit_code == 0);

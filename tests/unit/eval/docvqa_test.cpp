@@ -16,21 +16,21 @@ using testing::TemporaryFolder;
 using testing::vqa_file;
 using testing::write_text;
 
-constexpr const char* kFile = "val_v1.0_withQT.json";
+constexpr const char* kDocVqaFile = "val_v1.0_withQT.json";
 
 }  // namespace
 
 TEST_CASE("DocVQA's questions and score come from its official file", "[eval]") {
   const TemporaryFolder folder("eval_docvqa");
   write_text(
-      folder / kFile,
+      folder / kDocVqaFile,
       vqa_file({R"({"questionId": 5, "question": "What is the TOTAL?", "image": "documents/a.png", "docId": 1,
                            "answers": ["$ 1,200.00", "1,200.00"]})",
                 R"({"questionId": 6, "question": "Who?", "image": "documents/b.png", "answers": ["Dr. Smith"]})"}));
   const auto benchmark = make_benchmark("docvqa");
   const auto questions = benchmark->questions(folder.path());
   REQUIRE(questions.size() == 2);
-  CHECK(benchmark->file(folder.path()) == folder / kFile);
+  CHECK(benchmark->file(folder.path()) == folder / kDocVqaFile);
   CHECK(benchmark->has_answers(folder.path()));
   CHECK(questions[0].id == "5");
   CHECK(questions[0].image == folder / "documents/a.png");
@@ -44,7 +44,7 @@ TEST_CASE("DocVQA's questions and score come from its official file", "[eval]") 
 TEST_CASE("a DocVQA file that cannot be asked or scored is refused", "[eval]") {
   const TemporaryFolder folder("eval_docvqa_broken");
   const auto benchmark = make_benchmark("docvqa");
-  write_text(folder / kFile, vqa_file({R"({"questionId": 5, "question": "What?"})"}));
+  write_text(folder / kDocVqaFile, vqa_file({R"({"questionId": 5, "question": "What?"})"}));
   CHECK_THAT(message_of<DataError>([&] { benchmark->questions(folder.path()); }),
              contains("data[0]: names no picture"));
   CHECK_THAT(message_of<DataError>([&] {
@@ -52,7 +52,7 @@ TEST_CASE("a DocVQA file that cannot be asked or scored is refused", "[eval]") {
              }),
              contains("has no reference answers"));
   CHECK_FALSE(benchmark->has_answers(folder.path()));
-  CHECK_THAT(message_of<DataError>([&] { benchmark->questions(folder / "none"); }), contains(kFile));
+  CHECK_THAT(message_of<DataError>([&] { benchmark->questions(folder / "none"); }), contains(kDocVqaFile));
 }
 
 TEST_CASE("the ANLS of a published example is 0.378", "[eval]") {

@@ -18,7 +18,7 @@ using testing::TemporaryFolder;
 using testing::vqa_file;
 using testing::write_text;
 
-constexpr const char* kFile = "TextVQA_0.5.1_val.json";
+constexpr const char* kTextVqaFile = "TextVQA_0.5.1_val.json";
 constexpr const char* kSuffix = "\nAnswer the question using a single word or phrase.";
 
 std::string entry(const std::string& id, const std::string& question, const std::string& more) {
@@ -30,7 +30,7 @@ std::string entry(const std::string& id, const std::string& question, const std:
 
 TEST_CASE("TextVQA's questions come from its official file", "[eval]") {
   const TemporaryFolder folder("eval_textvqa_questions");
-  write_text(folder / kFile,
+  write_text(folder / kTextVqaFile,
              vqa_file({entry("34602", "what is the BRAND of this camera?", "\"answers\": " + json_list("dakota")),
                        entry("7", "élan or not", "\"image\": \"elsewhere/x.png\""),
                        entry("8", "and this", "\"set_name\": \"test\"")}));
@@ -55,7 +55,7 @@ TEST_CASE("TextVQA's prompts are those of lmms-eval, whatever the language of th
     entries.push_back(entry.dump());
     expected.push_back(row[1].get<std::string>());
   }
-  write_text(folder / kFile, vqa_file(entries));
+  write_text(folder / kTextVqaFile, vqa_file(entries));
   const auto questions = make_benchmark("textvqa")->questions(folder.path());
   REQUIRE(questions.size() == expected.size());
   for (size_t i = 0; i < questions.size(); ++i) CHECK(questions[i].text == expected[i]);
@@ -64,7 +64,7 @@ TEST_CASE("TextVQA's prompts are those of lmms-eval, whatever the language of th
 TEST_CASE("LLaVA's answers file gets the score that eval_textvqa.py prints", "[eval]") {
   const TemporaryFolder folder("eval_textvqa_llava");
   const auto fixture = golden()["llava_answers"];
-  write_text(folder / kFile, nlohmann::json({{"data", fixture[0]}}).dump());
+  write_text(folder / kTextVqaFile, nlohmann::json({{"data", fixture[0]}}).dump());
   std::string lines;
   for (const auto& answer : fixture[1]) lines += answer.dump(-1, ' ', true) + "\n";
   write_text(folder / "answers.jsonl", lines);
@@ -79,7 +79,8 @@ TEST_CASE("LLaVA's answers are matched by picture and question", "[eval]") {
     return "{\"question_id\": " + std::to_string(id) + ", \"image_id\": \"h0\", \"question\": \"" + question +
            "\", \"answers\": " + json_list(answer) + "}";
   };
-  write_text(folder / kFile, vqa_file({of_picture(0, "q", "a"), of_picture(1, "r", "b"), of_picture(2, "R", "c")}));
+  write_text(folder / kTextVqaFile,
+             vqa_file({of_picture(0, "q", "a"), of_picture(1, "r", "b"), of_picture(2, "R", "c")}));
   const auto score = [&](const std::vector<std::pair<std::string, std::string>>& questions_and_texts) {
     std::vector<Prediction> predictions;
     for (const auto& [question, text] : questions_and_texts) {
@@ -113,7 +114,7 @@ TEST_CASE("TextVQA's file can have any name when it is given itself", "[eval]") 
   CHECK(make_benchmark("textvqa")->file(folder / "mine.json") == folder / "mine.json");
   const auto message = message_of<DataError>([&] { make_benchmark("textvqa")->questions(folder.path()); });
   CHECK_THAT(message, contains("the benchmark's file is not there; got a folder without it"));
-  CHECK_THAT(message, contains(kFile));
+  CHECK_THAT(message, contains(kTextVqaFile));
   CHECK_THAT(message_of<DataError>([&] { make_benchmark("textvqa")->questions(folder / "none"); }),
              contains("no such file or folder"));
   CHECK_THAT(message, contains("or the path of a file in that format, as for every other split"));
@@ -137,7 +138,7 @@ TEST_CASE("a path to TextVQA that cannot be followed is told with the reason", "
 TEST_CASE("TextVQA's score is the mean soft accuracy, over all and for each kind of question", "[eval]") {
   const TemporaryFolder folder("eval_textvqa_score");
   const std::string three = R"("answers": ["red","Red.","the red","b","b","b","b","c","c","c"])";
-  write_text(folder / kFile,
+  write_text(folder / kTextVqaFile,
              vqa_file({entry("1", "q", three + ", \"question_kind\": \"color\""),
                        entry("2", "q", three + ", \"question_kind\": \"color\""),
                        entry("3", "q", "\"question_kind\": \"a number\", \"answers\": " + json_list("two")),
@@ -156,7 +157,8 @@ TEST_CASE("TextVQA's score is the mean soft accuracy, over all and for each kind
 TEST_CASE("predictions that do not fit the questions are refused", "[eval]") {
   const TemporaryFolder folder("eval_textvqa_fit");
   const std::string answers = "\"answers\": " + json_list("two");
-  write_text(folder / kFile, vqa_file({entry("1", "q", answers), entry("2", "q", answers), entry("3", "q", answers)}));
+  write_text(folder / kTextVqaFile,
+             vqa_file({entry("1", "q", answers), entry("2", "q", answers), entry("3", "q", answers)}));
   const auto message = [&](const std::vector<Prediction>& predictions) {
     return message_of<DataError>([&] { make_benchmark("textvqa")->score(folder.path(), predictions, "p.jsonl"); });
   };
@@ -194,7 +196,7 @@ TEST_CASE("a split without reference answers can be asked but not scored", "[eva
 TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
   const TemporaryFolder folder("eval_textvqa_broken");
   const auto message = [&](const std::string& bytes) {
-    write_text(folder / kFile, bytes);
+    write_text(folder / kTextVqaFile, bytes);
     return message_of<DataError>([&] {
       const auto benchmark = make_benchmark("textvqa");
       benchmark->questions(folder.path());

@@ -10,7 +10,7 @@ namespace {
 
 // fp32 against fp64, relative to the largest element. A result has about five roundings of 6e-8 behind it, a sum over
 // the rows of the input a few more. Measured: 1.2e-7.
-constexpr double kTolerance = 5e-7;
+constexpr double kNormTolerance = 5e-7;
 
 // So large that its place in the formula shows.
 constexpr double kEps = 0.1;
@@ -57,10 +57,10 @@ TEST_CASE("RMSNorm and its gradients equal the composed operators in fp64", "[nn
   const auto wide_weight = trained(scales, torch::kDouble);
   const auto actual = norm(x);
   const auto expected = plain_rms_norm(wide_x, wide_weight);
-  CHECK(relative_difference(actual, expected) < kTolerance);
+  CHECK(relative_difference(actual, expected) < kNormTolerance);
   const auto ours = torch::autograd::grad({actual}, {x, norm->weight}, {upstream});
   const auto theirs = torch::autograd::grad({expected}, {wide_x, wide_weight}, {upstream.to(torch::kDouble)});
-  for (size_t i = 0; i < 2; ++i) CHECK(relative_difference(ours[i], theirs[i]) < kTolerance);
+  for (size_t i = 0; i < 2; ++i) CHECK(relative_difference(ours[i], theirs[i]) < kNormTolerance);
 }
 
 TEST_CASE("RMSNorm of bf16 rounds the fp32 values, its weight comes after the rounding", "[nn]") {
@@ -85,7 +85,7 @@ TEST_CASE("RMSNorm computes no gradient of what is frozen", "[nn]") {
   norm->weight.set_requires_grad(!frozen_weight);
   const auto x = torch::randn({3, 8}).set_requires_grad(frozen_weight);
   const auto y = norm(x);
-  const torch::NoGradGuard no_grad;  // as the engine runs it
+  const torch::NoGradGuard no_grad;                              // as the engine runs it
   const auto gradients = (*y.grad_fn())({torch::ones_like(y)});  // autograd itself would drop a superfluous one
   CHECK(gradients[0].defined() == frozen_weight);
   CHECK(gradients[1].defined() != frozen_weight);
@@ -106,11 +106,11 @@ TEST_CASE("LayerNorm over the channels equals the composed operators in fp64, wh
   const auto wide_bias = trained(norm->bias.detach(), torch::kDouble);
   const auto actual = norm(x);
   const auto expected = plain_layer_norm(wide_x, wide_weight, wide_bias);
-  CHECK(relative_difference(actual, expected) < kTolerance);
+  CHECK(relative_difference(actual, expected) < kNormTolerance);
   const auto ours = torch::autograd::grad({actual}, {x, norm->weight, norm->bias}, {upstream});
   const auto theirs =
       torch::autograd::grad({expected}, {wide_x, wide_weight, wide_bias}, {upstream.to(torch::kDouble)});
-  for (size_t i = 0; i < 3; ++i) CHECK(relative_difference(ours[i], theirs[i]) < kTolerance);
+  for (size_t i = 0; i < 3; ++i) CHECK(relative_difference(ours[i], theirs[i]) < kNormTolerance);
 }
 
 TEST_CASE("LayerNorm of bf16 keeps its statistics in fp32", "[nn]") {

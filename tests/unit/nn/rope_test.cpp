@@ -11,7 +11,7 @@ using testing::relative_difference;
 namespace {
 
 // fp32 against fp64, relative to the largest element: two products and a sum, each rounded by 6e-8. Measured: 7e-8.
-constexpr double kTolerance = 3e-7;
+constexpr double kRopeTolerance = 3e-7;
 
 constexpr double kTheta = 100;
 
@@ -46,10 +46,10 @@ TEST_CASE("RoPE and its gradient equal the composed operators in fp64", "[nn]") 
   const auto [cos, sin] = nn::rope_tables(torch::arange(9), 16, kTheta);
   const auto actual = nn::apply_rope(x, cos, sin);
   const auto expected = plain_rope(wide_x, cos.to(torch::kDouble), sin.to(torch::kDouble));
-  CHECK(relative_difference(actual, expected) < kTolerance);
+  CHECK(relative_difference(actual, expected) < kRopeTolerance);
   const auto ours = torch::autograd::grad({actual}, {x}, {upstream})[0];
   const auto theirs = torch::autograd::grad({expected}, {wide_x}, {upstream.to(torch::kDouble)})[0];
-  CHECK(relative_difference(ours, theirs) < kTolerance);
+  CHECK(relative_difference(ours, theirs) < kRopeTolerance);
 }
 
 TEST_CASE("RoPE of bf16 rounds the fp32 values once, forward and backward", "[nn]") {
@@ -93,7 +93,7 @@ TEST_CASE("RoPE's gradient is the rotation by the negative angle", "[nn]") {
   const auto y = nn::apply_rope(x, cos, sin);
   const auto gradient = torch::autograd::grad({y}, {x}, {upstream}, /*retain_graph=*/true)[0];
   CHECK(torch::equal(gradient, nn::apply_rope(upstream, cos, -sin)));
-  CHECK(relative_difference(torch::autograd::grad({y}, {x}, {y.detach()})[0], x.detach()) < 2 * kTolerance);
+  CHECK(relative_difference(torch::autograd::grad({y}, {x}, {y.detach()})[0], x.detach()) < 2 * kRopeTolerance);
 }
 
 TEST_CASE("scores of rotated queries and keys depend on their distance alone", "[nn]") {

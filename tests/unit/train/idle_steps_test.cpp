@@ -9,17 +9,15 @@
 #include "tests/support/process.h"
 #include "tests/support/ranks.h"
 #include "tests/support/tiny_run.h"
+#include "tests/unit/train/runs.h"
 
 using namespace convllava;
 using testing::contains;
 using testing::message_of;
+using testing::run;
 namespace fs = std::filesystem;
 
 namespace {
-
-train::TrainSummary run(const config::TrainConfig& config, distributed::ProcessGroup group = {}) {
-  return train::Trainer(config, group, torch::kCPU).run();
-}
 
 /// The paper's stage 1: the language model is frozen. Every fourth of the 16 records is a text.
 config::TrainConfig projector_run(const fs::path& folder, int64_t global_batch_size, int64_t micro_batch_size) {

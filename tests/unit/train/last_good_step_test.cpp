@@ -15,18 +15,15 @@
 #include "tests/support/process.h"
 #include "tests/support/ranks.h"
 #include "tests/support/tiny_run.h"
-#include "tests/unit/train/next_stage.h"
+#include "tests/unit/train/runs.h"
 
 using namespace convllava;
 using testing::contains;
 using testing::message_of;
+using testing::run;
 namespace fs = std::filesystem;
 
 namespace {
-
-train::TrainSummary run(const config::TrainConfig& config) {
-  return train::Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
-}
 
 /// 16 records, the order of whose pictures does not matter, for 16 steps.
 config::TrainConfig run_of_16_steps(const fs::path& folder) {

@@ -7,20 +7,17 @@
 #include "tests/support/golden.h"
 #include "tests/support/process.h"
 #include "tests/support/tiny_run.h"
-#include "tests/unit/train/next_stage.h"
+#include "tests/unit/train/runs.h"
 
 using namespace convllava;
 using testing::contains;
 using testing::message_of;
 using testing::next_stage;
 using testing::poison;
+using testing::run;
 namespace fs = std::filesystem;
 
 namespace {
-
-train::TrainSummary run(const config::TrainConfig& config) {
-  return train::Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
-}
 
 /// A run of `steps` on `records` records of its own.
 config::TrainConfig small_run(const fs::path& folder, int records, int64_t steps) {

@@ -11,17 +11,15 @@
 #include "tests/catch.h"
 #include "tests/support/process.h"
 #include "tests/support/tiny_run.h"
+#include "tests/unit/train/runs.h"
 
 using namespace convllava;
 using testing::contains;
 using testing::message_of;
+using testing::run;
 namespace fs = std::filesystem;
 
 namespace {
-
-train::TrainSummary run(const config::TrainConfig& config) {
-  return train::Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
-}
 
 /// Two first stages that differ in their seed, and a second one that was trained for a step from the first of them.
 struct Stages {

@@ -12,15 +12,13 @@
 #include "tests/support/process.h"
 #include "tests/support/tiny_run.h"
 #include "tests/unit/checkpoint/fixtures.h"
+#include "tests/unit/train/runs.h"
 
 using namespace convllava;
+using testing::run;
 namespace fs = std::filesystem;
 
 namespace {
-
-train::TrainSummary run(const config::TrainConfig& config) {
-  return train::Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
-}
 
 std::map<std::string, std::string> tensor_files(const fs::path& checkpoint) {
   std::map<std::string, std::string> files;

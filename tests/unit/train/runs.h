@@ -1,6 +1,6 @@
 #pragma once
 
-// A run that starts from another one's checkpoint, whose weights a test may have spoilt.
+// Runs in this process, and runs that start from another one's checkpoint, whose weights a test may have spoilt.
 
 #include <functional>
 #include <string>
@@ -9,8 +9,14 @@
 #include "convllava/checkpoint/safetensors.h"
 #include "convllava/config/train_config.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/train/trainer.h"
 
 namespace convllava::testing {
+
+/// To its end.
+inline train::TrainSummary run(const config::TrainConfig& config, distributed::ProcessGroup group = {}) {
+  return train::Trainer(config, std::move(group), torch::kCPU).run();
+}
 
 /// What follows `config`, from its checkpoint.
 inline config::TrainConfig next_stage(const config::TrainConfig& config) {
