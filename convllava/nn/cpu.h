@@ -22,9 +22,9 @@ struct ProductTrial {
 ProductTrial try_products();
 
 /// Lets oneDNN multiply fp32 matrices on CPUs where a trial shows that its results are those of fp32 and that it is
-/// clearly faster: about twice as fast on processors of AMD with AVX-512, which LibTorch's default, MKL, does not use
-/// there. The setting permits oneDNN to round to bf16, which it does on processors with AMX: the default stays there.
-/// Returns a line for the log.
+/// clearly faster: about twice as fast on processors of AMD that multiply 512 bits at once (Zen 5), which LibTorch's
+/// default, MKL, does not use there. The setting permits oneDNN to round to bf16, which it does on processors with AMX:
+/// the default stays there. Returns a line for the log.
 std::string set_cpu_arithmetic(const std::function<ProductTrial()>& trial = try_products);
 
 }  // namespace convllava::nn

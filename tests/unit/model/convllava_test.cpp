@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "tests/support/golden.h"
+#include "tests/support/onednn.h"
 #include "tests/support/whole_model.h"
 #include "tests/unit/image/golden.h"
 
@@ -25,9 +26,7 @@ void on_gradient(const torch::Tensor& parameter, std::function<void()> ready) {
   torch::autograd::impl::set_post_acc_grad_hooks(parameter, std::make_unique<Hook>(std::move(ready)));
 }
 
-}  // namespace
-
-TEST_CASE("splice, loss and gradients equal the reference modules joined as LLaVA joins them", "[model]") {
+void check_parity() {
   const auto file = golden("model/convllava.safetensors");
   model::ConvLlava model(testing::tiny_model());
   testing::load_parameters(*model, file);
@@ -36,6 +35,18 @@ TEST_CASE("splice, loss and gradients equal the reference modules joined as LLaV
   CHECK(relative_difference(loss.reshape({1}), file.tensor("loss")) < 2e-6);  // measured 1e-7
   loss.backward();
   testing::check_gradients(*model, file, 2e-5);  // measured 4e-6
+}
+
+}  // namespace
+
+TEST_CASE("splice, loss and gradients equal the reference modules joined as LLaVA joins them", "[model]") {
+  check_parity();
+}
+
+TEST_CASE("splice, loss and gradients equal the reference where oneDNN multiplies", "[model]") {
+  if (!testing::onednn_keeps_fp32()) SKIP(testing::kOneDnnRounds);
+  const testing::OneDnnProducts products;
+  check_parity();
 }
 
 TEST_CASE("backward completes the parameter blocks from the last to the first", "[model]") {

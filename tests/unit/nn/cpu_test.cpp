@@ -4,6 +4,7 @@
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
 #include "tests/support/environment.h"
+#include "tests/support/onednn.h"
 
 using namespace convllava;
 
@@ -13,19 +14,10 @@ at::Float32Precision setting() {
   return at::globalContext().float32Precision(at::Float32Backend::MKLDNN, at::Float32Op::MATMUL);
 }
 
-/// The setting before is back at the end of the scope.
-class KeptSetting {
- public:
-  ~KeptSetting() {
-    at::globalContext().setFloat32Precision(at::Float32Backend::MKLDNN, at::Float32Op::MATMUL,
-                                            at::Float32Precision::NONE);
-  }
-};
-
 }  // namespace
 
 TEST_CASE("oneDNN multiplies where its results are those of fp32 and come clearly sooner", "[nn]") {
-  const KeptSetting kept;
+  const testing::KeptProducts kept;
   CHECK(nn::set_cpu_arithmetic([] {
           return nn::ProductTrial{3e-7, 0.0042, 0.002};
         }) == "fp32 products by oneDNN, 2.10 times as fast as by LibTorch's default library");
@@ -33,7 +25,7 @@ TEST_CASE("oneDNN multiplies where its results are those of fp32 and come clearl
 }
 
 TEST_CASE("oneDNN does not multiply where it rounds to bf16, however fast it is", "[nn]") {
-  const KeptSetting kept;
+  const testing::KeptProducts kept;
   CHECK(nn::set_cpu_arithmetic([] {
           return nn::ProductTrial{1.7e-3, 0.004, 0.0005};
         }) == "fp32 products by LibTorch's default library: oneDNN rounds on this CPU (difference 2e-03)");
@@ -41,7 +33,7 @@ TEST_CASE("oneDNN does not multiply where it rounds to bf16, however fast it is"
 }
 
 TEST_CASE("oneDNN does not multiply where it gains little", "[nn]") {
-  const KeptSetting kept;
+  const testing::KeptProducts kept;
   CHECK(nn::set_cpu_arithmetic([] {
           return nn::ProductTrial{3e-7, 0.00204, 0.002};
         }) == "fp32 products by LibTorch's default library: oneDNN is not clearly faster on this CPU (1.02 times)");
@@ -60,7 +52,7 @@ TEST_CASE("a trial of products leaves the setting and the random numbers as they
 }
 
 TEST_CASE("what set_cpu_arithmetic chooses on this machine multiplies in fp32", "[nn]") {
-  const KeptSetting kept;
+  const testing::KeptProducts kept;
   nn::set_cpu_arithmetic();
   torch::manual_seed(1);
   for (const auto& [rows, inner, columns] : {std::tuple{512, 384, 1024}, {33, 1000, 7}, {1, 384, 384}}) {

@@ -8,6 +8,7 @@
 #include "convllava/core/files.h"
 #include "convllava/train/trainer.h"
 #include "tests/support/golden.h"
+#include "tests/support/onednn.h"
 #include "tests/support/tiny_run.h"
 
 namespace convllava::train {
@@ -33,9 +34,7 @@ std::vector<double> losses() {
   return testing::logged_losses(config.output_dir);
 }
 
-}  // namespace
-
-TEST_CASE("training takes the course that it took before", "[train]") {
+void check_course() {
   std::ifstream file(kStored);
   const auto found = losses();
   CHECK(found.size() == 12 + 4);
@@ -45,6 +44,16 @@ TEST_CASE("training takes the course that it took before", "[train]") {
     // Other processors add in another order; 12 steps carry 1e-7 to less than 1e-5.
     CHECK(value == Approx(stored).epsilon(1e-4));
   }
+}
+
+}  // namespace
+
+TEST_CASE("training takes the course that it took before", "[train]") { check_course(); }
+
+TEST_CASE("training takes the same course where oneDNN multiplies", "[train]") {
+  if (!testing::onednn_keeps_fp32()) SKIP(testing::kOneDnnRounds);
+  const testing::OneDnnProducts products;
+  check_course();
 }
 
 TEST_CASE("store the losses", "[.]") {

@@ -9,6 +9,7 @@
 #include "convllava/core/files.h"
 #include "convllava/train/datasets.h"
 #include "tests/support/golden.h"
+#include "tests/support/onednn.h"
 #include "tests/support/process.h"
 #include "tests/support/tiny_run.h"
 #include "tests/unit/checkpoint/fixtures.h"
@@ -29,10 +30,6 @@ std::map<std::string, std::string> tensor_files(const fs::path& checkpoint) {
   }
   return files;
 }
-
-}  // namespace
-
-namespace {
 
 void check_resume(const testing::TemporaryFolder& folder, config::TrainConfig config) {
   testing::write_records(folder.path(), 20);
@@ -57,6 +54,13 @@ void check_resume(const testing::TemporaryFolder& folder, config::TrainConfig co
 }  // namespace
 
 TEST_CASE("an interrupted run goes on bit-equal to one that was not stopped", "[train]") {
+  const testing::TemporaryFolder folder;
+  check_resume(folder, testing::tiny_run(folder.path()));
+}
+
+TEST_CASE("an interrupted run goes on bit-equal where oneDNN multiplies", "[train]") {
+  if (!testing::onednn_keeps_fp32()) SKIP(testing::kOneDnnRounds);
+  const testing::OneDnnProducts products;
   const testing::TemporaryFolder folder;
   check_resume(folder, testing::tiny_run(folder.path()));
 }
