@@ -1,0 +1,152 @@
+// Checkpoints that an earlier version wrote: they open, the next stage starts from them, and their runs resume.
+//
+// tests/golden/train/format_1 holds the weights that two runs started from, each of these runs after 3 of 6 steps, the
+// losses of the whole runs, and the optimizer's state by the names of the parameters. "write runs of this version"
+// (hidden) made them before the first change of a format.
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "convllava/checkpoint/model_directory.h"
+#include "convllava/checkpoint/pretrained.h"
+#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/training_state.h"
+#include "convllava/model/initialize.h"
+#include "convllava/parallel/replicated_units.h"
+#include "convllava/train/model_setup.h"
+#include "tests/support/golden.h"
+#include "tests/support/tiny_run.h"
+#include "tests/unit/train/runs.h"
+
+using namespace convllava;
+using testing::run;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path kFormat1 = fs::path(CONVLLAVA_SOURCE_DIR) / "tests/golden/train/format_1";
+
+std::string name_of(config::Dtype dtype) { return dtype == config::Dtype::kFp32 ? "fp32" : "bf16"; }
+
+/// Six steps of a model of 23,000 parameters, from the weights in folder/first.
+config::TrainConfig six_steps(const fs::path& folder, config::Dtype dtype) {
+  auto config = testing::tiny_run(folder);
+  config.model = {};
+  config.model.from = (folder / "first").string();
+  config.dtype = dtype;
+  config.trainable = {"vision.stages.3-5", "projector", "llm.layers.0-1"};
+  config.train.lr = 3e-2;  // losses then show whether the optimizer has its state
+  config.train.weight_decay = 0.1;
+  config.checkpoint.every_steps = 3;
+  config.report.samples = 0;
+  return config;
+}
+
+/// A copy of the stored run of three steps.
+config::TrainConfig stored_run(const fs::path& folder, config::Dtype dtype) {
+  testing::write_records(folder, 20);
+  fs::copy(kFormat1 / "first", folder / "first", fs::copy_options::recursive);
+  fs::copy(kFormat1 / name_of(dtype), folder / "run", fs::copy_options::recursive);
+  return six_steps(folder, dtype);
+}
+
+std::vector<double> numbers_of(const fs::path& file) {
+  std::ifstream stream(file);
+  std::vector<double> numbers;
+  for (double number = 0; stream >> number;) numbers.push_back(number);
+  return numbers;
+}
+
+}  // namespace
+
+TEST_CASE("a run of format 1 resumes with the losses that the version which wrote it had", "[train]") {
+  const auto dtype = GENERATE(config::Dtype::kFp32, config::Dtype::kBf16);
+  const testing::TemporaryFolder folder;
+  const auto config = stored_run(folder.path(), dtype);
+  CHECK(run(config).steps == 6);
+  const auto losses = testing::logged_losses(config.output_dir);
+  const auto stored = numbers_of(kFormat1 / (name_of(dtype) + "_losses.txt"));
+  REQUIRE(losses.size() == 6);
+  REQUIRE(stored.size() == 6);
+  for (size_t i = 0; i < 6; ++i) {
+    // Other processors add in another order. The two runs differ by 3e-4 from each other.
+    CHECK(losses[i] == Approx(stored[i]).epsilon(dtype == config::Dtype::kFp32 ? 1e-4 : 1e-3));
+  }
+}
+
+TEST_CASE("the next stage starts from a checkpoint of format 1, and it opens for chat and eval", "[train]") {
+  const auto dtype = GENERATE(config::Dtype::kFp32, config::Dtype::kBf16);
+  const testing::TemporaryFolder folder;
+  const auto config = stored_run(folder.path(), dtype);
+  const auto opened = checkpoint::load_pretrained(config.output_dir, torch::kCPU, torch::kFloat);
+  CHECK(opened.record.step == 3);
+  CHECK(opened.record.total_steps == 6);
+  CHECK(opened.record.prompt_template == text::Template::kV1);
+  CHECK(opened.record.image.size == 64);
+  CHECK(opened.record.max_length == 160);
+  auto next = testing::next_stage(config);
+  next.train.max_steps = 1;
+  CHECK(run(next).steps == 1);
+}
+
+namespace {
+
+/// The random model of seed 1 in folder/first.
+void write_first(const fs::path& folder) {
+  config::ModelConfig shape;
+  shape.vision.depths = {1, 1, 1, 1, 1};
+  shape.vision.hidden_sizes = {4, 4, 8, 8, 12};
+  shape.llm = testing::tiny_llama();
+  shape.llm.vocab_size = 768;
+  shape.llm.hidden_size = 16;
+  shape.llm.max_position_embeddings = 256;
+  model::ConvLlava first(shape);
+  torch::manual_seed(1);
+  model::initialize(*first);
+  fs::create_directories(folder / "first");
+  checkpoint::save_model(folder / "first", *first, testing::small_tokenizer(), {});
+}
+
+/// The optimizer's state in a checkpoint of format 1, where it lies in flat tensors by block.
+checkpoint::NamedTensors state_by_name(const fs::path& saved, const config::TrainConfig& config) {
+  auto model = checkpoint::load_pretrained(saved, torch::kCPU, train::scalar_type(config.dtype)).model;
+  train::set_trainable(*model, config.trainable);
+  const parallel::ReplicatedUnits units(*model, distributed::ProcessGroup());
+  const auto state = checkpoint::open_state_tensors(saved);
+  checkpoint::NamedTensors by_name;
+  for (const auto& unit : units.units()) {
+    for (const auto& parameter : unit.parameters()) {
+      for (const std::string kind : {"exp_avg", "exp_avg_sq", "master"}) {
+        if (!state.tensors().count(unit.name() + "." + kind)) continue;
+        const auto flat = state.tensor(unit.name() + "." + kind);
+        const auto part = flat.as_strided(parameter.tensor.sizes(), parameter.tensor.strides(), parameter.begin);
+        by_name.emplace_back(parameter.name + "." + kind, part.contiguous());
+      }
+    }
+  }
+  return by_name;
+}
+
+}  // namespace
+
+TEST_CASE("write runs of this version", "[.]") {
+  for (const auto dtype : {config::Dtype::kFp32, config::Dtype::kBf16}) {
+    const testing::TemporaryFolder folder;
+    testing::write_records(folder.path(), 20);
+    write_first(folder.path());
+    const auto config = six_steps(folder.path(), dtype);
+    run(config);
+
+    const fs::path out = kFormat1 / name_of(dtype);
+    fs::remove_all(out);
+    fs::create_directories(out);
+    const auto saved = checkpoint::step_directory(config.output_dir, 3);
+    fs::copy(folder / "first", kFormat1 / "first", fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+    fs::copy(saved, out / saved.filename(), fs::copy_options::recursive);
+    fs::copy(fs::path(config.output_dir) / "metrics.jsonl", out / "metrics.jsonl");
+    std::ofstream losses(kFormat1 / (name_of(dtype) + "_losses.txt"));
+    for (const double value : testing::logged_losses(config.output_dir)) losses << fmt::format("{:.7f}\n", value);
+    checkpoint::write_safetensors(kFormat1 / (name_of(dtype) + "_state.safetensors"), state_by_name(saved, config));
+  }
+}
