@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "convllava/core/cpus.h"
 #include "convllava/core/process.h"
 #include "convllava/nn/cpu.h"
 #include "convllava/nn/gpu.h"
@@ -18,14 +19,15 @@ namespace convllava::apps {
 /// First in `main`.
 inline void start(char** argv) {
   std::vector<std::pair<std::string, std::string>> defaults;
-  // OpenMP's threads wait for each other in a loop, by default for milliseconds. Beside other processes the one that
-  // they wait for may not be running because of that loop.
+  // OpenMP's threads wait for each other in a loop, by default for milliseconds. When other processes need the cores,
+  // this loop takes the time of the very thread that is waited for.
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) defaults.emplace_back("GOMP_SPINCOUNT", "10000");
   // Micro-batches differ in length: blocks of fixed size would leave holes.
   if (std::getenv("PYTORCH_ALLOC_CONF") == nullptr) {
     defaults.emplace_back("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True");
   }
-  core::start_with_environment(defaults, argv);
+  // OpenMP has bound the first thread to a core then, and a second start would have no other.
+  if (!core::openmp_binds_threads()) core::start_with_environment(defaults, argv);
   core::tune_allocator();
 }
 

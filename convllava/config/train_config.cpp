@@ -74,7 +74,7 @@ void DataConfig::visit_fields(FieldVisitor& visitor) {
       {{"modality_length", Grouping::kModalityLength}, {"modality", Grouping::kModality}, {"none", Grouping::kNone}},
       "What the samples of a batch share: with or without picture and similar length (fastest), with "
       "or without picture, or nothing.");
-  visitor.field("workers", workers, "Threads per rank that read, decode and tokenise; no more than it has cores.",
+  visitor.field("workers", workers, "Threads per rank that read, decode and tokenise; at most as many as the cores that the rank may use.",
                 {1, 1024});
   visitor.field("prefetch_steps", prefetch_steps,
                 "Optimizer steps prepared ahead. Each costs the memory of its pictures.", {1, 1000});

@@ -1,13 +1,16 @@
 #include "convllava/core/cpus.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <vector>
+
+#include "convllava/core/unicode.h"
 
 namespace convllava::core {
 namespace {
@@ -111,10 +114,16 @@ std::optional<double> cgroup_cpu_limit(const fs::path& root) {
   return limit;
 }
 
+bool openmp_binds_threads() {
+  const char* bind = std::getenv("OMP_PROC_BIND");
+  if (bind != nullptr) return lower(bind) != "false";
+  return std::getenv("OMP_PLACES") != nullptr || std::getenv("GOMP_CPU_AFFINITY") != nullptr;
+}
+
 int usable_cores() {
-  int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  int cores = std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
   cpu_set_t mask;
-  if (sched_getaffinity(0, sizeof(mask), &mask) == 0) cores = std::max(1, CPU_COUNT(&mask));
+  if (!openmp_binds_threads() && sched_getaffinity(0, sizeof(mask), &mask) == 0) cores = std::max(1, CPU_COUNT(&mask));
   if (const auto limit = cgroup_cpu_limit()) cores = std::min(cores, std::max(1, static_cast<int>(*limit)));
   return cores;
 }

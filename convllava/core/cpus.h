@@ -15,8 +15,12 @@ namespace convllava::core {
 /// Source: the kernel's admin-guide/cgroup-v2 (cpu.max) and scheduler/sched-bwc (cpu.cfs_quota_us).
 std::optional<double> cgroup_cpu_limit(const std::filesystem::path& root = "/");
 
+/// Whether the environment has OpenMP bind its threads to cores (OMP_PROC_BIND, OMP_PLACES, GOMP_CPU_AFFINITY). It does
+/// so with the first thread before `main`, whose affinity mask then has one core.
+bool openmp_binds_threads();
+
 /// Threads that wait for each other, such as those of one matrix product, that can all run: the cores of the affinity
-/// mask, no more than whole cores within the limit; at least 1. A thread more than the limit would make the kernel stop
+/// mask (all, where OpenMP has changed it), no more than whole cores within the limit; at least 1. A thread more than the limit would make the kernel stop
 /// all of them for a part of each tenth of a second.
 int usable_cores();
 

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -80,10 +81,13 @@ void start_with_environment(const std::vector<std::pair<std::string, std::string
     if (::setenv(name.c_str(), value.c_str(), 1) != 0) return;
     changed = true;
   }
-  // Not /proc/self/exe itself, which would be the name that `top` and `pkill` see.
+  // Not /proc/self/exe itself, which would be the name that `top` and `pkill` see. It is another program where the
+  // dynamic loader was called with this one as its argument.
   std::error_code error;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (changed && !error) ::execv(program.c_str(), argv);
+  const auto* started = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  if (!changed || error || started == nullptr || !std::filesystem::equivalent(started, program, error)) return;
+  ::execv(program.c_str(), argv);
 }
 
 void install_stop_handler() {

@@ -15,7 +15,8 @@ void tune_allocator();
 
 /// For variables that libraries read while they are loaded, before `main`: sets those of `defaults` that the
 /// environment does not have, and starts the program again in the same process, with the arguments of `main`. Returns
-/// when there is nothing to set, which is so the second time, and when the program cannot be started again.
+/// when there is nothing to set, which is so the second time, and when the program cannot be started again (it is gone,
+/// or the dynamic loader was called with it).
 void start_with_environment(const std::vector<std::pair<std::string, std::string>>& defaults, char** argv);
 
 /// From this call on SIGTERM, SIGINT, SIGHUP (unless nohup has it ignored), SIGUSR1, SIGUSR2 and SIGXCPU set a flag and

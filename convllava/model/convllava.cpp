@@ -51,11 +51,15 @@ torch::Tensor ConvLlavaImpl::loss(const Batch& batch, double scale) {
 torch::Tensor normalize_pixels(const torch::Tensor& pixels, torch::ScalarType dtype) {
   TORCH_CHECK(pixels.dim() == 4 && pixels.size(3) == 3 && pixels.scalar_type() == torch::kByte,
               "expected pixels [n, H, W, 3] of uint8, got ", pixels.sizes(), " of ", pixels.dtype());
-  const auto constants = [&](const std::array<float, 3>& values) { return nn::upload<float>(values, pixels.device()); };
   // The reference multiplies by 1/255 in fp64 and rounds, which gives the quotient of fp32 for every byte. The divisor
   // is a tensor of the device because CUDA multiplies by the reciprocal of a number.
-  const auto unit = pixels.to(torch::kFloat).div_(constants({255, 255, 255}));
-  return unit.sub_(constants(image::kClipMean)).div_(constants(image::kClipStd)).to(dtype).permute({0, 3, 1, 2});
+  const auto& mean = image::kClipMean;
+  const auto& deviation = image::kClipStd;
+  const std::array<float, 9> numbers = {255,     255,          255,          mean[0],     mean[1],
+                                        mean[2], deviation[0], deviation[1], deviation[2]};
+  const auto constants = nn::upload<float>(numbers, pixels.device()).view({3, 3});
+  const auto unit = pixels.to(torch::kFloat).div_(constants[0]);
+  return unit.sub_(constants[1]).div_(constants[2]).to(dtype).permute({0, 3, 1, 2});
 }
 
 torch::Tensor to_pixels(const image::Image& picture, const image::PreprocessOptions& options,

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <limits>
 
 #include "convllava/core/cpus.h"
-#include "convllava/core/progress.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::nn {
@@ -25,6 +25,25 @@ void let_onednn_multiply(bool allowed) {
                                           allowed ? at::Float32Precision::BF16 : at::Float32Precision::NONE);
 }
 
+/// Processor time: other processes do not count.
+double thread_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+/// One compute thread in this scope: the time of one thread then is that of the product.
+class OneThread {
+ public:
+  OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
+  ~OneThread() { at::set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
 }  // namespace
 
 int set_cpu_threads() {
@@ -36,6 +55,7 @@ int set_cpu_threads() {
 
 ProductTrial try_products() {
   const torch::NoGradGuard no_grad;
+  const OneThread one_thread;
   // Not torch::rand, which would move the generator that a run draws from.
   const auto a = torch::arange(512 * 384, torch::kFloat).sin_().view({512, 384});
   const auto b = torch::arange(384 * 1024, torch::kFloat).cos_().view({384, 1024});
@@ -44,9 +64,9 @@ ProductTrial try_products() {
   for (int round = 0; round < 8; ++round) {
     for (const int onednn : {0, 1}) {
       let_onednn_multiply(onednn == 1);
-      const core::Stopwatch watch;
+      const double begin = thread_seconds();
       products[onednn] = a.matmul(b);
-      seconds[onednn] = std::min(seconds[onednn], watch.seconds());
+      seconds[onednn] = std::min(seconds[onednn], thread_seconds() - begin);
     }
   }
   let_onednn_multiply(false);

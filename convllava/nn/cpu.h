@@ -14,11 +14,11 @@ int set_cpu_threads();
 /// One product of two fp32 matrices by LibTorch's default library and by oneDNN.
 struct ProductTrial {
   double difference = 0;       ///< of the results: norm of the difference over the norm
-  double default_seconds = 0;  ///< the best of several
+  double default_seconds = 0;  ///< processor time, the best of several
   double onednn_seconds = 0;
 };
 
-/// Multiplies [512, 384] by [384, 1024]; takes about a tenth of a second.
+/// Multiplies [512, 384] by [384, 1024] in one thread; takes about a tenth of a second.
 ProductTrial try_products();
 
 /// Lets oneDNN multiply fp32 matrices on CPUs where a trial shows that its results are those of fp32 and that it is

@@ -20,11 +20,10 @@ std::string Speed::text() const {
                      samples_per_second, tflops, utilisation, 100 * data_wait_share);
 }
 
-void StepMeter::add(const GlobalCounts& counts, double flops, double data_wait) {
+void StepMeter::add(const GlobalCounts& counts, double flops) {
   tokens_ += counts.tokens;
   samples_ += counts.samples;
   flops_ += flops;
-  data_wait_ += data_wait;
   steps_ += 1;
 }
 

@@ -30,8 +30,10 @@ struct Speed {
 class StepMeter {
  public:
   void restart() { *this = StepMeter(); }
-  /// `flops`: this rank's; `data_wait`: seconds this rank waited for the batch.
-  void add(const GlobalCounts& counts, double flops, double data_wait);
+  /// `flops`: this rank's.
+  void add(const GlobalCounts& counts, double flops);
+  /// Seconds that this rank waited for a batch. Apart from `add`, because the entry of the step before may come between.
+  void add_data_wait(double seconds) { data_wait_ += seconds; }
   /// Seconds that belong to no step.
   void leave_out(double seconds) { left_out_ += seconds; }
   /// This rank's, for the sum over ranks that `speed` takes.

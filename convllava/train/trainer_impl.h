@@ -67,6 +67,7 @@ struct Trainer::Impl {
   void save();
   void save_if_good();
   void write_checkpoint();
+  void finish_log_alone() noexcept;
   void save_last_good_step() noexcept;
   void write_run_report();
   bool report_is_missing();
@@ -107,7 +108,6 @@ struct Trainer::Impl {
   int64_t confirmed_step = 0;      ///< the last one that all ranks are known to have done
   bool writing = false;            ///< a checkpoint is under way
   std::exception_ptr failure;      ///< of the loader
-  double data_wait = 0;            ///< seconds, of the present step
   core::Stopwatch since_save;
   StepMeter meter;
   TrainSummary summary;

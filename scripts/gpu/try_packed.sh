@@ -7,23 +7,33 @@
 #
 # FOLDER (default /var/tmp/convllava-machines) holds the empty Debian, as for scripts/try_fresh_machine.sh.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+fail() {
+  printf 'try_packed.sh: %s\n' "$*" >&2
+  exit 2
+}
 
 suite=bookworm folder=/var/tmp/convllava-machines
 arguments=("$@")
 while (($#)); do
   case $1 in
     bookworm | trixie) suite=$1 ;;
-    --folder) folder=$2; shift ;;
-    *) printf 'try_packed.sh: unknown argument %s\n' "$1" >&2; exit 2 ;;
+    --folder)
+      (($# > 1)) || fail "--folder needs a value"
+      folder=$(realpath --canonicalize-missing "$2")
+      shift
+      ;;
+    *) fail "unknown argument $1" ;;
   esac
   shift
 done
+((EUID == 0)) || fail "chroot needs root"
 # Mounts of its own, which end with this script.
 if [[ -z ${CONVLLAVA_OWN_MOUNTS:-} ]]; then
   CONVLLAVA_OWN_MOUNTS=1 exec unshare --mount --propagation private "$0" "${arguments[@]}"
 fi
 
+cd "$(dirname "$0")/../.."
+[[ -d .gpu/bin ]] || fail "there is no .gpu: scripts/gpu/pack.sh makes it"
 scripts/empty_debian.sh "$suite" "$folder/$suite.base"
 root=$folder/packed
 rm -rf --one-file-system "$root"

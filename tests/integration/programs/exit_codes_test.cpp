@@ -2,6 +2,7 @@
 
 #include "tests/catch.h"
 #include "tests/integration/programs/run_files.h"
+#include "tests/support/environment.h"
 
 using namespace convllava;
 using namespace convllava::testing;
@@ -15,6 +16,13 @@ void check(const RankOutcome& outcome, int exit_code, const std::string& message
 }
 
 }  // namespace
+
+TEST_CASE("a program also starts as an argument of the dynamic loader", "[programs]") {
+  const std::string loader = "/lib64/ld-linux-x86-64.so.2";
+  if (!std::filesystem::exists(loader)) SKIP("there is no " << loader);
+  const Variable absent("GOMP_SPINCOUNT", std::nullopt);  // or the program has no reason to start once more
+  check(run({loader, program("train"), "--version"}), 0, "train 0.");
+}
 
 TEST_CASE("a mistake on the command line ends the programs with 2", "[programs]") {
   check(run({program("train")}), 2, "train: --config is required");

@@ -121,6 +121,17 @@ TEST_CASE("parameter blocks cover every parameter exactly once", "[model]") {
   for (const auto& item : model->named_parameters()) CHECK(seen.count(item.key()) == 1);
 }
 
+TEST_CASE("only blocks of the language model are used once in a micro-batch, and no tied embedding", "[model]") {
+  auto config = testing::tiny_model();
+  config.llm.tie_word_embeddings = GENERATE(false, true);
+  for (const auto& block : model::parameter_blocks(*model::ConvLlava(config, torch::kMeta))) {
+    INFO(block.name);
+    const bool language = block.name.rfind("llm.", 0) == 0;
+    const bool tied = config.llm.tie_word_embeddings && block.name == "llm.model.embed_tokens";
+    CHECK(block.used_once == (language && !tied));
+  }
+}
+
 TEST_CASE("the paper's model has the paper's parameter counts", "[model]") {
   model::ConvLlava model(config::named_model_config("convllava-7b"), torch::kMeta);
   const auto count = [](const torch::nn::Module& module) {

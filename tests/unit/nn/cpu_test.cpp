@@ -5,6 +5,7 @@
 #include "tests/catch.h"
 #include "tests/support/environment.h"
 #include "tests/support/onednn.h"
+#include "tests/support/ranks.h"
 
 using namespace convllava;
 
@@ -22,6 +23,17 @@ TEST_CASE("oneDNN multiplies where its results are those of fp32 and come clearl
           return nn::ProductTrial{3e-7, 0.0042, 0.002};
         }) == "fp32 products by oneDNN, 2.10 times as fast as by LibTorch's default library");
   CHECK(setting() == at::Float32Precision::BF16);
+}
+
+TEST_CASE("oneDNN needs 1.5 times the speed and a difference of 1e-5 at most", "[nn]") {
+  const testing::KeptProducts kept;
+  const auto chosen = [](nn::ProductTrial trial) {
+    nn::set_cpu_arithmetic([&] { return trial; });
+    return setting() == at::Float32Precision::BF16;
+  };
+  CHECK(chosen({0.9e-5, 1.51, 1}));
+  CHECK_FALSE(chosen({1.1e-5, 1.51, 1}));
+  CHECK_FALSE(chosen({0.9e-5, 1.49, 1}));
 }
 
 TEST_CASE("oneDNN does not multiply where it rounds to bf16, however fast it is", "[nn]") {
@@ -44,9 +56,11 @@ TEST_CASE("a trial of products leaves the setting and the random numbers as they
   torch::manual_seed(5);
   const auto before = torch::rand({4});
   torch::manual_seed(5);
+  const int threads = at::get_num_threads();
   const auto trial = nn::try_products();
   CHECK(torch::equal(torch::rand({4}), before));
   CHECK(setting() == at::Float32Precision::NONE);
+  CHECK(at::get_num_threads() == threads);
   CHECK(trial.default_seconds > 0);
   CHECK(trial.onednn_seconds > 0);
 }
@@ -62,6 +76,23 @@ TEST_CASE("what set_cpu_arithmetic chooses on this machine multiplies in fp32", 
     const auto exact = a.to(torch::kFloat).to(torch::kDouble).matmul(b.to(torch::kFloat).to(torch::kDouble));
     const auto product = a.to(torch::kFloat).matmul(b.to(torch::kFloat)).to(torch::kDouble);
     CHECK(((product - exact).norm() / exact.norm()).item<double>() < 2e-6);
+  }
+}
+
+TEST_CASE("compute threads of a process whose OpenMP binds them", "[.]") {
+  CHECK(nn::set_cpu_threads() == std::stoi(std::getenv("EXPECTED_THREADS")));
+}
+
+TEST_CASE("variables that bind OpenMP's threads to cores do not lower their number", "[nn]") {
+  const testing::Variable omp("OMP_NUM_THREADS", std::nullopt);
+  const testing::Variable mkl("MKL_NUM_THREADS", std::nullopt);
+  const std::string expected = std::to_string(core::usable_cores());
+  for (const auto& [name, value] : {std::pair{"OMP_PROC_BIND", "true"}, {"OMP_PLACES", "cores"}}) {
+    const auto outcome =
+        testing::run_program({testing::own_program(), "compute threads of a process whose OpenMP binds them"},
+                             {{name, value}, {"EXPECTED_THREADS", expected}}, std::chrono::seconds(60));
+    INFO(name << "\n" << outcome.output);
+    CHECK(outcome.exit_code == 0);
   }
 }
 

@@ -20,7 +20,9 @@ thread_local int in_adamw = 0;  // LibTorch's kernel for CPUs reads its scalars,
 
 bool is_adamw(const at::RecordFunction& function) { return std::string_view(function.name()) == "aten::_fused_adamw_"; }
 
-/// Operators whose result the host needs before it can go on. `item` and conversions to numbers end in the first.
+/// Operators whose result the host needs before it can go on. `item` and conversions to numbers end in the first. A
+/// copy to the CPU is none where the tensor is there: only the trace of a step on a GPU shows that
+/// (scripts/gpu/check.sh).
 std::unique_ptr<at::ObserverContext> operator_begins(const at::RecordFunction& function) {
   const std::string_view name = function.name();
   if (is_adamw(function)) ++in_adamw;
