@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "convllava/checkpoint/tensor_source.h"
+
 // The safetensors file format (github.com/huggingface/safetensors), and Hugging Face's way of splitting a model over
 // several such files.
 
@@ -16,24 +18,18 @@ namespace convllava::checkpoint {
 
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
-struct TensorInfo {
-  std::string dtype;  ///< "F32", "BF16", ...
-  std::vector<int64_t> shape;
-  int64_t bytes = 0;
-};
-
 /// A file whose header is read when it is opened, and each tensor when it is asked for. Thread-safe.
-class SafetensorsFile {
+class SafetensorsFile : public TensorSource {
  public:
   /// Checks the whole header: length, JSON, dtypes, shapes, offsets without overlap or hole. Throws CheckpointError
   /// naming file and tensor. docs/checkpoints.md lists what the safetensors library reads and this does not.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
-  const std::map<std::string, TensorInfo>& tensors() const;
+  const std::map<std::string, TensorInfo>& tensors() const override;
   const std::map<std::string, std::string>& metadata() const;
   /// In memory of its own. Throws CheckpointError when there is no such tensor, or when the file was cut off or
   /// rewritten since it was opened.
-  torch::Tensor tensor(const std::string& name) const;
+  torch::Tensor tensor(const std::string& name) const override;
 
  private:
   struct Impl;
@@ -51,13 +47,13 @@ void write_model_shards(const std::filesystem::path& directory, const NamedTenso
 
 /// The files of a model directory as one set of names: `model.safetensors`, or else those of
 /// `model.safetensors.index.json`, or else the only `*.safetensors` there is (transformers' order).
-class ModelShards {
+class ModelShards : public TensorSource {
  public:
   /// Throws CheckpointError when the directory holds no safetensors (with advice where it holds `pytorch_model*.bin`),
   /// a file of the index is missing, or a tensor is not where the index says.
   explicit ModelShards(const std::filesystem::path& directory);
-  const std::map<std::string, TensorInfo>& tensors() const { return infos_; }
-  torch::Tensor tensor(const std::string& name) const;
+  const std::map<std::string, TensorInfo>& tensors() const override { return infos_; }
+  torch::Tensor tensor(const std::string& name) const override;
 
  private:
   std::vector<SafetensorsFile> files_;

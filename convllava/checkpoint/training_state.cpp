@@ -24,7 +24,8 @@ void save_training_state(const fs::path& directory, const TrainingState& state) 
   const fs::path path = directory / kStateDirectory;
   make_directories(path);
   write_safetensors(path / kTensorsFile, state.tensors, {{kStepKey, std::to_string(state.step)}});
-  const nlohmann::ordered_json counters = {{kStepKey, state.step},
+  const nlohmann::ordered_json counters = {{"format", kStateFormat},
+                                           {kStepKey, state.step},
                                            {"skipped_steps", state.skipped_steps},
                                            {"samples", state.samples},
                                            {"bad_samples", state.bad_samples},
@@ -48,6 +49,11 @@ struct StateFiles {
 TrainingState read_counters(const fs::path& file) {
   const JsonObject counters(file);
   TrainingState state;
+  state.format = counters.whole("format", 1);  // absent in the first
+  if (state.format < 1 || state.format > kStateFormat) {
+    throw CheckpointError(error_message(file.string() + ": format", "unknown, perhaps of a newer version",
+                                        std::to_string(state.format), fmt::format("1 to {}", kStateFormat)));
+  }
   state.step = counters.whole(kStepKey);
   state.skipped_steps = counters.whole("skipped_steps");
   state.samples = counters.whole("samples");

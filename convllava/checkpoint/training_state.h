@@ -12,7 +12,12 @@ namespace convllava::checkpoint {
 
 inline constexpr const char* kStateDirectory = "state";
 
+/// Of what `save_training_state` writes. 2: the optimizer's state by the names of the parameters; 1: by block, see
+/// train/flat_state.h.
+inline constexpr int64_t kStateFormat = 2;
+
 struct TrainingState {
+  int64_t format = kStateFormat;
   int64_t step = 0;              ///< optimizer steps done
   int64_t skipped_steps = 0;     ///< of these, steps left out because of non-finite gradients
   int64_t samples = 0;           ///< samples consumed
@@ -24,13 +29,13 @@ struct TrainingState {
   int64_t cut_tokens = 0;        ///< supervised tokens that they lost
   double seconds = 0;            ///< training time so far
   std::string data_fingerprint;  ///< of the data sets (train/data_identity.h): a run goes on with the same
-  NamedTensors tensors;          ///< "<unit>.exp_avg", "<unit>.exp_avg_sq", "<unit>.master", ...
+  NamedTensors tensors;          ///< AdamW::state
 };
 
 /// Writes `directory`/state (state.json, tensors.safetensors).
 void save_training_state(const std::filesystem::path& directory, const TrainingState& state);
-/// Everything but the tensors, which may not fit into memory at once. Throws CheckpointError when the state is absent
-/// or damaged, as far as can be told without the tensors' values.
+/// Everything but the tensors, which may not fit into memory at once. Throws CheckpointError when the state is absent,
+/// of a later format, or damaged, as far as can be told without the tensors' values.
 TrainingState load_training_state(const std::filesystem::path& directory);
 /// The tensors, to be read one by one. Throws as `load_training_state` does.
 SafetensorsFile open_state_tensors(const std::filesystem::path& directory);

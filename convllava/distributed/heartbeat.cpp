@@ -22,7 +22,7 @@ constexpr const char* kFarewell = "farewell";
 /// How many ranks have read the farewell or written it, without rank 0.
 constexpr const char* kGone = "gone";
 
-std::string key_of(int rank) { return fmt::format("beat/{}", rank); }
+std::string beat_key(int rank) { return fmt::format("beat/{}", rank); }
 
 /// "<collectives begun> <beat>"
 int64_t begun_in(const std::string& beat) {
@@ -72,7 +72,7 @@ void Heartbeat::stop() {
 void Heartbeat::run() {
   try {
     for (int64_t beat = 0;; ++beat) {
-      store_->set(key_of(environment_.rank), bytes_of(fmt::format("{} {}", begun_.load(), beat)));
+      store_->set(beat_key(environment_.rank), bytes_of(fmt::format("{} {}", begun_.load(), beat)));
       if (connected_) {
         watch_progress();
       } else {
@@ -108,7 +108,7 @@ void Heartbeat::say_farewell() {
 void Heartbeat::watch_neighbour() {
   if (store_->check({kFarewell})) signal_->raise(text_of(store_->get(kFarewell)));
   const int neighbour = (environment_.rank + environment_.world_size - 1) % environment_.world_size;
-  const auto beat = store_->check({key_of(neighbour)}) ? text_of(store_->get(key_of(neighbour))) : "";
+  const auto beat = store_->check({beat_key(neighbour)}) ? text_of(store_->get(beat_key(neighbour))) : "";
   const auto now = Clock::now();
   if (beat != neighbour_) {
     neighbour_ = beat;
@@ -140,7 +140,7 @@ void Heartbeat::watch_progress() {
 
 std::vector<std::string> Heartbeat::beats() const {
   std::vector<std::string> keys;
-  for (int rank = 0; rank < environment_.world_size; ++rank) keys.push_back(key_of(rank));
+  for (int rank = 0; rank < environment_.world_size; ++rank) keys.push_back(beat_key(rank));
   std::vector<std::string> found;
   for (const auto& bytes : store_->multiGet(keys)) found.push_back(text_of(bytes));
   return found;

@@ -19,7 +19,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::string key_of(int rank) { return fmt::format("joined/{}", rank); }
+std::string joined_key(int rank) { return fmt::format("joined/{}", rank); }
 
 std::string address_of(const LaunchEnvironment& environment) {
   return fmt::format("{}:{}", environment.master_address, environment.master_port);
@@ -103,11 +103,11 @@ StorePtr connect(const LaunchEnvironment& environment) {
 /// Removes from `missing` the ranks that are there; waits up to a second for the first.
 void wait_for_ranks(const StorePtr& store, std::vector<int>& missing) {
   try {
-    store->wait({key_of(missing.front())}, std::chrono::seconds(1));
+    store->wait({joined_key(missing.front())}, std::chrono::seconds(1));
   } catch (const c10::DistStoreError&) {
     // Not there yet.
   }
-  std::erase_if(missing, [&](int rank) { return store->check({key_of(rank)}); });
+  std::erase_if(missing, [&](int rank) { return store->check({joined_key(rank)}); });
 }
 
 }  // namespace
@@ -152,7 +152,7 @@ StorePtr join(const LaunchEnvironment& environment) {
     if (!here) missing.push_back(rank);
   }
   try {
-    if (store->add(key_of(environment.rank), 1) != 1) {
+    if (store->add(joined_key(environment.rank), 1) != 1) {
       fail(environment, "a process of this rank has already joined the run",
            fmt::format("run {}, restart {}", environment.run_id, environment.restart_count),
            "one process a rank; another run may be using MASTER_PORT");

@@ -43,14 +43,19 @@ void AdamW::step(const std::function<Rates(const parallel::FlatRange&)>& rates,
 checkpoint::NamedTensors AdamW::state() const {
   checkpoint::NamedTensors tensors = {{"step", step_}};
   for (const auto& state : states_) {
-    tensors.emplace_back(state.unit->name() + ".exp_avg", state.exp_avg);
-    tensors.emplace_back(state.unit->name() + ".exp_avg_sq", state.exp_avg_sq);
-    if (!state.master.is_same(state.unit->flat())) tensors.emplace_back(state.unit->name() + ".master", state.master);
+    const auto add = [&](const std::string& kind, const torch::Tensor& flat) {
+      for (const auto& [name, tensor, begin] : state.unit->parameters()) {
+        tensors.emplace_back(name + kind, flat.as_strided(tensor.sizes(), tensor.strides(), begin));
+      }
+    };
+    add(".exp_avg", state.exp_avg);
+    add(".exp_avg_sq", state.exp_avg_sq);
+    if (!state.master.is_same(state.unit->flat())) add(".master", state.master);
   }
   return tensors;
 }
 
-void AdamW::load_state(const checkpoint::SafetensorsFile& state) {
+void AdamW::load_state(const checkpoint::TensorSource& state) {
   const torch::NoGradGuard no_grad;
   const auto& saved = state.tensors();
   const auto own = this->state();

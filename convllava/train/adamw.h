@@ -41,10 +41,11 @@ class AdamW {
   /// False once a step has ended in its middle: the parameters are then of two steps.
   bool is_whole() const { return whole_; }
 
-  /// "<unit>.exp_avg", "<unit>.exp_avg_sq", "<unit>.master" (bf16 only) and "step".
+  /// For each parameter "<name>.exp_avg", "<name>.exp_avg_sq" and, in bf16, "<name>.master", all of its shape and fp32,
+  /// and "step" [] fp32. Views: they change with the optimizer, and writing to them changes it.
   checkpoint::NamedTensors state() const;
-  /// Throws CheckpointError when names or sizes differ.
-  void load_state(const checkpoint::SafetensorsFile& state);
+  /// Throws CheckpointError when names or shapes differ; nothing is changed then.
+  void load_state(const checkpoint::TensorSource& state);
 
  private:
   struct UnitState {

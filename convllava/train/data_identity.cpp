@@ -61,7 +61,7 @@ void require_same_sizes(const fs::path& run, std::string_view saved, const DataI
 std::string DataIdentity::text() const {
   std::string text = fmt::format("{}\ntrained on {} of {} records, split {:016x}", kVersion, training.size(), records,
                                  digest_of_split(*this));
-  for (const SetIdentity& set : sets) text += "\n" + line_of(set);
+  for (const SetIdentity& set : sets) text.append("\n").append(line_of(set));
   return text;
 }
 

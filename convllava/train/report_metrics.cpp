@@ -64,12 +64,12 @@ size_t rank_of(const std::string& key) {
   return static_cast<size_t>(found - std::begin(kKnown));
 }
 
-struct Curve {
+struct PlacedSeries {
   Place place;
   Series series;
 };
 /// Curves by chart, both in the order in which they first appear.
-using Groups = std::vector<std::pair<std::string, std::vector<Curve>>>;
+using Groups = std::vector<std::pair<std::string, std::vector<PlacedSeries>>>;
 
 Groups collect(const std::vector<std::pair<int64_t, Scalars>>& metrics) {
   Groups groups;
@@ -90,10 +90,10 @@ Groups collect(const std::vector<std::pair<int64_t, Scalars>>& metrics) {
   return groups;
 }
 
-Chart make_chart(const std::string& key, std::vector<Curve> curves) {
+Chart make_chart(const std::string& key, std::vector<PlacedSeries> curves) {
   const size_t rank = rank_of(key);
   const KnownChart look = rank < std::size(kKnown) ? kKnown[rank] : KnownChart{key, key.c_str(), ""};
-  std::stable_sort(curves.begin(), curves.end(), [](const Curve& a, const Curve& b) {
+  std::stable_sort(curves.begin(), curves.end(), [](const PlacedSeries& a, const PlacedSeries& b) {
     return std::pair(a.place.split, !a.place.detail.empty()) < std::pair(b.place.split, !b.place.detail.empty());
   });
   const bool several = curves.front().place.split != curves.back().place.split;

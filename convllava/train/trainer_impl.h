@@ -44,6 +44,7 @@ struct Trainer::Impl {
   void open_folder();
   void open_model();
   void resume();
+  void load_optimizer();
   void count_total_steps();
   void check_agreement();
   void open_logs();

@@ -14,6 +14,7 @@
 #include "convllava/distributed/gpu_of_rank.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/train/earlier_run.h"
+#include "convllava/train/flat_state.h"
 #include "convllava/train/hardware.h"
 #include "convllava/train/model_setup.h"
 #include "convllava/train/planned_model.h"
@@ -152,6 +153,11 @@ data::LoaderOptions Trainer::Impl::loader_options() const {
   return options;
 }
 
+void Trainer::Impl::load_optimizer() {
+  const auto saved = checkpoint::open_state_tensors(latest->path);
+  state.format == 1 ? optimizer->load_state(FlatState(saved, units->units())) : optimizer->load_state(saved);
+}
+
 Trainer::Trainer(config::TrainConfig config, distributed::ProcessGroup group, torch::Device device)
     : impl_(std::make_unique<Impl>(std::move(config), std::move(group), device)) {
   auto& self = *impl_;
@@ -172,7 +178,7 @@ Trainer::Trainer(config::TrainConfig config, distributed::ProcessGroup group, to
   self.units = std::make_unique<parallel::ReplicatedUnits>(*self.model, self.group);
   self.optimizer = std::make_unique<AdamW>(
       self.units->units(), AdamWOptions{self.config.train.betas[0], self.config.train.betas[1], self.config.train.eps});
-  if (self.latest) self.optimizer->load_state(checkpoint::open_state_tensors(self.latest->path));
+  if (self.latest) self.load_optimizer();
 
   self.loader = std::make_unique<data::Loader>(*self.data.train.dataset, self.data.train.members, self.loader_options(),
                                                self.state.step);

@@ -7,16 +7,6 @@
 using namespace convllava;
 using namespace convllava::testing;
 
-namespace {
-
-void check(const RankOutcome& outcome, int exit_code, const std::string& message) {
-  INFO(outcome.output);
-  CHECK(outcome.exit_code == exit_code);
-  CHECK_THAT(outcome.output, contains(message));
-}
-
-}  // namespace
-
 TEST_CASE("a program also starts as an argument of the dynamic loader", "[programs]") {
   const std::string loader = "/lib64/ld-linux-x86-64.so.2";
   if (!std::filesystem::exists(loader)) SKIP("there is no " << loader);

@@ -15,12 +15,6 @@ RankOutcome inspect(const std::string& what, const std::string& config, std::vec
   return run(more, {{"TERM", "dumb"}});
 }
 
-void check(const RankOutcome& outcome, int exit_code, const std::string& message) {
-  INFO(outcome.output);
-  CHECK(outcome.exit_code == exit_code);
-  CHECK_THAT(outcome.output, contains(message));
-}
-
 std::string record(const std::string& fields, const std::string& question, const std::string& answer) {
   return "{" + fields + R"("conversations": [{"from": "human", "value": ")" + question +
          R"("}, {"from": "gpt", "value": ")" + answer + R"("}]})";

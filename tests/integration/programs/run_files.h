@@ -7,6 +7,7 @@
 #include <string>
 
 #include "convllava/config/yaml.h"
+#include "tests/catch.h"
 #include "tests/support/ranks.h"
 #include "tests/support/tiny_run.h"
 
@@ -34,6 +35,13 @@ std::string write_config(const std::filesystem::path& folder, Change change) {
 inline RankOutcome run(const std::vector<std::string>& arguments,
                        const std::map<std::string, std::string>& environment = {}) {
   return run_program(arguments, environment, std::chrono::seconds(120));
+}
+
+/// It ended with this code, and said this among other things.
+inline void check(const RankOutcome& outcome, int exit_code, const std::string& message) {
+  INFO(outcome.output);
+  CHECK(outcome.exit_code == exit_code);
+  CHECK_THAT(outcome.output, contains(message));
 }
 
 }  // namespace convllava::testing

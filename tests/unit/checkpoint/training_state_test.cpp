@@ -27,7 +27,7 @@ TrainingState sample_state() {
   return state;
 }
 
-std::string error_of(const std::filesystem::path& directory) {
+std::string state_error(const std::filesystem::path& directory) {
   return message_of<CheckpointError>([&] { load_training_state(directory); });
 }
 
@@ -36,7 +36,7 @@ std::string error_after(const std::function<void(const std::filesystem::path&)>&
   const TemporaryFolder folder("spoilt");
   save_training_state(folder.path(), sample_state());
   spoil(folder / "state");
-  return error_of(folder.path());
+  return state_error(folder.path());
 }
 
 }  // namespace
@@ -65,7 +65,7 @@ TEST_CASE("a training state comes back bit for bit", "[checkpoint]") {
 
 TEST_CASE("an absent training state is an error with the path", "[checkpoint]") {
   const TemporaryFolder folder("absent");
-  CHECK_THAT(error_of(folder.path()),
+  CHECK_THAT(state_error(folder.path()),
              contains("state: there is no training state to resume from; expected a checkpoint"));
 }
 
@@ -76,6 +76,8 @@ TEST_CASE("a damaged training state is an error with the file", "[checkpoint]") 
              contains("state.json: not JSON; got"));
   CHECK_THAT(error_after([](const auto& state) { write_text(state / "state.json", "{}"); }),
              contains("state.json: step: the field is absent; got none; expected a whole number"));
+  CHECK_THAT(error_after([](const auto& state) { write_text(state / "state.json", "{\"format\": 3}"); }),
+             contains("state.json: format: unknown, perhaps of a newer version; got 3; expected 1 to 2"));
   CHECK_THAT(error_after([](const auto& state) { std::filesystem::remove(state / "tensors.safetensors"); }),
              contains("tensors.safetensors: cannot read the file; got No such file"));
   CHECK_THAT(error_after([](const auto& state) {

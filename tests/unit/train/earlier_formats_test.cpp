@@ -1,19 +1,16 @@
 // Checkpoints that an earlier version wrote: they open, the next stage starts from them, and their runs resume.
 //
 // tests/golden/train/format_1 holds the weights that two runs started from, each of these runs after 3 of 6 steps, the
-// losses of the whole runs, and the optimizer's state by the names of the parameters. "write runs of this version"
-// (hidden) made them before the first change of a format.
-
-#include <fmt/format.h>
+// losses of the whole runs, and the optimizer's state by the names of the parameters. The hidden test "write runs of
+// this version" of commit c94db5f made them.
 
 #include <fstream>
 
-#include "convllava/checkpoint/model_directory.h"
 #include "convllava/checkpoint/pretrained.h"
 #include "convllava/checkpoint/retention.h"
 #include "convllava/checkpoint/training_state.h"
-#include "convllava/model/initialize.h"
 #include "convllava/parallel/replicated_units.h"
+#include "convllava/train/flat_state.h"
 #include "convllava/train/model_setup.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
@@ -90,63 +87,35 @@ TEST_CASE("the next stage starts from a checkpoint of format 1, and it opens for
   CHECK(run(next).steps == 1);
 }
 
-namespace {
-
-/// The random model of seed 1 in folder/first.
-void write_first(const fs::path& folder) {
-  config::ModelConfig shape;
-  shape.vision.depths = {1, 1, 1, 1, 1};
-  shape.vision.hidden_sizes = {4, 4, 8, 8, 12};
-  shape.llm = testing::tiny_llama();
-  shape.llm.vocab_size = 768;
-  shape.llm.hidden_size = 16;
-  shape.llm.max_position_embeddings = 256;
-  model::ConvLlava first(shape);
-  torch::manual_seed(1);
-  model::initialize(*first);
-  fs::create_directories(folder / "first");
-  checkpoint::save_model(folder / "first", *first, testing::small_tokenizer(), {});
-}
-
-/// The optimizer's state in a checkpoint of format 1, where it lies in flat tensors by block.
-checkpoint::NamedTensors state_by_name(const fs::path& saved, const config::TrainConfig& config) {
-  auto model = checkpoint::load_pretrained(saved, torch::kCPU, train::scalar_type(config.dtype)).model;
+TEST_CASE("the optimizer's state of format 1 is found by the names of the parameters", "[train]") {
+  const auto dtype = GENERATE(config::Dtype::kFp32, config::Dtype::kBf16);
+  const testing::TemporaryFolder folder;
+  const auto config = stored_run(folder.path(), dtype);
+  const auto saved = checkpoint::find_checkpoint(config.output_dir);
+  auto model = checkpoint::load_pretrained(saved, torch::kCPU, train::scalar_type(dtype)).model;
   train::set_trainable(*model, config.trainable);
   const parallel::ReplicatedUnits units(*model, distributed::ProcessGroup());
-  const auto state = checkpoint::open_state_tensors(saved);
-  checkpoint::NamedTensors by_name;
-  for (const auto& unit : units.units()) {
-    for (const auto& parameter : unit.parameters()) {
-      for (const std::string kind : {"exp_avg", "exp_avg_sq", "master"}) {
-        if (!state.tensors().count(unit.name() + "." + kind)) continue;
-        const auto flat = state.tensor(unit.name() + "." + kind);
-        const auto part = flat.as_strided(parameter.tensor.sizes(), parameter.tensor.strides(), parameter.begin);
-        by_name.emplace_back(parameter.name + "." + kind, part.contiguous());
-      }
-    }
+  const train::FlatState state(checkpoint::open_state_tensors(saved), units.units());
+  const auto expected = testing::golden("train/format_1/" + name_of(dtype) + "_state.safetensors");
+  CHECK(state.tensors().size() == expected.tensors().size() + 1);  // and the number of steps
+  CHECK(state.tensor("step").item<float>() == 3);
+  for (const auto& [name, info] : expected.tensors()) {
+    INFO(name);
+    REQUIRE(state.tensors().count(name) == 1);
+    CHECK(state.tensors().at(name).shape == info.shape);
+    CHECK(torch::equal(state.tensor(name), expected.tensor(name)));
   }
-  return by_name;
 }
 
-}  // namespace
-
-TEST_CASE("write runs of this version", "[.]") {
-  for (const auto dtype : {config::Dtype::kFp32, config::Dtype::kBf16}) {
-    const testing::TemporaryFolder folder;
-    testing::write_records(folder.path(), 20);
-    write_first(folder.path());
-    const auto config = six_steps(folder.path(), dtype);
-    run(config);
-
-    const fs::path out = kFormat1 / name_of(dtype);
-    fs::remove_all(out);
-    fs::create_directories(out);
-    const auto saved = checkpoint::step_directory(config.output_dir, 3);
-    fs::copy(folder / "first", kFormat1 / "first", fs::copy_options::recursive | fs::copy_options::overwrite_existing);
-    fs::copy(saved, out / saved.filename(), fs::copy_options::recursive);
-    fs::copy(fs::path(config.output_dir) / "metrics.jsonl", out / "metrics.jsonl");
-    std::ofstream losses(kFormat1 / (name_of(dtype) + "_losses.txt"));
-    for (const double value : testing::logged_losses(config.output_dir)) losses << fmt::format("{:.7f}\n", value);
-    checkpoint::write_safetensors(kFormat1 / (name_of(dtype) + "_state.safetensors"), state_by_name(saved, config));
-  }
+TEST_CASE("state of format 1 for other parameters is refused", "[train]") {
+  const testing::TemporaryFolder folder;
+  const auto config = stored_run(folder.path(), config::Dtype::kFp32);
+  const auto saved = checkpoint::find_checkpoint(config.output_dir);
+  auto model = checkpoint::load_pretrained(saved, torch::kCPU, torch::kFloat).model;
+  train::set_trainable(*model, config.trainable);
+  model->mm_projector->parameters().front().requires_grad_(false);
+  const parallel::ReplicatedUnits units(*model, distributed::ProcessGroup());
+  const auto open = [&] { train::FlatState(checkpoint::open_state_tensors(saved), units.units()); };
+  CHECK_THAT(testing::message_of<CheckpointError>(open),
+             testing::contains("tensor \"mm_projector.exp_avg\" does not fit; got "));
 }
