@@ -81,7 +81,7 @@ class Collector : public FieldVisitor {
 
  private:
   void add(const char* name, std::string type, std::string value, std::string allowed, const char* meaning) {
-    plain_.push_back({prefix_ + name, std::move(type), std::move(value), std::move(allowed), meaning});
+    plain_.push_back({prefix_ + name, std::move(type), std::move(value), std::move(allowed), meaning, take_fixed()});
   }
   void nest(FieldRow row, std::string prefix, const VisitStruct& visit) {
     nested_.push_back(std::move(row));

@@ -15,6 +15,7 @@ struct FieldRow {
   std::string value;    ///< as `write_yaml` puts it; empty for sections
   std::string allowed;  ///< empty when anything of the type is
   std::string meaning;
+  bool fixed_on_resume = false;
 
   bool has_fields() const { return type == "section" || type == "list"; }
 };

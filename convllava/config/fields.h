@@ -25,6 +25,15 @@ inline constexpr Range kPositive{1, std::numeric_limits<double>::infinity()};  /
 class FieldVisitor {
  public:
   virtual ~FieldVisitor() = default;
+
+  /// Of the field that follows: a run that resumes must have the value that it started with (config/same_run.h).
+  ///
+  ///     visitor.fixed_on_resume().field("seed", seed, "Decides the order of the data.");
+  FieldVisitor& fixed_on_resume() {
+    fixed_ = true;
+    return *this;
+  }
+
   virtual void field(const char* name, bool& value, const char* meaning) = 0;
   virtual void field(const char* name, int64_t& value, const char* meaning, Range range = kAny) = 0;
   virtual void field(const char* name, double& value, const char* meaning, Range range = kAny) = 0;
@@ -70,12 +79,18 @@ class FieldVisitor {
   }
 
  protected:
+  /// Whether `fixed_on_resume` was called for the present field.
+  bool take_fixed() { return std::exchange(fixed_, false); }
+
   using VisitStruct = std::function<void(FieldVisitor&)>;
   virtual void choice_index(const char* name, size_t& index, const std::vector<std::string>& names,
                             const char* meaning) = 0;
   virtual void begin_section(const char* name, const char* meaning, const VisitStruct& visit) = 0;
   virtual void begin_list(const char* name, const char* meaning, size_t size, const std::function<void(size_t)>& resize,
                           const std::function<void(size_t, FieldVisitor&)>& visit_element) = 0;
+
+ private:
+  bool fixed_ = false;
 };
 
 }  // namespace convllava::config

@@ -32,8 +32,8 @@ std::string reference_markdown(const VisitFields& visit) {
     }
     if (!in_table) text += (text.empty() ? "" : "\n") + std::string(kTableHead);
     in_table = true;
-    text += fmt::format("| `{}` | {} | `{}` | {} | {} |\n", row.path, row.type, cell(row.value), cell(row.allowed),
-                        cell(row.meaning));
+    text += fmt::format("| `{}` | {} | `{}` | {} | {}{} |\n", row.path, row.type, cell(row.value), cell(row.allowed),
+                        cell(row.meaning), row.fixed_on_resume ? " Fixed on resume." : "");
   }
   return text;
 }

@@ -1,27 +1,11 @@
 #include "convllava/config/same_run.h"
 
 #include <algorithm>
-#include <array>
 
 #include "convllava/config/field_table.h"
 
 namespace convllava::config {
 namespace {
-
-constexpr std::array<std::string_view, 14> kFixed = {"model.size",
-                                                     "model.vision_depths",
-                                                     "model.vision_hidden_sizes",
-                                                     "model.layer_scale_init_value",
-                                                     "trainable",
-                                                     "dtype",
-                                                     "seed",
-                                                     "image.size",
-                                                     "image.aspect",
-                                                     "data.template",
-                                                     "data.max_length",
-                                                     "data.group_by",
-                                                     "data.validation_share",
-                                                     "train.global_batch_size"};
 
 std::vector<FieldRow> rows_of(TrainConfig config) {
   // It has no effect beside `from`, which gives every stage, and stands there in some saved records.
@@ -37,8 +21,9 @@ std::optional<ChangedField> changed_field(const TrainConfig& before, const Train
   const auto then = rows_of(before);
   const auto now = rows_of(after);
   for (size_t i = 0; i < now.size(); ++i) {
-    const bool fixed = std::find(kFixed.begin(), kFixed.end(), now[i].path) != kFixed.end();
-    if (fixed && then[i].value != now[i].value) return ChangedField{now[i].path, then[i].value, now[i].value};
+    if (now[i].fixed_on_resume && then[i].value != now[i].value) {
+      return ChangedField{now[i].path, then[i].value, now[i].value};
+    }
   }
   return std::nullopt;
 }

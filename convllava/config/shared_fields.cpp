@@ -11,13 +11,13 @@ struct ImageFields {
   image::PreprocessOptions& options;
 
   void visit_fields(FieldVisitor& visitor) {
-    visitor.field(
+    visitor.fixed_on_resume().field(
         "size", options.size,
         "Side of the picture in pixels; with `native`, its short side. A tower of five stages makes one visual "
         "token of 64 x 64 pixels: 768 gives 144 tokens, 1024 gives 256, 1536 gives 576. "
         "Take a multiple of 64: the model does not see the rest.",
         {64, 16384});
-    visitor.choice<image::Aspect>(
+    visitor.fixed_on_resume().choice<image::Aspect>(
         "aspect", options.aspect, {image::kAspectNames.begin(), image::kAspectNames.end()},
         "How a picture that is not square is brought to its size: `pad` adds a border of the mean colour, `native` "
         "keeps the aspect ratio and gives more tokens to long pictures, `crop` cuts the middle out.");
@@ -33,9 +33,10 @@ void visit_template(FieldVisitor& visitor, text::Template& value) {
     // One name each: a second name for the same template could not be told apart when it is written again.
     if (text::template_name(meant) == name) names.emplace_back(name, meant);
   }
-  visitor.choice("template", value, names,
-                 "Text around questions and answers: `v1` is Vicuna's chat (the paper's in all stages), `llava_v1` the "
-                 "same with \"human\" for \"user\", `plain` a picture and its caption without any.");
+  visitor.fixed_on_resume().choice(
+      "template", value, names,
+      "Text around questions and answers: `v1` is Vicuna's chat (the paper's in all stages), `llava_v1` the "
+      "same with \"human\" for \"user\", `plain` a picture and its caption without any.");
 }
 
 void visit_image(FieldVisitor& visitor, image::PreprocessOptions& value) {

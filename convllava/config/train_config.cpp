@@ -18,9 +18,10 @@ constexpr Range kStepsOrNone{0, 1e9};
 }  // namespace
 
 void ModelSource::visit_fields(FieldVisitor& visitor) {
-  visitor.field("size", size,
-                "Named shape: `convllava-7b` (the paper's), `small` or `tiny` (they train on a CPU). With `llm_from` "
-                "the language model takes its shape from there; empty takes all shapes from the directories.");
+  visitor.fixed_on_resume().field(
+      "size", size,
+      "Named shape: `convllava-7b` (the paper's), `small` or `tiny` (they train on a CPU). With `llm_from` "
+      "the language model takes its shape from there; empty takes all shapes from the directories.");
   visitor.path("from", from,
                "Checkpoint of the previous stage: tower, projector, language model and tokenizer are read from it.");
   visitor.path("vision_from", vision_from,
@@ -30,11 +31,11 @@ void ModelSource::visit_fields(FieldVisitor& visitor) {
   visitor.path("llm_from", llm_from, "Hugging Face LLaMA directory that the language model starts from.");
   visitor.path("tokenizer", tokenizer,
                "`tokenizer.model` or the directory that holds it; empty takes the one beside the language model.");
-  visitor.field("vision_depths", vision_depths, "Blocks in each stage of the tower; empty takes those of `size`.",
-                {1, 1000});
-  visitor.field("vision_hidden_sizes", vision_hidden_sizes,
-                "Channels in each stage of the tower; empty takes those of `size`.", {1, 65536});
-  visitor.field(
+  visitor.fixed_on_resume().field("vision_depths", vision_depths,
+                                  "Blocks in each stage of the tower; empty takes those of `size`.", {1, 1000});
+  visitor.fixed_on_resume().field("vision_hidden_sizes", vision_hidden_sizes,
+                                  "Channels in each stage of the tower; empty takes those of `size`.", {1, 65536});
+  visitor.fixed_on_resume().field(
       "layer_scale_init_value", layer_scale_init_value,
       "Start of the layer scale in stages with random weights; 0 takes that of `size` or of `vision_from`, which must "
       "not differ. 1e-6 lets a new stage fade in on top of trained ones; a tower without any trained stage needs a "
@@ -59,22 +60,23 @@ void DataConfig::visit_fields(FieldVisitor& visitor) {
                "Folder that relative paths of annotations and images start from; empty is the current one.");
   visitor.list("train", train, "Sets to train on; they are mixed.");
   visitor.list("validation", validation, "Sets to measure the validation loss on.");
-  visitor.field(
+  visitor.fixed_on_resume().field(
       "validation_share", validation_share,
       "Share of the training records that is kept aside for validation when `data.validation` is empty. Which ones "
       "depends on `seed` and on the records, not on their order. Records of one picture stay together, and so do "
       "records of equal turns without a picture.",
       {0, 0.5});
   visit_template(visitor, prompt_template);
-  visitor.field("max_length", max_length,
-                "Longest sample in tokens, visual ones included. What lies beyond is cut off and counted in the log.",
-                kCount);
-  visitor.choice<Grouping>(
+  visitor.fixed_on_resume().field(
+      "max_length", max_length,
+      "Longest sample in tokens, visual ones included. What lies beyond is cut off and counted in the log.", kCount);
+  visitor.fixed_on_resume().choice<Grouping>(
       "group_by", group_by,
       {{"modality_length", Grouping::kModalityLength}, {"modality", Grouping::kModality}, {"none", Grouping::kNone}},
       "What the samples of a batch share: with or without picture and similar length (fastest), with "
       "or without picture, or nothing.");
-  visitor.field("workers", workers, "Threads per rank that read, decode and tokenise; at most as many as the cores that the rank may use.",
+  visitor.field("workers", workers,
+                "Threads per rank that read, decode and tokenise; at most as many as the cores that the rank may use.",
                 {1, 1024});
   visitor.field("prefetch_steps", prefetch_steps,
                 "Optimizer steps prepared ahead. Each costs the memory of its pictures.", {1, 1000});
@@ -86,7 +88,8 @@ void DataConfig::visit_fields(FieldVisitor& visitor) {
 }
 
 void OptimizationConfig::visit_fields(FieldVisitor& visitor) {
-  visitor.field("global_batch_size", global_batch_size, "Samples per optimizer step, over all ranks.", kCount);
+  visitor.fixed_on_resume().field("global_batch_size", global_batch_size, "Samples per optimizer step, over all ranks.",
+                                  kCount);
   visitor.field("micro_batch_size", micro_batch_size,
                 "Samples per forward pass and rank. More is faster and takes more memory; the result is the same.",
                 kCount);
@@ -146,14 +149,16 @@ void TrainConfig::visit_fields(FieldVisitor& visitor) {
       "output_dir", output_dir,
       "Folder of the run: checkpoints, metrics, report, resolved configuration. A stopped run resumes from its "
       "newest checkpoint. Required.");
-  visitor.field("seed", seed, "Decides the order of the data, the validation split and random weights.", kNonNegative);
+  visitor.fixed_on_resume().field(
+      "seed", seed, "Decides the order of the data, the validation split and random weights.", kNonNegative);
   visitor.choice<Device>("device", device, {{"auto", Device::kAuto}, {"cpu", Device::kCpu}, {"cuda", Device::kCuda}},
                          "Where to train; `auto` takes the GPU of this rank if there is one.");
-  visitor.choice<Dtype>("dtype", dtype, {{"fp32", Dtype::kFp32}, {"bf16", Dtype::kBf16}},
-                        "Type of weights and activations. With `bf16` the optimizer keeps fp32 weights, gradients and "
-                        "moments; on most CPUs `fp32` is faster.");
+  visitor.fixed_on_resume().choice<Dtype>(
+      "dtype", dtype, {{"fp32", Dtype::kFp32}, {"bf16", Dtype::kBf16}},
+      "Type of weights and activations. With `bf16` the optimizer keeps fp32 weights, gradients and "
+      "moments; on most CPUs `fp32` is faster.");
   visitor.section("model", model, "Where the model comes from: a named size, directories of weights, or both.");
-  visitor.field(
+  visitor.fixed_on_resume().field(
       "trainable", trainable,
       "What this stage trains, by name: `projector`, `llm.layers.0-15`, `vision.stages.3-5` (stages count from 1 "
       "as in the paper, layers from 0). Everything else stays as it is. Required.");

@@ -1,5 +1,8 @@
 #include "convllava/config/same_run.h"
 
+#include <map>
+
+#include "convllava/config/field_table.h"
 #include "tests/catch.h"
 #include "tests/support/files.h"
 
@@ -31,6 +34,38 @@ TEST_CASE("what decides parameters and samples cannot change while a run goes on
   CHECK(changed_by([](auto& c) { c.data.max_length = 4096; }) == "data.max_length 2048 -> 4096");
   CHECK(changed_by([](auto& c) { c.data.group_by = Grouping::kNone; }) == "data.group_by modality_length -> none");
   CHECK(changed_by([](auto& c) { c.image.aspect = image::Aspect::kNative; }) == "image.aspect pad -> native");
+}
+
+TEST_CASE("each field that is fixed on resume is compared", "[config]") {
+  // Another value for each field that decides parameters or samples.
+  const std::map<std::string, std::string> others = {{"model.size", "tiny"},
+                                                     {"model.vision_depths", "[1, 1, 1, 1, 1]"},
+                                                     {"model.vision_hidden_sizes", "[8, 8, 8, 8, 8]"},
+                                                     {"model.layer_scale_init_value", "0.5"},
+                                                     {"trainable", "[projector]"},
+                                                     {"dtype", "fp32"},
+                                                     {"seed", "7"},
+                                                     {"image.size", "1536"},
+                                                     {"image.aspect", "native"},
+                                                     {"data.template", "plain"},
+                                                     {"data.max_length", "4096"},
+                                                     {"data.group_by", "none"},
+                                                     {"data.validation_share", "0.25"},
+                                                     {"train.global_batch_size", "128"}};
+  TrainConfig before = started();
+  before.model.from = "";
+  const auto visit = [](TrainConfig& config) { return [&config](FieldVisitor& v) { config.visit_fields(v); }; };
+  size_t fixed = 0;
+  for (const auto& row : field_rows(visit(before))) fixed += row.fixed_on_resume ? 1 : 0;
+  CHECK(fixed == others.size());
+  for (const auto& [field, value] : others) {
+    INFO(field);
+    TrainConfig after = before;
+    read_yaml("", "a.yaml", visit(after), {field + "=" + value});
+    const auto changed = changed_field(before, after);
+    REQUIRE(changed);
+    CHECK(changed->path == field);
+  }
 }
 
 TEST_CASE("rates, reports, the end of a run and the places of its files may change", "[config]") {
