@@ -20,8 +20,8 @@ std::optional<double> cgroup_cpu_limit(const std::filesystem::path& root = "/");
 bool openmp_binds_threads();
 
 /// Threads that wait for each other, such as those of one matrix product, that can all run: the cores of the affinity
-/// mask (all, where OpenMP has changed it), no more than whole cores within the limit; at least 1. A thread more than the limit would make the kernel stop
-/// all of them for a part of each tenth of a second.
+/// mask (all cores, where OpenMP has changed it), no more than whole cores within the limit; at least 1. A thread more
+/// than the limit would make the kernel stop all of them for a part of each tenth of a second.
 int usable_cores();
 
 /// Threads that decode pictures and the like: `wanted`, and no more than `usable_cores`, because each can fill one.

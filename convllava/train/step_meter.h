@@ -32,7 +32,8 @@ class StepMeter {
   void restart() { *this = StepMeter(); }
   /// `flops`: this rank's.
   void add(const GlobalCounts& counts, double flops);
-  /// Seconds that this rank waited for a batch. Apart from `add`, because the entry of the step before may come between.
+  /// Seconds that this rank waited for a batch. Apart from `add`, because the entry of the step before may come
+  /// between.
   void add_data_wait(double seconds) { data_wait_ += seconds; }
   /// Seconds that belong to no step.
   void leave_out(double seconds) { left_out_ += seconds; }

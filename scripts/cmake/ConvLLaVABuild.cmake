@@ -64,9 +64,10 @@ function(convllava_library name)
 endfunction()
 
 # LibTorch's headers cost about 20 s a file; precompiled once, they cost about 5, because GCC instantiates their templates
-# again in each file. So Release compiles several files of a folder as one (CMake's unity builds): what they have in unnamed
-# namespaces must differ in name or in arguments. Builds for development do not, and compile less after a change. The headers are precompiled for each list of `options`, since GCC 13 and newer use them
-# only at the level of optimisation that they were made at.
+# again in each file. So Release compiles several files of a folder as one (CMake's unity builds): what they have in
+# unnamed namespaces must differ in name or in arguments. Builds for development do not, and compile less after a change.
+# The headers are precompiled for each list of `options`, since GCC 13 and newer use them only at the level of
+# optimisation that they were made at.
 # LibTorch brings fmt's headers of another version than the system's library: such files use them header-only.
 function(convllava_reuse_torch_header target options)
   target_compile_definitions(${target} PRIVATE FMT_HEADER_ONLY)
