@@ -17,6 +17,7 @@ inline constexpr const char* kStateDirectory = "state";
 inline constexpr int64_t kStateFormat = 2;
 
 struct TrainingState {
+  /// Of the files that it was read from; saving always writes kStateFormat.
   int64_t format = kStateFormat;
   int64_t step = 0;              ///< optimizer steps done
   int64_t skipped_steps = 0;     ///< of these, steps left out because of non-finite gradients

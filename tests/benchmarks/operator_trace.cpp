@@ -4,7 +4,6 @@
 #include <torch/csrc/autograd/profiler_kineto.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <set>
 
@@ -48,17 +47,27 @@ void add(Costs& costs, const std::string& name, uint64_t nanoseconds, int64_t ca
   cost.calls += calls;
 }
 
-/// Time of operators without that of those that they call, thread by thread.
-Costs own_time(const std::vector<Interval>& intervals) {
-  Costs costs;
-  std::map<uint64_t, std::vector<const Interval*>> open;
+/// For each operator the position of the one that called it, or -1. Those of a thread lie in each other.
+std::vector<int64_t> callers(const std::vector<Interval>& intervals) {
+  std::vector<int64_t> callers;
+  std::map<uint64_t, std::vector<int64_t>> open;
   for (const auto& interval : intervals) {
     auto& stack = open[interval.event->startThreadId()];
-    while (!stack.empty() && stack.back()->end <= interval.begin) stack.pop_back();
-    const uint64_t length = interval.end - interval.begin;
-    if (!stack.empty()) costs[stack.back()->event->name()].nanoseconds -= length;
-    add(costs, interval.event->name(), length, 1);
-    stack.push_back(&interval);
+    while (!stack.empty() && intervals[stack.back()].end <= interval.begin) stack.pop_back();
+    callers.push_back(stack.empty() ? -1 : stack.back());
+    stack.push_back(static_cast<int64_t>(callers.size()) - 1);
+  }
+  return callers;
+}
+
+/// Time of operators without that of those that they call.
+Costs own_time(const std::vector<Interval>& intervals) {
+  Costs costs;
+  const auto caller = callers(intervals);
+  for (size_t i = 0; i < intervals.size(); ++i) {
+    const uint64_t length = intervals[i].end - intervals[i].begin;
+    if (caller[i] >= 0) costs[intervals[caller[i]].event->name()].nanoseconds -= length;
+    add(costs, intervals[i].event->name(), length, 1);
   }
   return costs;
 }
@@ -121,35 +130,21 @@ const std::set<std::string> kWithoutKernel = {"aten::_local_scalar_dense",
                                               "aten::view",
                                               "aten::view_as"};
 
-/// What the same step would ask of a GPU, from the operators that ran on the CPU in one thread.
+/// What the same step would ask of a GPU, from the operators that ran on the CPU.
 std::string host_operators(const std::vector<Interval>& intervals) {
-  struct Open {
-    const Interval* interval;
-    bool calls_kernel;
-  };
-  std::vector<Open> stack;
+  const auto caller = callers(intervals);
+  std::vector<bool> calls_kernel(intervals.size());
   int64_t kernels = 0;
   int64_t reads = 0;
-  const auto close_before = [&](uint64_t time) {
-    while (!stack.empty() && stack.back().interval->end <= time) {
-      const auto name = stack.back().interval->event->name();
-      bool kernel = stack.back().calls_kernel;
-      if (!kernel && name.rfind("aten::", 0) == 0 && kWithoutKernel.count(name) == 0) {
-        kernel = true;
-        ++kernels;
-      }
-      stack.pop_back();
-      if (!stack.empty()) stack.back().calls_kernel |= kernel;
-    }
-  };
-  for (const auto& interval : intervals) {
-    close_before(interval.begin);
-    const auto name = interval.event->name();
-    const bool in_adamw = !stack.empty() && stack.back().interval->event->name() == "aten::_fused_adamw_";
-    if (name == "aten::item" && !in_adamw) ++reads;  // AdamW reads its scalars on CPUs only
-    stack.push_back({&interval, false});
+  for (size_t i = intervals.size(); i-- > 0;) {  // what an operator calls stands behind it
+    const auto name = intervals[i].event->name();
+    const bool own_kernel = !calls_kernel[i] && name.rfind("aten::", 0) == 0 && kWithoutKernel.count(name) == 0;
+    if (own_kernel) ++kernels;
+    if (caller[i] >= 0 && (own_kernel || calls_kernel[i])) calls_kernel[caller[i]] = true;
+    // AdamW reads its scalars on CPUs only.
+    const bool in_adamw = caller[i] >= 0 && intervals[caller[i]].event->name() == "aten::_fused_adamw_";
+    if (name == "aten::item" && !in_adamw) ++reads;
   }
-  close_before(std::numeric_limits<uint64_t>::max());
   return fmt::format("host: {} operators that compute, {} numbers read\n", kernels, reads);
 }
 

@@ -48,6 +48,12 @@ config::TrainConfig stored_run(const fs::path& folder, config::Dtype dtype) {
   return six_steps(folder, dtype);
 }
 
+model::ConvLlava trainable_model(const fs::path& saved, const config::TrainConfig& config) {
+  auto model = checkpoint::load_pretrained(saved, torch::kCPU, train::scalar_type(config.dtype)).model;
+  train::set_trainable(*model, config.trainable);
+  return model;
+}
+
 std::vector<double> numbers_of(const fs::path& file) {
   std::ifstream stream(file);
   std::vector<double> numbers;
@@ -92,8 +98,7 @@ TEST_CASE("the optimizer's state of format 1 is found by the names of the parame
   const testing::TemporaryFolder folder;
   const auto config = stored_run(folder.path(), dtype);
   const auto saved = checkpoint::find_checkpoint(config.output_dir);
-  auto model = checkpoint::load_pretrained(saved, torch::kCPU, train::scalar_type(dtype)).model;
-  train::set_trainable(*model, config.trainable);
+  const auto model = trainable_model(saved, config);
   const parallel::ReplicatedUnits units(*model, distributed::ProcessGroup());
   const train::FlatState state(checkpoint::open_state_tensors(saved), units.units());
   const auto expected = testing::golden("train/format_1/" + name_of(dtype) + "_state.safetensors");
@@ -111,8 +116,7 @@ TEST_CASE("state of format 1 for other parameters is refused", "[train]") {
   const testing::TemporaryFolder folder;
   const auto config = stored_run(folder.path(), config::Dtype::kFp32);
   const auto saved = checkpoint::find_checkpoint(config.output_dir);
-  auto model = checkpoint::load_pretrained(saved, torch::kCPU, torch::kFloat).model;
-  train::set_trainable(*model, config.trainable);
+  const auto model = trainable_model(saved, config);
   model->mm_projector->parameters().front().requires_grad_(false);
   const parallel::ReplicatedUnits units(*model, distributed::ProcessGroup());
   const auto open = [&] { train::FlatState(checkpoint::open_state_tensors(saved), units.units()); };

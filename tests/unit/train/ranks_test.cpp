@@ -14,6 +14,7 @@
 #include "convllava/train/trainer.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
+#include "tests/unit/train/runs.h"
 
 namespace convllava::train {
 namespace {
@@ -60,11 +61,11 @@ TEST_CASE("ranks train the run of one process, and one process goes on where the
     config.report.validate_every = 3;
     config.checkpoint.every_steps = 2;
     config.checkpoint.keep_last = 100;
-    Trainer(config, rank.group, torch::kCPU).run();
+    testing::run(config, rank.group);
     if (rank.group.rank() == 0) {
       const fs::path shared = config.output_dir;
       config.output_dir = (rank.folder / "alone").string();
-      Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
+      testing::run(config);
       const auto expected = logged_losses(config.output_dir);
       CHECK(expected.size() == 6 + 3);
       check_close(logged_losses(shared), expected);
@@ -75,7 +76,7 @@ TEST_CASE("ranks train the run of one process, and one process goes on where the
       fs::copy(checkpoint::step_directory(shared, 4), checkpoint::step_directory(continued, 4),
                fs::copy_options::recursive);
       fs::copy(shared / "metrics.jsonl", continued / "metrics.jsonl");
-      Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
+      testing::run(config);
       check_close(logged_losses(continued), expected);
     }
     rank.group.shutdown();
@@ -89,12 +90,12 @@ TEST_CASE("a stop during the last validation leaves the report to the next start
     config.data.validation_share = 0.2;
     config.train.max_steps = 2;
     config.report.samples = 0;
-    CHECK_FALSE(Trainer(config, rank.group, torch::kCPU).run().stopped);
+    CHECK_FALSE(testing::run(config, rank.group).stopped);
     const fs::path report = fs::path(config.output_dir) / "report.html";
     fs::remove(report);
     core::install_stop_handler();
     std::raise(SIGTERM);
-    const auto summary = Trainer(config, rank.group, torch::kCPU).run();
+    const auto summary = testing::run(config, rank.group);
     CHECK(summary.stopped);
     CHECK_FALSE(summary.validation_after);
     CHECK_FALSE(fs::exists(report));
@@ -108,7 +109,7 @@ TEST_CASE("ranks that see different run folders refuse to start", "[train]") {
     auto config = rank.config();
     config.train.max_steps = 2;
     if (rank.group.rank() == 0) {
-      Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
+      testing::run(config);
     } else {
       config.output_dir += "-elsewhere";  // what a disk of its own is to a second machine
     }

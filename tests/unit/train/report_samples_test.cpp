@@ -3,12 +3,12 @@
 #include "convllava/core/files.h"
 #include "convllava/train/datasets.h"
 #include "convllava/train/model_setup.h"
-#include "convllava/train/trainer.h"
 #include "convllava/train/validation.h"
 #include "tests/support/chain_model.h"
 #include "tests/support/golden.h"
 #include "tests/support/process.h"
 #include "tests/support/tiny_run.h"
+#include "tests/unit/train/runs.h"
 
 namespace convllava::train {
 namespace {
@@ -106,7 +106,7 @@ TEST_CASE("validation records that cannot be asked do not end a finished run", "
                    record("too long", "", {turn("human", std::string(40000, 'x')), turn("gpt", "Yes.")}));
   config.train.max_steps = 1;
   convllava::testing::CapturedStderr log(folder.path() / "log");
-  CHECK(Trainer(config, distributed::ProcessGroup(), torch::kCPU).run().steps == 1);
+  CHECK(testing::run(config).steps == 1);
   const auto text = log.text();
   CHECK_THAT(core::read_file(fs::path(config.output_dir) / "report.html"), contains("A sign."));
   for (const char* what : {"no question with an answer", "none.ppm", "does not fit into the model's context"}) {

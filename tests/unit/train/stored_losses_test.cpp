@@ -6,10 +6,10 @@
 #include <fstream>
 
 #include "convllava/core/files.h"
-#include "convllava/train/trainer.h"
 #include "tests/support/golden.h"
 #include "tests/support/onednn.h"
 #include "tests/support/tiny_run.h"
+#include "tests/unit/train/runs.h"
 
 namespace convllava::train {
 namespace {
@@ -30,7 +30,7 @@ std::vector<double> losses() {
   config.train.warmup_ratio = 0.25;
   config.train.lr_per_module = {{"vision", 3e-3}};
   config.report.validate_every = 4;
-  Trainer(config, distributed::ProcessGroup(), torch::kCPU).run();
+  testing::run(config);
   return testing::logged_losses(config.output_dir);
 }
 
