@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "convllava/checkpoint/safetensors.h"
-#include "convllava/config/checkpoint_record.h"
+#include "convllava/checkpoint/record.h"
 #include "convllava/config/model_config.h"
 #include "convllava/text/tokenizer.h"
 
@@ -16,7 +16,7 @@ namespace convllava::checkpoint {
 /// config.json (LLaMA's fields, and LLaVA's `mm_*` for a model with a tower) and generation_config.json. `dtype`: of
 /// the stored weights.
 void write_model_json(const std::filesystem::path& directory, const config::ModelConfig& model,
-                      const config::CheckpointRecord& record, torch::ScalarType dtype);
+                      const Record& record, torch::ScalarType dtype);
 
 /// config.json and preprocessor_config.json of a tower.
 void write_vision_json(const std::filesystem::path& directory, const config::VisionConfig& vision,

@@ -28,15 +28,15 @@ std::string dtype_name(torch::ScalarType dtype) {
   }
 }
 
-Json rate_of(const config::OptimizationConfig& train, const char* module) {
-  const auto found = train.lr_per_module.find(module);
-  return found == train.lr_per_module.end() ? Json(nullptr) : Json(found->second);
+Json rate_of(const RunFacts& run, const char* module) {
+  const auto found = run.lr_per_module.find(module);
+  return found == run.lr_per_module.end() ? Json(nullptr) : Json(found->second);
 }
 
 /// LLaVA's fields, of which `mm_vision_tower` names the tower that this checkpoint holds.
-void add_llava_fields(Json& json, const config::ModelConfig& model, const config::CheckpointRecord& record) {
+void add_llava_fields(Json& json, const config::ModelConfig& model, const Record& record) {
   const auto trains = [&](std::string_view module) {
-    for (const auto& pattern : record.config.trainable) {
+    for (const auto& pattern : record.run.trainable) {
       if (pattern.starts_with(module)) return true;
     }
     return false;
@@ -60,8 +60,8 @@ void add_llava_fields(Json& json, const config::ModelConfig& model, const config
   json["freeze_mm_mlp_adapter"] = !projector;
   json["tune_vision_tower"] = vision;
   json["tune_entire_model"] = vision && projector && llm;
-  json["mm_projector_lr"] = rate_of(record.config.train, "projector");
-  json["vision_tower_lr"] = rate_of(record.config.train, "vision");
+  json["mm_projector_lr"] = rate_of(record.run, "projector");
+  json["vision_tower_lr"] = rate_of(record.run, "vision");
   json["use_mm_proj"] = true;
 }
 
@@ -101,7 +101,7 @@ Json llama_json(const config::LlamaConfig& llm) {
 }  // namespace
 
 void write_model_json(const fs::path& directory, const config::ModelConfig& model,
-                      const config::CheckpointRecord& record, torch::ScalarType dtype) {
+                      const Record& record, torch::ScalarType dtype) {
   // The official code's model_type; transformers' own "llava" is another model.
   const bool sees = model.vision.num_stages() > 0;
   Json json = {{"architectures", Json::array({sees ? "LlavaLlamaForCausalLM" : "LlamaForCausalLM"})},

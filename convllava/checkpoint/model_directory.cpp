@@ -9,9 +9,6 @@
 #include "convllava/checkpoint/hf_config.h"
 #include "convllava/checkpoint/name_tables.h"
 #include "convllava/checkpoint/safetensors.h"
-#include "convllava/checkpoint/training_state.h"
-#include "convllava/config/origins.h"
-#include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "convllava/core/suggest.h"
@@ -22,8 +19,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kTowerDirectory = "vision_tower";
-constexpr const char* kRecordFile = "convllava.yaml";
-constexpr const char* kLastField = "config.report.tensorboard";  // that `train` writes: without it the file is cut off
 constexpr std::string_view kTowerPrefix = "vision_tower.";
 constexpr std::string_view kLlmPrefix = "llm.";
 
@@ -173,14 +168,10 @@ void load(const fs::path& directory, const Parameters& parameters, const Offer& 
   }
 }
 
-void save_record(const fs::path& path, config::CheckpointRecord record) {
-  core::write_file_atomic(path, config::write_yaml([&](config::FieldVisitor& fields) { record.visit_fields(fields); }));
-}
-
 }  // namespace
 
 void save_model(const fs::path& directory, const model::ConvLlavaImpl& model, const text::Tokenizer& tokenizer,
-                const config::CheckpointRecord& record) {
+                const Record& record) {
   NamedTensors language;
   NamedTensors tower;
   for (const auto& [name, parameter] : parameters_of(model)) {
@@ -194,36 +185,12 @@ void save_model(const fs::path& directory, const model::ConvLlavaImpl& model, co
   write_model_json(directory, model.config(), record, language.front().second.scalar_type());
   write_tokenizer(directory, tokenizer, record.max_length);
 
-  save_record(directory / kRecordFile, record);
+  write_record(directory, record);
   if (tower.empty()) return;
   const fs::path tower_path = directory / kTowerDirectory;
   make_directories(tower_path);
   write_model_shards(tower_path, tower);
   write_vision_json(tower_path, model.config().vision, record.image, tower.front().second.scalar_type());
-}
-
-std::optional<config::CheckpointRecord> read_record(const fs::path& directory) {
-  const fs::path path = directory / kRecordFile;
-  if (!path_exists(path)) {
-    if (!path_exists(directory / kStateDirectory)) return std::nullopt;
-    throw CheckpointError(error_message(path.string(), "the file is missing", "",
-                                        "the one that the run wrote: it holds template and picture size"));
-  }
-  config::CheckpointRecord record;
-  try {
-    const auto named = config::read_yaml_with_origins(
-        read_text(path), path.string(), [&](config::FieldVisitor& fields) { record.visit_fields(fields); }, {},
-        config::YamlKind::kRecord);
-    std::vector<std::string> needed = {"format", "template", "image.size", "image.aspect", "max_length", "step"};
-    if (named.contains("written_by")) needed.push_back(kLastField);
-    for (const auto& field : needed) {
-      if (named.contains(field)) continue;
-      throw CheckpointError(error_message(path.string() + ": " + field, "not given; the file may have been cut off"));
-    }
-  } catch (const ConfigError& error) {
-    throw CheckpointError(error.what());
-  }
-  return record;
 }
 
 void check_model(const fs::path& directory, const model::ConvLlavaImpl& outline) {

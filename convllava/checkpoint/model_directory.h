@@ -1,9 +1,8 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 
-#include "convllava/config/checkpoint_record.h"
+#include "convllava/checkpoint/record.h"
 #include "convllava/config/model_config.h"
 #include "convllava/model/convllava.h"
 #include "convllava/text/tokenizer.h"
@@ -15,7 +14,7 @@
 //   generation_config.json, tokenizer.model, tokenizer_config.json, special_tokens_map.json
 //   vision_tower/                config.json, preprocessor_config.json, model*.safetensors;
 //                                ConvNextModel.from_pretrained reads it
-//   convllava.yaml               config::CheckpointRecord
+//   convllava.yaml               Record (record.h)
 //   state/                       optimizer state, for resuming (training_state.h)
 //
 // `directory` is such a directory. `find_checkpoint` (retention.h) gives the newest one of a run folder; pretrained.h
@@ -26,7 +25,7 @@ namespace convllava::checkpoint {
 /// Writes everything but `state/` into an existing directory (a core::PendingDirectory's). Tensors keep the type they
 /// have in the model. A model without a tower becomes a plain LLaMA directory.
 void save_model(const std::filesystem::path& directory, const model::ConvLlavaImpl& model,
-                const text::Tokenizer& tokenizer, const config::CheckpointRecord& record);
+                const text::Tokenizer& tokenizer, const Record& record);
 
 /// The shapes of a checkpoint, from its config.json files. Throws CheckpointError naming file and field.
 /// A tower without a config.json of its own (published ConvLLaVA shards, OpenCLIP, timm) is measured from its tensors;
@@ -34,10 +33,6 @@ void save_model(const std::filesystem::path& directory, const model::ConvLlavaIm
 config::ModelConfig read_model_config(const std::filesystem::path& directory);
 config::LlamaConfig read_llama_config(const std::filesystem::path& directory);
 config::VisionConfig read_vision_config(const std::filesystem::path& directory);
-
-/// convllava.yaml; absent in directories that others wrote: then nothing. Throws CheckpointError where a run has
-/// written its training state and the file is gone.
-std::optional<config::CheckpointRecord> read_record(const std::filesystem::path& directory);
 
 /// Compares the names and shapes of a checkpoint's tensors with those of `outline`. With an outline on the meta device,
 /// a config.json that does not match the weights is reported before a model of that size is allocated. Throws as

@@ -18,8 +18,8 @@ namespace convllava::checkpoint {
 namespace {
 
 /// The record of a directory that others wrote.
-config::CheckpointRecord record_of(const std::filesystem::path& directory, const config::ModelConfig& shape) {
-  config::CheckpointRecord record;
+Record record_of(const std::filesystem::path& directory, const config::ModelConfig& shape) {
+  Record record;
   record.max_length = shape.llm.max_position_embeddings;
   if (shape.vision.num_stages() == 0) {
     record.prompt_template = text::Template::kPlain;
@@ -93,7 +93,7 @@ PretrainedTower load_pretrained_tower(const std::filesystem::path& path, const t
   return pretrained;
 }
 
-model::AnswerOptions answer_options(const config::CheckpointRecord& record) {
+model::AnswerOptions answer_options(const Record& record) {
   model::AnswerOptions options;
   options.prompt_template = record.prompt_template;
   options.image = record.image;

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "convllava/config/checkpoint_record.h"
+#include "convllava/checkpoint/record.h"
 #include "convllava/model/answer.h"
 #include "convllava/model/convllava.h"
 #include "convllava/text/tokenizer.h"
@@ -16,7 +16,7 @@ namespace convllava::checkpoint {
 struct Pretrained {
   model::ConvLlava model;
   text::Tokenizer tokenizer;
-  config::CheckpointRecord record;
+  Record record;
 };
 
 /// A vision tower alone.
@@ -40,6 +40,6 @@ PretrainedTower load_pretrained_tower(const std::filesystem::path& path, const t
                                       torch::ScalarType dtype = torch::kFloat);
 
 /// How the checkpoint's model wants its questions.
-model::AnswerOptions answer_options(const config::CheckpointRecord& record);
+model::AnswerOptions answer_options(const Record& record);
 
 }  // namespace convllava::checkpoint

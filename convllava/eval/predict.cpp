@@ -50,7 +50,7 @@ PredictionIdentity identity_of(const checkpoint::Pretrained& pretrained, const B
   return {
       {"benchmark", benchmark.name()},
       {"questions", fmt::format("{} ({})", questions.size(), text_of(texts))},
-      {"model", fmt::format("{} step {}", record.config.output_dir, record.step)},
+      {"model", fmt::format("{} step {}", record.run.output_dir, record.step)},
       {"precision", fmt::format("{} on {}", torch::toString(weight.scalar_type()), weight.is_cuda() ? "cuda" : "cpu")},
       {"weights", weights_fingerprint(*pretrained.model)},
       {"template", std::string(text::template_name(record.prompt_template))},

@@ -4,6 +4,7 @@
 
 #include "convllava/checkpoint/hf_config.h"
 #include "convllava/checkpoint/model_directory.h"
+#include "convllava/checkpoint/record.h"
 #include "convllava/checkpoint/pretrained.h"
 #include "convllava/checkpoint/weights_digest.h"
 #include "convllava/checkpoint/whole_checkpoint.h"
@@ -21,13 +22,13 @@ namespace {
 struct SourceField {
   const char* name;
   std::string config::ModelSource::*folder;
-  config::StartWeights config::RunStart::*weights;
+  checkpoint::StartWeights checkpoint::RunStart::*weights;
 };
 
 constexpr SourceField kSources[] = {
-    {"model.from", &config::ModelSource::from, &config::RunStart::from},
-    {"model.vision_from", &config::ModelSource::vision_from, &config::RunStart::vision_from},
-    {"model.llm_from", &config::ModelSource::llm_from, &config::RunStart::llm_from}};
+    {"model.from", &config::ModelSource::from, &checkpoint::RunStart::from},
+    {"model.vision_from", &config::ModelSource::vision_from, &checkpoint::RunStart::vision_from},
+    {"model.llm_from", &config::ModelSource::llm_from, &checkpoint::RunStart::llm_from}};
 
 /// The digest of what the field takes from a checkpoint.
 std::string digest_of(const SourceField& field, const fs::path& checkpoint) {
@@ -35,14 +36,14 @@ std::string digest_of(const SourceField& field, const fs::path& checkpoint) {
   return checkpoint::weights_digest(tower_only ? checkpoint::tower_directory(checkpoint) : checkpoint);
 }
 
-config::StartWeights weights_behind(const SourceField& field, const std::string& folder) {
+checkpoint::StartWeights weights_behind(const SourceField& field, const std::string& folder) {
   if (folder.empty()) return {};
   const auto checkpoint = checkpoint::find_checkpoint(folder);
   return {core::real_path(checkpoint).string(), digest_of(field, checkpoint)};
 }
 
 /// Nothing where the weights are gone or cannot be read: a run that goes on does not need them.
-std::optional<config::StartWeights> weights_still_behind(const SourceField& field, const std::string& folder) {
+std::optional<checkpoint::StartWeights> weights_still_behind(const SourceField& field, const std::string& folder) {
   try {
     return weights_behind(field, folder);
   } catch (const CheckpointError&) {
@@ -58,7 +59,7 @@ void warn_of_unfinished(const SourceField& field, const std::string& checkpoint)
 }
 
 /// `before` and `now`: the folder as the configuration named it then and names it now.
-void require_same_weights(const SourceField& field, const fs::path& run, const config::StartWeights& then,
+void require_same_weights(const SourceField& field, const fs::path& run, const checkpoint::StartWeights& then,
                           const std::string& before, const std::string& now) {
   if (before.empty() && now.empty()) return;
   const auto text = [](const std::string& folder) { return folder.empty() ? "\"\"" : folder; };
@@ -109,12 +110,12 @@ config::ModelSource model_source(const config::TrainConfig& config) {
   return own;
 }
 
-config::RunStart run_start(const config::ModelSource& source, const std::optional<checkpoint::StepDirectory>& latest) {
+checkpoint::RunStart run_start(const config::ModelSource& source, const std::optional<checkpoint::StepDirectory>& latest) {
   if (latest) {
     const auto record = checkpoint::read_record(latest->path);
-    return record ? record->started_from : config::RunStart();
+    return record ? record->started_from : checkpoint::RunStart();
   }
-  config::RunStart start;
+  checkpoint::RunStart start;
   for (const auto& field : kSources) {
     auto& weights = start.*field.weights;
     weights = weights_behind(field, source.*field.folder);
@@ -134,14 +135,16 @@ void require_same_run(const config::TrainConfig& config, const text::Tokenizer& 
   const fs::path run = config.output_dir;
   const auto record = checkpoint::read_record(latest->path);
   if (!record) return;
-  if (const auto changed = config::changed_field(record->config, config)) {
+  config::TrainConfig saved;
+  checkpoint::read_run_config(latest->path, [&](auto& visitor) { saved.visit_fields(visitor); });
+  if (const auto changed = config::changed_field(saved, config)) {
     refuse_change(changed->path, run, changed->after, changed->before);
   }
   for (const auto& field : kSources) {
-    require_same_weights(field, run, record->started_from.*field.weights, record->config.model.*field.folder,
+    require_same_weights(field, run, record->started_from.*field.weights, saved.model.*field.folder,
                          config.model.*field.folder);
   }
-  require_same_tokenizer(config, record->config.model, tokenizer, run);
+  require_same_tokenizer(config, saved.model, tokenizer, run);
 }
 
 }  // namespace convllava::train

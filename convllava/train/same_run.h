@@ -5,7 +5,7 @@
 #include <string>
 
 #include "convllava/checkpoint/retention.h"
-#include "convllava/config/checkpoint_record.h"
+#include "convllava/checkpoint/record.h"
 #include "convllava/config/train_config.h"
 #include "convllava/text/tokenizer.h"
 
@@ -23,7 +23,7 @@ config::ModelSource model_source(const config::TrainConfig& config);
 /// For the record of the run's checkpoints: what `latest`, where it goes on from, says of its start, or else the
 /// weights behind `source`, which it starts from now. Then a previous stage that is not finished is a warning.
 /// Throws CheckpointError.
-config::RunStart run_start(const config::ModelSource& source, const std::optional<checkpoint::StepDirectory>& latest);
+checkpoint::RunStart run_start(const config::ModelSource& source, const std::optional<checkpoint::StepDirectory>& latest);
 
 /// Throws ConfigError: `field` is `got`, but `expected` in the run whose checkpoints the folder `run` holds.
 [[noreturn]] void refuse_change(const std::string& field, const std::filesystem::path& run, const std::string& got,

@@ -124,7 +124,7 @@ void Trainer::Impl::save() {
 void Trainer::Impl::write_checkpoint() {
   writing = true;
   core::PendingDirectory pending(checkpoint::step_directory(run, state.step));
-  config::CheckpointRecord record;
+  checkpoint::Record record;
   record.written_by = fmt::format("convllava {}", core::version());
   record.prompt_template = config.data.prompt_template;
   record.image = config.image;
@@ -132,7 +132,8 @@ void Trainer::Impl::write_checkpoint() {
   record.step = state.step;
   record.total_steps = total_steps;
   record.started_from = started_from;
-  record.config = config;
+  record.run = {config.output_dir, config.trainable, config.train.lr_per_module};
+  record.run_config = config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); });
   checkpoint::save_model(pending.path(), *model, *tokenizer, record);
   auto saved = state;
   saved.tensors = optimizer->state();

@@ -10,7 +10,7 @@
 
 #include "convllava/checkpoint/retention.h"
 #include "convllava/checkpoint/training_state.h"
-#include "convllava/config/checkpoint_record.h"
+#include "convllava/checkpoint/record.h"
 #include "convllava/core/files.h"
 #include "convllava/core/progress.h"
 #include "convllava/model/training_flops.h"
@@ -84,7 +84,7 @@ struct Trainer::Impl {
   config::ModelConfig shape;
   std::optional<core::FolderLock> lock;
   std::optional<checkpoint::StepDirectory> latest;  ///< where the run goes on from
-  config::RunStart started_from;                    ///< on rank 0
+  checkpoint::RunStart started_from;                    ///< on rank 0
   bool trains_language = false;
   std::optional<text::Tokenizer> tokenizer;
   model::ConvLlava model{nullptr};

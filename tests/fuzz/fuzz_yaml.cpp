@@ -1,34 +1,32 @@
 #include <string>
 
-#include "convllava/config/checkpoint_record.h"
 #include "convllava/config/origins.h"
 #include "convllava/core/error.h"
 #include "tests/fuzz/fuzz.h"
 
-// A run's configuration, a checkpoint's convllava.yaml, and --set with the text as its value and as its path.
+// A run's configuration, the same as a checkpoint's record, and --set with the text as its value and as its path.
 
 namespace {
 
 using namespace convllava;
 
 void read(const std::string& text) {
-  config::CheckpointRecord record;
+  config::TrainConfig train;
+  const auto fields = [&](auto& visitor) { train.visit_fields(visitor); };
   std::string override_text = text.substr(0, text.find('\n'));
   try {
-    config::read_yaml("", "fuzz.yaml", [&](auto& visitor) { record.visit_fields(visitor); }, {override_text});
+    config::read_yaml("", "fuzz.yaml", fields, {override_text});
   } catch (const Error&) {
   }
   try {
-    config::read_yaml("", "fuzz.yaml", [&](auto& visitor) { record.visit_fields(visitor); }, {"written_by=" + text});
+    config::read_yaml("", "fuzz.yaml", fields, {"output_dir=" + text});
   } catch (const Error&) {
   }
   if (text.starts_with("format")) {
-    config::read_yaml(text, "convllava.yaml", [&](auto& visitor) { record.visit_fields(visitor); });
+    config::read_yaml_with_origins(text, "convllava.yaml", fields, {}, config::YamlKind::kRecord);
     return;
   }
-  config::TrainConfig train;
-  const auto origins =
-      config::read_yaml_with_origins(text, "fuzz.yaml", [&](auto& visitor) { train.visit_fields(visitor); }, {});
+  const auto origins = config::read_yaml_with_origins(text, "fuzz.yaml", fields, {});
   config::validate_with_origins(train, "fuzz.yaml", origins);
 }
 
@@ -37,8 +35,8 @@ void read(const std::string& text) {
 int main(int argc, char** argv) {
   fuzz::Reader reader;
   reader.corpus = fuzz::files_in("configs", ".yaml");
-  config::CheckpointRecord record;
-  reader.corpus.push_back(config::write_yaml([&](auto& visitor) { record.visit_fields(visitor); }));
+  config::TrainConfig train;
+  reader.corpus.push_back("format: 2\n" + config::write_yaml([&](auto& visitor) { train.visit_fields(visitor); }));
   reader.corpus.insert(reader.corpus.end(), {"train.lr=1e-5\n", "data.train.0.weight: 2\n", "[a, {b: c}]\n", "\n"});
   reader.dictionary = fuzz::words("\' \" \\x \\U { } [ ] , ~ .inf = \x04 a. << !!str !<x> \xEF\xBB\xBF \xFF\xFE");
   for (const char* token :

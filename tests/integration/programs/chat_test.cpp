@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 /// A checkpoint of this model, beside a picture.
 struct Checkpoint {
   explicit Checkpoint(const model::ConvLlava& model, text::Template prompt_template = text::Template::kV1) {
-    config::CheckpointRecord record;
+    checkpoint::Record record;
     record.prompt_template = prompt_template;
     record.image.size = 64;
     fs::create_directories(path());

@@ -59,15 +59,15 @@ inline model::ConvLlava random_model(const config::ModelConfig& config, uint64_t
   return model;
 }
 
-inline config::CheckpointRecord small_record() {
-  config::CheckpointRecord record;
+inline checkpoint::Record small_record() {
+  checkpoint::Record record;
   record.written_by = "convllava test";
   record.image.size = 320;
   record.max_length = 80;
   record.step = 7;
-  record.config.output_dir = "runs/test";
-  record.config.trainable = {"vision.stages.3-5", "projector", "llm"};
-  record.config.train.lr_per_module = {{"vision", 1e-5}};
+  record.run.output_dir = "runs/test";
+  record.run.trainable = {"vision.stages.3-5", "projector", "llm"};
+  record.run.lr_per_module = {{"vision", 1e-5}};
   return record;
 }
 

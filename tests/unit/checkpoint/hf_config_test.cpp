@@ -315,13 +315,13 @@ TEST_CASE("config.json of a ConvLLaVA checkpoint has LLaVA's fields with this mo
 TEST_CASE("LLaVA's training flags follow the trainable set", "[checkpoint]") {
   const TemporaryFolder folder("flags");
   auto record = small_record();
-  record.config.trainable = {"projector"};
+  record.run.trainable = {"projector"};
   write_model_json(folder.path(), small_config(), record, torch::kFloat32);
   auto json = json_of(folder / "config.json");
   CHECK(json["tune_mm_mlp_adapter"] == true);
   CHECK(json["tune_vision_tower"] == false);
   CHECK(json["torch_dtype"] == "float32");
-  record.config.trainable = {"llm.layers.0-3"};
+  record.run.trainable = {"llm.layers.0-3"};
   write_model_json(folder.path(), small_config(), record, torch::kFloat32);
   json = json_of(folder / "config.json");
   CHECK(json["freeze_mm_mlp_adapter"] == true);

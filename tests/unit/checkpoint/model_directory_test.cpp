@@ -97,27 +97,6 @@ TEST_CASE("files of any float type load into models of either type", "[checkpoin
   }
 }
 
-TEST_CASE("the record of a checkpoint comes back", "[checkpoint]") {
-  const TemporaryFolder folder("record");
-  CHECK(read_record(folder.path()) == std::nullopt);
-  save(folder.path(), random_model(small_config()));
-  const auto record = read_record(folder.path());
-  REQUIRE(record);
-  CHECK(record->step == 7);
-  CHECK(record->image.size == 320);
-  CHECK(record->max_length == 80);
-  CHECK(record->config.trainable == small_record().config.trainable);
-  CHECK(record->config.train.lr_per_module == small_record().config.train.lr_per_module);
-}
-
-TEST_CASE("a damaged record is an error of the checkpoint", "[checkpoint]") {
-  const TemporaryFolder folder("damaged");
-  write_text(folder / "convllava.yaml", "format: 2\n");
-  CHECK_THAT(message_of<CheckpointError>([&] { read_record(folder.path()); }), contains("convllava.yaml"));
-  write_text(folder / "convllava.yaml", "stepp: 2\n");
-  CHECK_THAT(message_of<CheckpointError>([&] { read_record(folder.path()); }), contains("format: not given"));
-}
-
 TEST_CASE("a model without a tower is saved as a plain LLaMA", "[checkpoint]") {
   const TemporaryFolder folder("plain");
   auto config = small_config();
@@ -356,25 +335,8 @@ TEST_CASE("a checkpoint is compared with an outline that has no memory", "[check
              contains("vision_tower.encoder.stages.4.layers.0.layer_scale_parameter [12] for [16]"));
 }
 
-TEST_CASE("a record that was cut off is not taken for one with the default values", "[checkpoint]") {
-  const TemporaryFolder folder("cut");
-  save(folder.path(), random_model(small_config()));
-  const auto whole = core::read_file(folder / "convllava.yaml");
-  for (const std::string left : {"", "format: 1\n", "format: 1\nwritten_by: a\ntemplate: v1\n"}) {
-    core::write_file_atomic(folder / "convllava.yaml", left);
-    CHECK_THAT(message_of<CheckpointError>([&] { read_record(folder.path()); }),
-               contains("not given; the file may have been cut off"));
-  }
-  core::write_file_atomic(folder / "convllava.yaml", whole);
-  CHECK(read_record(folder.path())->image.size == 320);
-}
-
-TEST_CASE("a record or a folder that is something else is an error of the checkpoint", "[checkpoint]") {
+TEST_CASE("a file in the place of the tower's folder is an error of the checkpoint", "[checkpoint]") {
   const TemporaryFolder folder("else");
-  std::filesystem::create_directory(folder / "convllava.yaml");
-  CHECK_THAT(message_of<CheckpointError>([&] { read_record(folder.path()); }),
-             contains("convllava.yaml: cannot read the file; got Is a directory"));
-  std::filesystem::remove(folder / "convllava.yaml");
   write_text(folder / "vision_tower", "");
   CHECK_THAT(message_of<CheckpointError>([&] { save(folder.path(), random_model(small_config())); }),
              contains("vision_tower: cannot create the directory; got Not a directory"));

@@ -1,6 +1,5 @@
 #include <limits>
 
-#include "convllava/config/checkpoint_record.h"
 #include "convllava/config/field_table.h"
 #include "convllava/core/error.h"
 #include "tests/catch.h"
@@ -142,35 +141,6 @@ TEST_CASE("the reference of the training configuration names each field once and
     ++fields;
   }
   CHECK(count_of(reference, "\n| `") == fields);
-}
-
-TEST_CASE("the record of a checkpoint comes back with the configuration of its run", "[config]") {
-  CheckpointRecord record;
-  record.written_by = "convllava 0.1.0";
-  record.prompt_template = text::Template::kPlain;
-  record.image = {1536, image::Aspect::kNative};
-  record.max_length = 512;
-  record.step = 77;
-  record.config.output_dir = "runs/a";
-  record.config.trainable = {"projector", "llm"};
-  record.config.data.train = {{"a.json", "images", 0.5}, {"b.jsonl", "", 1.0}};
-  record.config.train.lr_per_module = {{"llm", 1e-5}};
-  const std::string text = write_yaml([&](FieldVisitor& visitor) { record.visit_fields(visitor); });
-  CheckpointRecord copy;
-  read_yaml(text, "convllava.yaml", [&](FieldVisitor& visitor) { copy.visit_fields(visitor); });
-  CHECK(write_yaml([&](FieldVisitor& visitor) { copy.visit_fields(visitor); }) == text);
-  CHECK(copy.written_by == record.written_by);
-  CHECK(copy.prompt_template == text::Template::kPlain);
-  CHECK(copy.image.size == 1536);
-  CHECK(copy.image.aspect == image::Aspect::kNative);
-  CHECK(copy.step == 77);
-  CHECK(copy.config.data.train.size() == 2);
-  CHECK(copy.config.data.train[0].weight == 0.5);
-
-  const std::string newer = "format: 2\n";
-  CHECK(convllava::testing::message_of<ConfigError>([&] {
-          read_yaml(newer, "convllava.yaml", [&](FieldVisitor& visitor) { copy.visit_fields(visitor); });
-        }) == "convllava.yaml:1: format: out of range; got 2; expected an integer, exactly 1");
 }
 
 }  // namespace convllava::config::testing

@@ -45,9 +45,9 @@ checkpoint::Pretrained small_model(uint64_t seed = 1, image::Aspect aspect = ima
   model::ConvLlava model(config);
   model::initialize(*model);
   model->eval();
-  config::CheckpointRecord record;
+  checkpoint::Record record;
   record.image = {64, aspect};
-  record.config.output_dir = "runs/small";
+  record.run.output_dir = "runs/small";
   return {model, convllava::testing::small_tokenizer(), record};
 }
 

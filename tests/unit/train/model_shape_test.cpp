@@ -34,7 +34,7 @@ struct Directory {
   void save() const {
     fs::remove_all(path());
     fs::create_directory(path());
-    config::CheckpointRecord record;
+    checkpoint::Record record;
     record.image.size = 64;
     checkpoint::save_model(path(), *model::ConvLlava(shape), testing::small_tokenizer(), record);
   }

@@ -65,7 +65,7 @@ void forget_start(const std::string& run) {
   const auto steps = text.find("total_steps: ");
   text.erase(steps, text.find('\n', steps) + 1 - steps);
   const auto begin = text.find("started_from:");
-  text.erase(begin, text.find("\nconfig:") + 1 - begin);
+  text.erase(begin, text.find("\nrun:") + 1 - begin);
   testing::write_text(file, text);
 }
 
