@@ -8,10 +8,11 @@
 #include "convllava/apps/chat_session.h"
 #include "convllava/apps/command_line.h"
 #include "convllava/apps/start.h"
-#include "convllava/checkpoint/model_directory.h"
-#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/run_folder.h"
 #include "convllava/core/error.h"
 #include "convllava/core/process.h"
+#include "convllava/formats/model_directory.h"
+#include "convllava/formats/open_checkpoint.h"
 #include "convllava/nn/libtorch.h"
 
 using namespace convllava;
@@ -20,7 +21,7 @@ namespace {
 
 /// The picture to ask about.
 image::Image open_picture(const std::string& path, const std::filesystem::path& directory) {
-  if (checkpoint::read_model_config(directory).vision.num_stages() == 0) {
+  if (formats::read_model_config(directory).vision.num_stages() == 0) {
     throw CheckpointError(error_message(directory.string(), "there is no vision tower", "--image",
                                         "a checkpoint with a vision tower, or no picture"));
   }
@@ -44,21 +45,21 @@ int main(int argc, char** argv) {
   const auto* asked =
       app.add_option("--prompt", prompt, "One question; without it, questions are read from standard input");
   app.add_option("--max-new-tokens", max_new_tokens, "Longest answer in tokens (default: 512)")
-      ->transform(apps::whole_number(1, model::kMaxNewTokens));
+      ->transform(apps::whole_number(1, infer::kMaxNewTokens));
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return core::run_main("chat", [&] {
     // What is wrong with the question or the picture is found before the weights are read.
     if (asked->count() > 0) apps::question_text(prompt, with_image->count() > 0, /*is_first=*/true);
-    std::optional<checkpoint::OpenCheckpoint> checkpoint(directory);
+    std::optional<formats::OpenCheckpoint> checkpoint(directory);
     std::optional<image::Image> picture;
     if (with_image->count() > 0) picture = open_picture(image, checkpoint->path());
     const torch::Device device(torch::cuda::is_available() ? torch::kCUDA : torch::kCPU);
     apps::set_arithmetic(device);
     auto pretrained =
-        checkpoint::load_pretrained(checkpoint->path(), device, device.is_cuda() ? torch::kBFloat16 : torch::kFloat);
+        infer::load_pretrained(checkpoint->path(), device, device.is_cuda() ? torch::kBFloat16 : torch::kFloat);
     checkpoint.reset();  // a conversation may last; a run that makes room need not wait for its end
-    auto options = checkpoint::answer_options(pretrained.record);
+    auto options = infer::answer_options(pretrained.record);
     options.generate.max_new_tokens = max_new_tokens;
     apps::ChatSession session(pretrained, options, std::move(picture));
     if (asked->count() > 0) {

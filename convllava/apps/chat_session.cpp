@@ -69,13 +69,13 @@ std::string question_text(std::string_view words, bool has_picture, bool is_firs
   return fmt::format("{}\n{}", text::kImagePlaceholder, words);
 }
 
-ChatSession::ChatSession(checkpoint::Pretrained& pretrained, model::AnswerOptions options,
+ChatSession::ChatSession(infer::Pretrained& pretrained, infer::AnswerOptions options,
                          std::optional<image::Image> picture)
     : pretrained_(pretrained), options_(std::move(options)) {
   question_.picture = std::move(picture);
 }
 
-model::Finish ChatSession::ask(const std::string& words) {
+infer::Finish ChatSession::ask(const std::string& words) {
   const bool plain = options_.prompt_template == text::Template::kPlain;
   if (plain) question_.turns.clear();  // it has no place for a history
   auto human = question_text(words, question_.picture.has_value(), question_.turns.empty());
@@ -87,7 +87,7 @@ model::Finish ChatSession::ask(const std::string& words) {
   question_.turns.push_back({text::Speaker::kHuman, std::move(human)});
   try {
     const auto print = [](size_t, std::string_view text) { std::cout << text << std::flush; };
-    const auto answer = model::answer(*pretrained_.model, pretrained_.tokenizer, {question_}, options_, print).front();
+    const auto answer = infer::answer(*pretrained_.model, pretrained_.tokenizer, {question_}, options_, print).front();
     std::cout << std::endl;
     tell_about(answer);
     question_.turns.push_back({text::Speaker::kAssistant, answer.text});
@@ -98,10 +98,10 @@ model::Finish ChatSession::ask(const std::string& words) {
   }
 }
 
-void ChatSession::tell_about(const model::Answer& answer) const {
-  if (answer.finish == model::Finish::kTokenLimit) {
+void ChatSession::tell_about(const infer::Answer& answer) const {
+  if (answer.finish == infer::Finish::kTokenLimit) {
     note(fmt::format("the answer was cut off after {} tokens (--max-new-tokens)", options_.generate.max_new_tokens));
-  } else if (answer.finish == model::Finish::kContextLimit) {
+  } else if (answer.finish == infer::Finish::kContextLimit) {
     note(fmt::format("the answer was cut off: conversation and answer fill the model's context of {} tokens",
                      pretrained_.model->config().llm.max_position_embeddings));
   } else if (answer.text.empty()) {
@@ -162,10 +162,10 @@ void ChatSession::converse(std::istream& input) {
     try {
       if (line->starts_with('/')) {
         command(*line);
-      } else if (ask(line->starts_with(" /") ? line->substr(1) : *line) == model::Finish::kContextLimit) {
+      } else if (ask(line->starts_with(" /") ? line->substr(1) : *line) == infer::Finish::kContextLimit) {
         note(kAdvice);
       }
-    } catch (const model::ContextError& error) {
+    } catch (const infer::ContextError& error) {
       note(question_.turns.empty() ? error.what() : fmt::format("{}; {}", error.what(), kAdvice));
     } catch (const ConfigError& error) {
       note(error.what());

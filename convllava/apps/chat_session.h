@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "convllava/checkpoint/pretrained.h"
+#include "convllava/infer/pretrained.h"
 
 // A conversation on the terminal.
 
@@ -22,11 +22,11 @@ std::string question_text(std::string_view words, bool has_picture, bool is_firs
 /// Asks a model. Answers go to stdout while they are made; notes about them (cut off, empty) to stderr.
 class ChatSession {
  public:
-  ChatSession(checkpoint::Pretrained& pretrained, model::AnswerOptions options, std::optional<image::Image> picture);
+  ChatSession(infer::Pretrained& pretrained, infer::AnswerOptions options, std::optional<image::Image> picture);
 
   /// Asks in the conversation so far, which a question that cannot be asked leaves as it was. Returns why the answer
-  /// ended. Throws ConfigError (question_text) and what `model::answer` throws.
-  model::Finish ask(const std::string& words);
+  /// ended. Throws ConfigError (question_text) and what `infer::answer` throws.
+  infer::Finish ask(const std::string& words);
 
   /// Lines from `input`, up to an empty one or its end: questions, and commands that begin with "/". What cannot be
   /// asked or done is told, and the conversation goes on.
@@ -36,12 +36,12 @@ class ChatSession {
   void greet() const;
   void command(std::string_view line);
   void show(const std::string& path);
-  void tell_about(const model::Answer& answer) const;
+  void tell_about(const infer::Answer& answer) const;
   void tell_about_characters(const std::string& words);
 
-  checkpoint::Pretrained& pretrained_;
-  model::AnswerOptions options_;
-  model::Question question_;  ///< the conversation; its last turn is an answer
+  infer::Pretrained& pretrained_;
+  infer::AnswerOptions options_;
+  infer::Question question_;  ///< the conversation; its last turn is an answer
   bool told_of_captions_ = false;
   bool told_of_characters_ = false;
 };

@@ -9,17 +9,18 @@
 #include "convllava/apps/command_line.h"
 #include "convllava/apps/run_rank.h"
 #include "convllava/apps/start.h"
-#include "convllava/checkpoint/pretrained.h"
-#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/run_folder.h"
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
 #include "convllava/core/process.h"
 #include "convllava/core/suggest.h"
-#include "convllava/distributed/gpu_of_rank.h"
 #include "convllava/distributed/launch.h"
 #include "convllava/eval/benchmark.h"
 #include "convllava/eval/output.h"
 #include "convllava/eval/predict.h"
+#include "convllava/formats/open_checkpoint.h"
+#include "convllava/hardware/gpu_of_rank.h"
+#include "convllava/infer/pretrained.h"
 #include "convllava/nn/libtorch.h"
 
 using namespace convllava;
@@ -74,12 +75,11 @@ void predict_and_score(const eval::Benchmark& benchmark, Arguments arguments, co
                        const distributed::ProcessGroup& group) {
   // Found out before the hours that predicting may take.
   const bool scored = !arguments.predict_only && benchmark.has_answers(arguments.data);
-  const checkpoint::OpenCheckpoint opened(arguments.model);  // to the end: the answers go into it
+  const formats::OpenCheckpoint opened(arguments.model);  // to the end: the answers go into it
   const auto& checkpoint = opened.path();
   auto& output = arguments.options.output;
   if (output.empty()) output = checkpoint / "eval" / benchmark.name() / benchmark.file(arguments.data).stem();
-  auto pretrained =
-      checkpoint::load_pretrained(checkpoint, device, device.is_cuda() ? torch::kBFloat16 : torch::kFloat);
+  auto pretrained = infer::load_pretrained(checkpoint, device, device.is_cuda() ? torch::kBFloat16 : torch::kFloat);
   const auto predictions = eval::predict(pretrained, benchmark, arguments.data, arguments.options, group);
   if (group.rank() != 0) return;
   const auto file = output / "predictions.jsonl";
@@ -103,7 +103,7 @@ int evaluate(const Arguments& arguments) {
   if (arguments.model.empty()) {
     throw ConfigError(error_message("--model", "missing", "nothing", "a checkpoint, or --predictions to score a file"));
   }
-  const auto device = distributed::use_gpu_of_rank(environment.local_rank);
+  const auto device = hardware::use_gpu_of_rank(environment.local_rank);
   core::log_info(apps::set_arithmetic(device));
   distributed::ProcessGroup group(environment, device);
   try {
@@ -135,7 +135,7 @@ int main(int argc, char** argv) {
   batch_size->transform(apps::whole_number(1, eval::kMaxBatchSize));
   auto* max_new_tokens = app.add_option("--max-new-tokens", arguments.options.max_new_tokens,
                                         "Longest answer in tokens (default: the benchmark's)");
-  max_new_tokens->transform(apps::whole_number(1, model::kMaxNewTokens));
+  max_new_tokens->transform(apps::whole_number(1, infer::kMaxNewTokens));
   auto* predict_only = app.add_flag("--predict-only", arguments.predict_only, "Write predictions.jsonl, do not score");
   app.add_option("--predictions", arguments.predictions, "Score this predictions.jsonl without a model")
       ->transform(apps::path())

@@ -9,16 +9,17 @@
 #include "convllava/apps/inspect_data.h"
 #include "convllava/apps/inspect_labels.h"
 #include "convllava/checkpoint/file_access.h"
-#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/run_folder.h"
 #include "convllava/checkpoint/safetensors.h"
-#include "convllava/config/yaml.h"
 #include "convllava/core/log.h"
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
 #include "convllava/core/suggest.h"
+#include "convllava/formats/open_checkpoint.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/setup/build_model.h"
+#include "convllava/train/check_config.h"
 #include "convllava/train/memory_needs.h"
-#include "convllava/train/model_setup.h"
 #include "convllava/train/planned_model.h"
 #include "convllava/train/same_run.h"
 
@@ -26,15 +27,15 @@ using namespace convllava;
 
 namespace {
 
-void print_parameters(const config::TrainConfig& config) {
-  const auto plan = train::plan_model(config, config::Paths::kMayBeAbsent);
+void print_parameters(const train::RunConfig& config) {
+  const auto plan = train::plan_model(config, train::Paths::kMayBeAbsent);
   for (const auto& [field, path] :
        {std::pair("model.from", config.model.from), std::pair("model.vision_from", config.model.vision_from),
         std::pair("model.llm_from", config.model.llm_from)}) {
     if (path.empty() || checkpoint::path_exists(path)) continue;
     core::log_warning(fmt::format("{}: {} is not there; its shapes are taken from model.size", field, path));
   }
-  fmt::print("{}\n{}", train::parameter_table(*plan.outline, config.train), train::needs_table(*plan.outline, config));
+  fmt::print("{}\n{}", setup::parameter_table(*plan.outline, config.train), train::needs_table(*plan.outline, config));
 }
 
 void print_tensors(const std::filesystem::path& directory) {
@@ -51,7 +52,7 @@ void print_tensors(const std::filesystem::path& directory) {
 }
 
 void print_checkpoint(const std::string& path) {
-  const checkpoint::OpenCheckpoint opened(path);
+  const formats::OpenCheckpoint opened(path);
   const auto& directory = opened.path();
   print_tensors(directory);
   std::error_code ignored;
@@ -59,7 +60,7 @@ void print_checkpoint(const std::string& path) {
 }
 
 void print_reference() {
-  config::TrainConfig config;
+  train::RunConfig config;
   fmt::print("{}", config::reference_markdown([&](auto& visitor) { config.visit_fields(visitor); }));
 }
 
@@ -100,13 +101,12 @@ int main(int argc, char** argv) {
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return core::run_main("inspect", [&] {
-    if (with_parameters->count() > 0) print_parameters(config::load_train_config(parameters, overrides));
+    if (with_parameters->count() > 0) print_parameters(train::load_run_config(parameters, overrides));
     if (with_tensors->count() > 0) print_checkpoint(tensors);
     if (with_data->count() > 0)
-      apps::check_data(config::load_train_config(data, overrides, config::Paths::kMustExist, train::goes_on));
+      apps::check_data(train::load_run_config(data, overrides, train::Paths::kMustExist, train::goes_on));
     if (with_labels->count() > 0)
-      apps::print_labels(config::load_train_config(labels, overrides, config::Paths::kMustExist, train::goes_on),
-                         sample);
+      apps::print_labels(train::load_run_config(labels, overrides, train::Paths::kMustExist, train::goes_on), sample);
     if (reference) print_reference();
     return 0;
   });

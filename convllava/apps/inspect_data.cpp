@@ -5,9 +5,9 @@
 #include <limits>
 
 #include "convllava/core/progress.h"
+#include "convllava/data/mixture.h"
 #include "convllava/data/summary.h"
 #include "convllava/text/characters.h"
-#include "convllava/train/datasets.h"
 #include "convllava/train/planned_model.h"
 
 namespace convllava::apps {
@@ -49,8 +49,8 @@ void print_summary(const std::string& name, const data::DataSummary& summary, in
                         summary.longest_tokens, max_length, summary.longest_where));
 }
 
-data::DataSummary check(const std::string& name, const train::DataSelection& selection,
-                        const config::TrainConfig& config, bool with_fields) {
+data::DataSummary check(const std::string& name, const data::DataSelection& selection, const train::RunConfig& config,
+                        bool with_fields) {
   const auto records = static_cast<int64_t>(selection.members.size());
   core::Progress progress(name, records);
   const data::SummaryOptions options{.most_examined = std::numeric_limits<int64_t>::max(),
@@ -65,9 +65,10 @@ data::DataSummary check(const std::string& name, const train::DataSelection& sel
 
 }  // namespace
 
-void check_data(const config::TrainConfig& config) {
-  const auto plan = train::plan_model(config, config::Paths::kMustExist);
-  const auto data = train::open_data(config, plan.shape.vision.total_stride(), *plan.tokenizer);
+void check_data(const train::RunConfig& config) {
+  const auto plan = train::plan_model(config, train::Paths::kMustExist);
+  const auto data = data::open_mixture(config.data, config.sample_options(plan.shape.vision.total_stride()),
+                                       *plan.tokenizer, static_cast<uint64_t>(config.seed));
   auto unusable = check("training", data.train, config, true).unusable;
   auto records = static_cast<int64_t>(data.train.members.size());
   if (data.validation.dataset) {

@@ -9,9 +9,9 @@
 #include <string_view>
 
 #include "convllava/core/error.h"
+#include "convllava/data/mixture.h"
 #include "convllava/data/packed_batch.h"
 #include "convllava/text/characters.h"
-#include "convllava/train/datasets.h"
 #include "convllava/train/planned_model.h"
 
 namespace convllava::apps {
@@ -88,9 +88,10 @@ void print_sample(const data::Dataset& dataset, int64_t member) {
 
 }  // namespace
 
-void print_labels(const config::TrainConfig& config, int64_t index) {
-  const auto plan = train::plan_model(config, config::Paths::kMustExist);
-  const auto data = train::open_data(config, plan.shape.vision.total_stride(), *plan.tokenizer);
+void print_labels(const train::RunConfig& config, int64_t index) {
+  const auto plan = train::plan_model(config, train::Paths::kMustExist);
+  const auto data = data::open_mixture(config.data, config.sample_options(plan.shape.vision.total_stride()),
+                                       *plan.tokenizer, static_cast<uint64_t>(config.seed));
   const auto& members = data.train.members;
   if (index < 0 || index >= static_cast<int64_t>(members.size())) {
     throw ConfigError(error_message("--sample", "no such sample", std::to_string(index),

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "convllava/config/train_config.h"
+#include "convllava/train/run_config.h"
 
 namespace convllava::apps {
 
@@ -10,6 +10,6 @@ namespace convllava::apps {
 /// grey; where there are no colours (not in a terminal, TERM=dumb, NO_COLOR is set), what is learnt in [[ ]]. Then how
 /// many tokens it has, how many of them the loss sees, and how many `data.max_length` cuts off. Throws DataError for a
 /// sample that training would leave out.
-void print_labels(const config::TrainConfig& config, int64_t index);
+void print_labels(const train::RunConfig& config, int64_t index);
 
 }  // namespace convllava::apps

@@ -11,8 +11,8 @@
 
 #include "convllava/core/cpus.h"
 #include "convllava/core/process.h"
-#include "convllava/nn/cpu.h"
-#include "convllava/nn/gpu.h"
+#include "convllava/hardware/cpu.h"
+#include "convllava/hardware/gpu.h"
 
 namespace convllava::apps {
 
@@ -33,9 +33,9 @@ inline void start(char** argv) {
 
 /// Threads and arithmetic for `device`. Returns a line for the log.
 inline std::string set_arithmetic(const torch::Device& device) {
-  const int threads = nn::set_cpu_threads();
-  if (device.is_cuda()) return std::string(nn::set_gpu_arithmetic());
-  return fmt::format("{} compute thread{}, {}", threads, threads == 1 ? "" : "s", nn::set_cpu_arithmetic());
+  const int threads = hardware::set_cpu_threads();
+  if (device.is_cuda()) return std::string(hardware::set_gpu_arithmetic());
+  return fmt::format("{} compute thread{}, {}", threads, threads == 1 ? "" : "s", hardware::set_cpu_arithmetic());
 }
 
 }  // namespace convllava::apps

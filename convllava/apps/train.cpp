@@ -8,12 +8,12 @@
 #include "convllava/apps/command_line.h"
 #include "convllava/apps/run_rank.h"
 #include "convllava/apps/start.h"
-#include "convllava/config/yaml.h"
 #include "convllava/core/log.h"
 #include "convllava/core/process.h"
 #include "convllava/distributed/launch.h"
 #include "convllava/distributed/process_group.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/train/check_config.h"
 #include "convllava/train/same_run.h"
 #include "convllava/train/trainer.h"
 
@@ -21,10 +21,10 @@ using namespace convllava;
 
 namespace {
 
-int train_stage(const config::TrainConfig& config) {
+int train_stage(const train::RunConfig& config) {
   const auto environment = distributed::launch_environment();
   core::set_log_rank(environment.rank, environment.world_size);
-  const auto device = train::pick_device(config.device, environment.local_rank);
+  const auto device = hardware::pick_device(config.device, environment.local_rank);
   core::log_info(apps::set_arithmetic(device));
   distributed::ProcessGroup group(environment, device);
   train::TrainSummary summary;
@@ -56,8 +56,8 @@ int main(int argc, char** argv) {
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return apps::run_rank("train", [&] {
-    const auto config = config::load_train_config(
-        file, overrides, print_config ? config::Paths::kMayBeAbsent : config::Paths::kMustExist, train::goes_on);
+    const auto config = train::load_run_config(
+        file, overrides, print_config ? train::Paths::kMayBeAbsent : train::Paths::kMustExist, train::goes_on);
     if (print_config) {
       auto copy = config;
       std::cout << config::write_yaml([&](auto& visitor) { copy.visit_fields(visitor); });

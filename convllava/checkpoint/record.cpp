@@ -6,8 +6,7 @@
 
 #include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/training_state.h"
-#include "convllava/config/origins.h"
-#include "convllava/config/shared_fields.h"
+#include "convllava/config/fields.h"
 #include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
@@ -52,8 +51,8 @@ struct RecordFile {
   void visit_fields(FieldVisitor& visitor) {
     visitor.field("format", format, "Version of this file's layout.", {1, kFormat});
     visitor.field("written_by", record.written_by, "Program and version that wrote the checkpoint.");
-    config::visit_template(visitor, record.prompt_template);
-    config::visit_image(visitor, record.image);
+    text::visit_template(visitor, record.prompt_template);
+    visitor.section("image", record.image, "How a picture becomes pixels.");
     visitor.field("max_length", record.max_length, "Longest sample in training, in tokens, visual ones included.",
                   config::kPositive);
     visitor.field("step", record.step, "Optimizer steps taken by the run.", config::kNonNegative);
@@ -74,7 +73,7 @@ std::string indented(const std::string& yaml) {
 /// Reads what `visit` names, whatever else the file holds; gives the names of the fields that it found.
 config::Origins read_fields(const fs::path& path, const config::VisitFields& visit) {
   try {
-    return config::read_yaml_with_origins(read_text(path), path.string(), visit, {}, config::YamlKind::kRecord);
+    return config::read_yaml(read_text(path), path.string(), visit, {}, config::YamlKind::kRecord);
   } catch (const ConfigError& error) {
     throw CheckpointError(error.what());
   }

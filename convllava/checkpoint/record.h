@@ -12,15 +12,15 @@
 #include "convllava/image/preprocess.h"
 #include "convllava/text/conversation.h"
 
-// `convllava.yaml` of a checkpoint: what a later stage, `eval` and `chat` must know beside the weights. Its readers take
-// the fields that they need and ignore the others, so that options may change between versions.
+// `convllava.yaml` of a checkpoint: what a later stage, `eval` and `chat` must know beside the weights. Its readers
+// take the fields that they need and ignore the others, so that options may change between versions.
 
 namespace convllava::checkpoint {
 
 /// Weights that a run started from.
 struct StartWeights {
   std::string checkpoint;  ///< their folder, absolute, of a run the checkpoint in it; "" when there were none
-  std::string digest;      ///< checkpoint::weights_digest
+  std::string digest;      ///< formats::weights_digest
   void visit_fields(config::FieldVisitor& visitor);
 };
 

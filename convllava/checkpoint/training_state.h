@@ -13,7 +13,7 @@ namespace convllava::checkpoint {
 inline constexpr const char* kStateDirectory = "state";
 
 /// Of what `save_training_state` writes. 2: the optimizer's state by the names of the parameters; 1: by block, see
-/// train/flat_state.h.
+/// optim/flat_state.h.
 inline constexpr int64_t kStateFormat = 2;
 
 struct TrainingState {
@@ -29,8 +29,8 @@ struct TrainingState {
   int64_t cut_samples = 0;       ///< samples that lost a part of their answers to data.max_length
   int64_t cut_tokens = 0;        ///< supervised tokens that they lost
   double seconds = 0;            ///< training time so far
-  std::string data_fingerprint;  ///< of the data sets (train/data_identity.h): a run goes on with the same
-  NamedTensors tensors;          ///< AdamW::state
+  std::string data_fingerprint;  ///< of the data sets (data/data_identity.h): a run goes on with the same
+  NamedTensors tensors;          ///< optim::Optimizer::state
 };
 
 /// Writes `directory`/state (state.json, tensors.safetensors).

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "convllava/config/field_table.h"
-#include "convllava/config/origins.h"
+#include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
 
 namespace convllava::config {
@@ -60,11 +60,9 @@ class RangeChecker : public FieldVisitor {
 
 }  // namespace
 
-void validate(const TrainConfig& config, const std::string& where) {
-  auto visited = config;  // a visitor may write
+void check_ranges(const VisitFields& visit, const std::string& where) {
   RangeChecker checker(where, "");
-  visited.visit_fields(checker);
-  validate_with_origins(config, where, {});
+  visit(checker);
 }
 
 }  // namespace convllava::config

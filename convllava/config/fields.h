@@ -3,6 +3,7 @@
 // One declaration of a struct's options serves the YAML reader, the writer and the generated reference page: each
 // struct has `void visit_fields(FieldVisitor&)`, which names every member once with its meaning and its allowed values.
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -21,12 +22,16 @@ struct Range {
 inline constexpr Range kAny{};
 inline constexpr Range kNonNegative{0, std::numeric_limits<double>::infinity()};
 inline constexpr Range kPositive{1, std::numeric_limits<double>::infinity()};  ///< for counts
+// Upper ends far beyond any use, and near enough that products and sums of fields stay inside an int64_t.
+inline constexpr Range kCount{1, 1e6};
+inline constexpr Range kSteps{1, 1e9};
+inline constexpr Range kStepsOrNone{0, 1e9};
 
 class FieldVisitor {
  public:
   virtual ~FieldVisitor() = default;
 
-  /// Of the field that follows: a run that resumes must have the value that it started with (config/same_run.h).
+  /// Of the field that follows: a run that resumes must have the value that it started with (config/diff.h).
   ///
   ///     visitor.fixed_on_resume().field("seed", seed, "Decides the order of the data.");
   FieldVisitor& fixed_on_resume() {
@@ -59,6 +64,14 @@ class FieldVisitor {
     }
     choice_index(name, index, labels, meaning);
     value = names[index].second;
+  }
+
+  /// One of the names of a table: schedules, optimizers.
+  void name_of(const char* name, std::string& value, const std::vector<std::string>& names, const char* meaning) {
+    const auto found = std::find(names.begin(), names.end(), value);
+    size_t index = found == names.end() ? 0 : static_cast<size_t>(found - names.begin());
+    choice_index(name, index, names, meaning);
+    value = names[index];
   }
 
   /// A nested struct.

@@ -3,23 +3,20 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <fstream>
 #include <system_error>
 #include <utility>
 
 #include "convllava/config/field_table.h"
-#include "convllava/config/origins.h"
+#include "convllava/config/yaml.h"
 #include "convllava/config/yaml_tree.h"
 #include "convllava/core/error.h"
 #include "convllava/core/excerpt.h"
-#include "convllava/core/files.h"
 #include "convllava/core/paths.h"
 #include "convllava/core/suggest.h"
 
 namespace convllava::config {
 namespace {
 
-namespace fs = std::filesystem;
 using Kind = YamlValue::Kind;
 
 std::string describe(const YamlValue& value) {
@@ -237,8 +234,8 @@ class Reader : public FieldVisitor {
 
 }  // namespace
 
-Origins read_yaml_with_origins(std::string_view text, const std::string& where, const VisitFields& visit,
-                               const std::vector<std::string>& overrides, YamlKind kind) {
+Origins read_yaml(std::string_view text, const std::string& where, const VisitFields& visit,
+                  const std::vector<std::string>& overrides, YamlKind kind) {
   YamlValue root = parse_yaml(text, where);
   if (root.kind != Kind::kNull) require_kind(root, Kind::kMap, "", "not a list of fields", "name: value lines");
   warn_of_repeated_overrides(overrides);
@@ -250,44 +247,13 @@ Origins read_yaml_with_origins(std::string_view text, const std::string& where, 
   return std::move(document.origins);
 }
 
-void read_yaml(std::string_view text, const std::string& where, const VisitFields& visit,
-               const std::vector<std::string>& overrides) {
-  read_yaml_with_origins(text, where, visit, overrides);
-}
-
-namespace {
-
-/// A file, or a pipe such as a shell's <(...).
-std::string read_whole(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_fifo(path, ignored)) return core::read_file(path, core::kMaxSettingsBytes);
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-}  // namespace
-
-TrainConfig load_train_config(const fs::path& path, const std::vector<std::string>& overrides, Paths paths,
-                              const GoesOn& goes_on) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) {
-    throw ConfigError(error_message(path.string(), "is a folder", "", "a YAML file"));
+std::string origin_of(std::string field, const std::string& where, const Origins& origins) {
+  while (true) {
+    if (const auto found = origins.find(field); found != origins.end()) return found->second;
+    const size_t dot = field.rfind('.');
+    if (dot == std::string::npos) return where;
+    field.resize(dot);
   }
-  std::string text;
-  try {
-    text = read_whole(path);
-  } catch (const DataError&) {
-    const bool absent = fs::status(path, ignored).type() == fs::file_type::not_found;
-    throw ConfigError(error_message(path.string(), absent ? "no such file" : "cannot be read", "", "a YAML file"));
-  }
-  TrainConfig config;
-  const Origins origins = read_yaml_with_origins(
-      text, path.string(), [&](FieldVisitor& visitor) { config.visit_fields(visitor); }, overrides);
-  validate_with_origins(config, path.string(), origins);
-  if (paths == Paths::kMustExist) {
-    check_paths_with_origins(config, path.string(), origins, goes_on && goes_on(config));
-  }
-  return config;
 }
 
 }  // namespace convllava::config

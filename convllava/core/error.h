@@ -1,7 +1,7 @@
 #pragma once
 
 // The error types of the library. Library code throws them and never exits; a program's `main` hands what it caught to
-// `exit_code`.
+// `exit_code`. Nothing to link, so that folders without other needs can throw them.
 
 #include <stdexcept>
 #include <string>
@@ -40,10 +40,23 @@ class DistributedError : public Error {
 };
 
 /// "where: what; got X; expected Y"; the parts whose text is empty are left out.
-std::string error_message(std::string_view where, std::string_view what, std::string_view got = {},
-                          std::string_view expected = {});
+inline std::string error_message(std::string_view where, std::string_view what, std::string_view got = {},
+                                 std::string_view expected = {}) {
+  std::string text;
+  if (!where.empty()) text.append(where).append(": ");
+  text.append(what);
+  if (!got.empty()) text.append("; got ").append(got);
+  if (!expected.empty()) text.append("; expected ").append(expected);
+  return text;
+}
 
 /// 2 ConfigError, 3 DataError, 4 CheckpointError, 5 DistributedError, 1 anything else.
-int exit_code(const std::exception& error) noexcept;
+inline int exit_code(const std::exception& error) noexcept {
+  if (dynamic_cast<const ConfigError*>(&error)) return 2;
+  if (dynamic_cast<const DataError*>(&error)) return 3;
+  if (dynamic_cast<const CheckpointError*>(&error)) return 4;
+  if (dynamic_cast<const DistributedError*>(&error)) return 5;
+  return 1;
+}
 
 }  // namespace convllava

@@ -50,10 +50,10 @@ bool leads_outside(const std::filesystem::path& folder, const std::string& image
 }
 
 /// The innermost folder around the image folders of all sets.
-std::filesystem::path common_folder(const std::vector<SourceFiles>& sources) {
-  std::filesystem::path common = sources.front().images.lexically_normal();
-  for (const SourceFiles& source : sources) {
-    const std::filesystem::path folder = source.images.lexically_normal();
+std::filesystem::path common_folder(const std::vector<DataSource>& sources) {
+  std::filesystem::path common = std::filesystem::path(sources.front().images).lexically_normal();
+  for (const DataSource& source : sources) {
+    const std::filesystem::path folder = std::filesystem::path(source.images).lexically_normal();
     const auto end = std::mismatch(common.begin(), common.end(), folder.begin(), folder.end()).first;
     std::filesystem::path shared;
     for (auto part = common.begin(); part != end; ++part) shared /= *part;
@@ -62,10 +62,10 @@ std::filesystem::path common_folder(const std::vector<SourceFiles>& sources) {
   return common;
 }
 
-void check(const std::vector<SourceFiles>& sources, const SampleOptions& options) {
-  for (const SourceFiles& source : sources) {
+void check(const std::vector<DataSource>& sources, const SampleOptions& options) {
+  for (const DataSource& source : sources) {
     if (!std::isfinite(source.weight) || source.weight < 0) {
-      throw ConfigError(error_message(source.annotations.string(), "the set's weight cannot be used",
+      throw ConfigError(error_message(source.annotations, "the set's weight cannot be used",
                                       fmt::format("{}", source.weight), "a number >= 0"));
     }
   }
@@ -120,7 +120,27 @@ void count_labels(Sample& sample, int64_t max_length) {
 
 }  // namespace
 
-Dataset::Dataset(std::vector<SourceFiles> sources, SampleOptions options, text::Tokenizer tokenizer)
+void DataSource::visit_fields(config::FieldVisitor& visitor) {
+  visitor.path("annotations", annotations, "LLaVA annotations, a JSON array or JSON lines; relative to `data.root`.");
+  visitor.path("images", images,
+               "Folder that the `image` paths of the records start from; relative to `data.root`, which is also what "
+               "empty means.");
+  visitor.field(
+      "weight", weight,
+      "How often the set is seen in an epoch: 2 twice, 0.5 another half in each one, 0 not at all. Validation sets "
+      "are always used whole: theirs stays 1.",
+      {0, 1000});
+}
+
+void EncodeOptions::visit_fields(config::FieldVisitor& visitor) {
+  text::visit_template(visitor, prompt_template);
+  visitor.fixed_on_resume().field(
+      "max_length", max_length,
+      "Longest sample in tokens, visual ones included. What lies beyond is cut off and counted in the log.",
+      config::kCount);
+}
+
+Dataset::Dataset(std::vector<DataSource> sources, SampleOptions options, text::Tokenizer tokenizer)
     : sources_(std::move(sources)), options_(options), tokenizer_(std::move(tokenizer)) {
   check(sources_, options_);
   for (size_t source = 0; source < sources_.size(); ++source) {
@@ -158,7 +178,8 @@ std::vector<BadSample> Dataset::bad_records() const {
 
 std::filesystem::path Dataset::image_path(int64_t index) const {
   const Record record = this->record(index);
-  return record.image ? sources_[entries_[index].source].images / *record.image : std::filesystem::path();
+  return record.image ? std::filesystem::path(sources_[entries_[index].source].images) / *record.image
+                      : std::filesystem::path();
 }
 
 bool Dataset::image_is_outside(int64_t index) const {
@@ -177,7 +198,8 @@ Sample Dataset::make_sample(int64_t index, bool with_pixels) const {
     sample.prompt =
         text::encode_conversation(tokenizer_, options_.prompt_template, record.turns, record.image.has_value());
     if (record.image) {
-      add_picture(sample, sources_[entries_[index].source].images / *record.image, options_, with_pixels);
+      add_picture(sample, std::filesystem::path(sources_[entries_[index].source].images) / *record.image, options_,
+                  with_pixels);
     }
     count_labels(sample, options_.max_length);
     return sample;
@@ -235,7 +257,7 @@ std::vector<uint64_t> Dataset::identities(const std::vector<int64_t>& indices) c
     try {
       const Record record = this->record(indices[i]);
       if (record.image) {
-        const auto path = (sources_[entry.source].images / *record.image).lexically_normal();
+        const auto path = (std::filesystem::path(sources_[entry.source].images) / *record.image).lexically_normal();
         const auto inside = path.lexically_relative(folder);
         numbers.push_back(hash((inside.empty() ? path : inside).string()));
         turns[i] = 0;

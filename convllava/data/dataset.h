@@ -9,25 +9,31 @@
 #include <string>
 #include <vector>
 
-#include "convllava/data/record.h"
+#include "convllava/data/annotation_file.h"
 #include "convllava/image/preprocess.h"
 #include "convllava/text/prompt.h"
 
 namespace convllava::data {
 
 /// One set of a mixture.
-struct SourceFiles {
-  std::filesystem::path annotations;
-  std::filesystem::path images;
-  double weight = 1.0;
+struct DataSource {
+  std::string annotations;  ///< LLaVA JSON or JSONL
+  std::string images;       ///< folder that the records' image paths start from
+  double weight = 1.0;      ///< how often the set is seen in an epoch: 0.5 half of it, 2 twice
+  void visit_fields(config::FieldVisitor& visitor);
+};
+
+/// How a conversation becomes tokens (section `data`).
+struct EncodeOptions {
+  text::Template prompt_template = text::Template::kV1;
+  int64_t max_length = 2048;  ///< tokens of a sample, visual ones included
+  void visit_fields(config::FieldVisitor& visitor);
 };
 
 /// How a record becomes a sample.
-struct SampleOptions {
-  text::Template prompt_template = text::Template::kV1;
+struct SampleOptions : EncodeOptions {
   image::PreprocessOptions image;
   int64_t total_stride = 64;  ///< pixels per visual token along one side
-  int64_t max_length = 2048;  ///< tokens, visual ones included
 };
 
 /// A record, tokenised and with its picture resized.
@@ -53,7 +59,7 @@ class Dataset {
  public:
   /// Throws DataError for an annotation file that cannot be read, ConfigError for a negative weight or pictures smaller
   /// than a visual token.
-  Dataset(std::vector<SourceFiles> sources, SampleOptions options, text::Tokenizer tokenizer);
+  Dataset(std::vector<DataSource> sources, SampleOptions options, text::Tokenizer tokenizer);
 
   /// Records of all sets, bad ones included.
   int64_t size() const { return static_cast<int64_t>(entries_.size()); }
@@ -103,7 +109,7 @@ class Dataset {
   Sample make_sample(int64_t index, bool with_pixels) const;
   std::vector<uint64_t> identities(const std::vector<int64_t>& indices) const;
 
-  std::vector<SourceFiles> sources_;
+  std::vector<DataSource> sources_;
   std::vector<AnnotationFile> files_;
   std::vector<Entry> entries_;
   SampleOptions options_;

@@ -8,21 +8,21 @@
 #include "convllava/core/cpus.h"
 #include "convllava/core/error.h"
 #include "convllava/core/thread_pool.h"
-#include "convllava/data/micro_batch.h"
+#include "convllava/data/loaded_batch.h"
 
 namespace convllava::data {
 namespace {
 
-void check(const LoaderOptions& options, int64_t first_step) {
+void check(const LoaderSetup& setup, int64_t first_step) {
   const auto require = [](bool condition, std::string_view what, int64_t got, std::string_view expected) {
     if (!condition) throw ConfigError(error_message("loader", what, fmt::format("{}", got), expected));
   };
-  require(options.sampler.global_batch_size >= 1, "global_batch_size", options.sampler.global_batch_size, ">= 1");
-  require(options.micro_batch_size >= 1, "micro_batch_size", options.micro_batch_size, ">= 1");
-  require(options.workers >= 1, "workers", options.workers, ">= 1");
-  require(options.prefetch_steps >= 1, "prefetch_steps", options.prefetch_steps, ">= 1");
-  require(options.rank >= 0 && options.rank < options.world_size, "rank", options.rank,
-          fmt::format("0 <= rank < {}", options.world_size));
+  require(setup.global_batch_size >= 1, "global_batch_size", setup.global_batch_size, ">= 1");
+  require(setup.micro_batch_size >= 1, "micro_batch_size", setup.micro_batch_size, ">= 1");
+  require(setup.workers >= 1, "workers", setup.workers, ">= 1");
+  require(setup.prefetch_steps >= 1, "prefetch_steps", setup.prefetch_steps, ">= 1");
+  require(setup.rank >= 0 && setup.rank < setup.world_size, "rank", setup.rank,
+          fmt::format("0 <= rank < {}", setup.world_size));
   require(first_step >= 0, "first_step", first_step, ">= 0");
 }
 
@@ -39,17 +39,17 @@ std::vector<SamplerItem> sampler_items(const Dataset& dataset, const std::vector
 struct PendingStep {
   int64_t epoch = 0;
   int64_t step_in_epoch = 0;
-  std::vector<std::future<MicroBatch>> micro_batches;
+  std::vector<std::future<LoadedBatch>> micro_batches;
 };
 
 }  // namespace
 
 struct Loader::Impl {
-  Impl(const Dataset& dataset, const std::vector<int64_t>& members, LoaderOptions options, int64_t first_step);
+  Impl(const Dataset& dataset, const std::vector<int64_t>& members, LoaderSetup setup, int64_t first_step);
   void submit_step();
 
   const Dataset& dataset;
-  LoaderOptions options;
+  LoaderSetup setup;
   std::vector<SamplerItem> items;
   int64_t steps_per_epoch = 0;
   int64_t next_step;         ///< to be submitted, over all epochs
@@ -59,13 +59,12 @@ struct Loader::Impl {
   core::ThreadPool pool;  // last: its threads end before what they use
 };
 
-Loader::Impl::Impl(const Dataset& dataset, const std::vector<int64_t>& members, LoaderOptions options,
-                   int64_t first_step)
+Loader::Impl::Impl(const Dataset& dataset, const std::vector<int64_t>& members, LoaderSetup setup, int64_t first_step)
     : dataset(dataset),
-      options(options),
+      setup(setup),
       items(sampler_items(dataset, members)),
       next_step(first_step),
-      pool(core::worker_threads(options.workers)) {
+      pool(core::worker_threads(setup.workers)) {
   if (const auto weight = weight_without_effect(items)) {
     throw ConfigError(error_message("data.train", "a set is so small that its weight leaves nothing of it",
                                     fmt::format("weight {}", *weight), "a larger weight, or 0 to leave the set out"));
@@ -75,25 +74,24 @@ Loader::Impl::Impl(const Dataset& dataset, const std::vector<int64_t>& members, 
     throw ConfigError(error_message("loader", "an epoch holds no sample",
                                     fmt::format("{} records after weighting", items.size()), "larger weights or sets"));
   }
-  steps_per_epoch = (drawn + options.sampler.global_batch_size - 1) / options.sampler.global_batch_size;
-  for (int64_t i = 0; i < options.prefetch_steps; ++i) submit_step();
+  steps_per_epoch = (drawn + setup.global_batch_size - 1) / setup.global_batch_size;
+  for (int64_t i = 0; i < setup.prefetch_steps; ++i) submit_step();
 }
 
 void Loader::Impl::submit_step() {
   PendingStep step{next_step / steps_per_epoch, next_step % steps_per_epoch, {}};
   if (step.epoch != order_epoch) {
-    order = epoch_order(items, options.sampler, step.epoch);
+    order = epoch_order(items, SamplerOptions{setup.group_by, setup.global_batch_size, setup.seed}, step.epoch);
     order_epoch = step.epoch;
   }
-  const int64_t begin = step.step_in_epoch * options.sampler.global_batch_size;
-  const int64_t batch_size =
-      std::min<int64_t>(options.sampler.global_batch_size, static_cast<int64_t>(order.size()) - begin);
-  const int64_t count = micro_batches(batch_size, options.micro_batch_size, options.world_size);
+  const int64_t begin = step.step_in_epoch * setup.global_batch_size;
+  const int64_t batch_size = std::min<int64_t>(setup.global_batch_size, static_cast<int64_t>(order.size()) - begin);
+  const int64_t count = micro_batches(batch_size, setup.micro_batch_size, setup.world_size);
   for (int64_t micro = 0; micro < count; ++micro) {
     std::vector<int64_t> indices =
-        micro_batch_members(batch_size, options.micro_batch_size, options.rank, options.world_size, micro);
+        micro_batch_members(batch_size, setup.micro_batch_size, setup.rank, setup.world_size, micro);
     for (int64_t& position : indices) position = order[begin + position];
-    step.micro_batches.push_back(load_micro_batch(
+    step.micro_batches.push_back(load_batch(
         pool, [this](int64_t index) { return dataset.sample(index); }, std::move(indices),
         dataset.options().max_length));
   }
@@ -101,9 +99,30 @@ void Loader::Impl::submit_step() {
   ++next_step;
 }
 
-Loader::Loader(const Dataset& dataset, std::vector<int64_t> members, LoaderOptions options, int64_t first_step) {
-  check(options, first_step);
-  impl_ = std::make_unique<Impl>(dataset, members, options, first_step);
+void LoaderOptions::visit_fields(config::FieldVisitor& visitor) {
+  visitor.fixed_on_resume().choice<Grouping>(
+      "group_by", group_by,
+      {{"modality_length", Grouping::kModalityLength}, {"modality", Grouping::kModality}, {"none", Grouping::kNone}},
+      "What the samples of a batch share: with or without picture and similar length (fastest), with "
+      "or without picture, or nothing.");
+  visitor.field("workers", workers,
+                "Threads per rank that read, decode and tokenise; at most as many as the cores that the rank may use.",
+                {1, 1024});
+  visitor.field("prefetch_steps", prefetch_steps,
+                "Optimizer steps prepared ahead. Each costs the memory of its pictures.", {1, 1000});
+}
+
+void BatchOptions::visit_fields(config::FieldVisitor& visitor) {
+  visitor.fixed_on_resume().field("global_batch_size", global_batch_size, "Samples per optimizer step, over all ranks.",
+                                  config::kCount);
+  visitor.field("micro_batch_size", micro_batch_size,
+                "Samples per forward pass and rank. More is faster and takes more memory; the result is the same.",
+                config::kCount);
+}
+
+Loader::Loader(const Dataset& dataset, std::vector<int64_t> members, LoaderSetup setup, int64_t first_step) {
+  check(setup, first_step);
+  impl_ = std::make_unique<Impl>(dataset, members, setup, first_step);
 }
 
 Loader::~Loader() = default;
@@ -118,7 +137,7 @@ StepBatch Loader::next() {
   batch.epoch = step.epoch;
   batch.step_in_epoch = step.step_in_epoch;
   for (auto& future : step.micro_batches) {
-    MicroBatch micro = future.get();
+    LoadedBatch micro = future.get();
     batch.micro_batches.push_back(std::move(micro.packed));
     batch.bad.insert(batch.bad.end(), micro.bad.begin(), micro.bad.end());
     batch.samples += micro.samples;
@@ -135,16 +154,16 @@ std::vector<PackedBatch> load_in_order(const Dataset& dataset, const std::vector
   core::ThreadPool pool(core::worker_threads(4));
   std::vector<int64_t> ascending = members;
   std::sort(ascending.begin(), ascending.end());
-  std::vector<std::future<MicroBatch>> futures;
+  std::vector<std::future<LoadedBatch>> futures;
   for (auto begin = ascending.begin(); begin != ascending.end();) {
     const auto end = begin + std::min<int64_t>(micro_batch_size, ascending.end() - begin);
-    futures.push_back(load_micro_batch(
+    futures.push_back(load_batch(
         pool, [&dataset](int64_t index) { return dataset.sample(index); }, {begin, end}, dataset.options().max_length));
     begin = end;
   }
   std::vector<PackedBatch> batches;
   for (auto& future : futures) {
-    MicroBatch micro = future.get();
+    LoadedBatch micro = future.get();
     batches.push_back(std::move(micro.packed));
     bad.insert(bad.end(), micro.bad.begin(), micro.bad.end());
   }

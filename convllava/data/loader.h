@@ -24,21 +24,33 @@ struct StepBatch {
   int64_t cut_tokens = 0;   ///< what they lost
 };
 
+/// How samples are ordered and loaded (section `data`).
 struct LoaderOptions {
-  SamplerOptions sampler;
-  int64_t micro_batch_size = 1;
-  int workers = 4;
-  int64_t prefetch_steps = 2;
+  Grouping group_by = Grouping::kModalityLength;
+  int64_t workers = 4;         ///< threads
+  int64_t prefetch_steps = 2;  ///< optimizer steps prepared ahead
+  void visit_fields(config::FieldVisitor& visitor);
+};
+
+/// How many samples a step has (section `train`).
+struct BatchOptions {
+  int64_t global_batch_size = 256;  ///< samples per optimizer step over all ranks
+  int64_t micro_batch_size = 16;    ///< samples per forward pass and rank
+  void visit_fields(config::FieldVisitor& visitor);
+};
+
+struct LoaderSetup : LoaderOptions, BatchOptions {
+  uint64_t seed = 42;
   int rank = 0;
   int world_size = 1;
 };
 
-/// Endless over epochs. What it yields depends on the options but not on `workers` or `prefetch_steps`.
+/// Endless over epochs. What it yields depends on the setup but not on `workers` or `prefetch_steps`.
 class Loader {
  public:
   /// `members` are the dataset indices to train on; starts at step `first_step` counted over all epochs. `dataset` must
-  /// outlive the loader. Throws ConfigError for options out of range and for an epoch without samples.
-  Loader(const Dataset& dataset, std::vector<int64_t> members, LoaderOptions options, int64_t first_step = 0);
+  /// outlive the loader. Throws ConfigError for numbers out of range and for an epoch without samples.
+  Loader(const Dataset& dataset, std::vector<int64_t> members, LoaderSetup setup, int64_t first_step = 0);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;

@@ -7,13 +7,11 @@
 #include <optional>
 #include <vector>
 
-#include "convllava/config/train_config.h"
-
 namespace convllava::data {
 
 /// `kModalityLength`: LLaVA's `group_by_modality_length`: batches of one modality, of similar lengths, shuffled.
 /// `kModality`: batches of one modality, lengths at random. `kNone`: a random permutation.
-using config::Grouping;
+enum class Grouping { kModalityLength, kModality, kNone };
 
 struct SamplerItem {
   int64_t index = 0;   ///< into the dataset

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "convllava/eval/benchmark.h"
-#include "convllava/eval/vqa_file.h"
+#include "convllava/eval/benchmarks/vqa_file.h"
 
 // TextVQA answers as LLaVA's `model_vqa_loader.py` writes them and its `eval_textvqa.py` scores them: "question_id" is
 // the id of the picture, and "prompt" holds the question.

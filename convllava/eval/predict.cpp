@@ -15,7 +15,7 @@
 #include "convllava/core/progress.h"
 #include "convllava/core/thread_pool.h"
 #include "convllava/eval/prediction_store.h"
-#include "convllava/model/answer.h"
+#include "convllava/infer/answer.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::eval {
@@ -39,7 +39,7 @@ std::string weights_fingerprint(const model::ConvLlavaImpl& model) {
   return text_of(fingerprint);
 }
 
-PredictionIdentity identity_of(const checkpoint::Pretrained& pretrained, const Benchmark& benchmark,
+PredictionIdentity identity_of(const infer::Pretrained& pretrained, const Benchmark& benchmark,
                                const std::vector<Question>& questions, int64_t max_new_tokens) {
   core::Fingerprint texts;
   for (const auto& question : questions) {
@@ -71,7 +71,7 @@ struct Prepared {
 
 Prepared prepare(const Question& question, const image::PreprocessOptions& options) {
   try {
-    // Preprocessing what is preprocessed changes nothing, so `model::answer` gets it in its final size already.
+    // Preprocessing what is preprocessed changes nothing, so `infer::answer` gets it in its final size already.
     return {&question, image::preprocess(image::load_image(question.image), options), ""};
   } catch (const DataError& error) {
     return {&question, std::nullopt, error.what()};
@@ -80,11 +80,8 @@ Prepared prepare(const Question& question, const image::PreprocessOptions& optio
 
 class Predictor {
  public:
-  Predictor(checkpoint::Pretrained& pretrained, model::AnswerOptions options, PredictionStore& store)
-      : pretrained_(pretrained),
-        options_(std::move(options)),
-        store_(store),
-        pool_(core::worker_threads(4)) {}
+  Predictor(infer::Pretrained& pretrained, infer::AnswerOptions options, PredictionStore& store)
+      : pretrained_(pretrained), options_(std::move(options)), store_(store), pool_(core::worker_threads(4)) {}
 
   void run(const std::vector<Question>& questions, int64_t batch_size, core::Progress& progress, int64_t done) {
     const size_t window = static_cast<size_t>(kWindowBatches * batch_size);
@@ -142,17 +139,17 @@ class Predictor {
   }
 
   std::vector<Prediction> ask(const std::vector<const Prepared*>& batch) {
-    std::vector<model::Question> questions;
+    std::vector<infer::Question> questions;
     for (const auto* prepared : batch) {
       questions.push_back({{{text::Speaker::kHuman, "<image>\n" + prepared->question->text}}, prepared->picture});
     }
     std::vector<Prediction> predictions;
     if (batch.empty()) return predictions;
     try {
-      const auto answers = model::answer(*pretrained_.model, pretrained_.tokenizer, questions, options_);
+      const auto answers = infer::answer(*pretrained_.model, pretrained_.tokenizer, questions, options_);
       for (size_t i = 0; i < batch.size(); ++i) {
         predictions.push_back({batch[i]->question->id, answers[i].text, ""});
-        if (answers[i].finish != model::Finish::kEnd) ++cut_off_;
+        if (answers[i].finish != infer::Finish::kEnd) ++cut_off_;
       }
     } catch (const DataError& error) {  // of one question; the others must not suffer from it
       if (batch.size() == 1) return {without_answer(*batch[0]->question, error.what())};
@@ -169,8 +166,8 @@ class Predictor {
     return {question.id, "", error};
   }
 
-  checkpoint::Pretrained& pretrained_;
-  model::AnswerOptions options_;
+  infer::Pretrained& pretrained_;
+  infer::AnswerOptions options_;
   PredictionStore& store_;
   int64_t failed_ = 0;
   int64_t unreadable_ = 0;
@@ -178,7 +175,7 @@ class Predictor {
   core::ThreadPool pool_;  // last: its threads end before what they use
 };
 
-void check(const checkpoint::Pretrained& pretrained, const PredictOptions& options) {
+void check(const infer::Pretrained& pretrained, const PredictOptions& options) {
   if (pretrained.model->vision_tower.is_empty()) {
     throw ConfigError(error_message("model", "has no vision tower to see pictures with", "a language model",
                                     "a checkpoint of this project"));
@@ -187,19 +184,19 @@ void check(const checkpoint::Pretrained& pretrained, const PredictOptions& optio
     throw ConfigError(error_message("batch size", "out of range", fmt::to_string(options.batch_size),
                                     fmt::format("1 to {}", kMaxBatchSize)));
   }
-  if (options.max_new_tokens < 0 || options.max_new_tokens > model::kMaxNewTokens) {
+  if (options.max_new_tokens < 0 || options.max_new_tokens > infer::kMaxNewTokens) {
     throw ConfigError(error_message("new tokens", "out of range", fmt::to_string(options.max_new_tokens),
-                                    fmt::format("0 (the benchmark's) to {}", model::kMaxNewTokens)));
+                                    fmt::format("0 (the benchmark's) to {}", infer::kMaxNewTokens)));
   }
 }
 
 }  // namespace
 
-std::vector<Prediction> predict(checkpoint::Pretrained& pretrained, const Benchmark& benchmark,
+std::vector<Prediction> predict(infer::Pretrained& pretrained, const Benchmark& benchmark,
                                 const std::filesystem::path& data, const PredictOptions& options,
                                 distributed::ProcessGroup group) {
   check(pretrained, options);
-  auto answer_options = checkpoint::answer_options(pretrained.record);
+  auto answer_options = infer::answer_options(pretrained.record);
   answer_options.generate.max_new_tokens =
       options.max_new_tokens > 0 ? options.max_new_tokens : benchmark.max_new_tokens();
   const auto questions = benchmark.questions(data);

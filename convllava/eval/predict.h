@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <vector>
 
-#include "convllava/checkpoint/pretrained.h"
 #include "convllava/distributed/process_group.h"
 #include "convllava/eval/benchmark.h"
+#include "convllava/infer/pretrained.h"
 
 // Answers to a benchmark's questions: greedy, batched, shared out over ranks, resumable.
 
@@ -18,7 +18,7 @@ inline constexpr int64_t kMaxBatchSize = 65536;
 struct PredictOptions {
   std::filesystem::path output;  ///< folder for predictions.jsonl
   int64_t batch_size = 16;
-  int64_t max_new_tokens = 0;  ///< 0: the benchmark's; at most model::kMaxNewTokens
+  int64_t max_new_tokens = 0;  ///< 0: the benchmark's; at most infer::kMaxNewTokens
 };
 
 /// Rank r answers questions r, r + world, ... and appends to predictions.rank<r>.jsonl batch by batch; what is there
@@ -29,7 +29,7 @@ struct PredictOptions {
 /// `error` and a warning; the next run tries it again. DataError when no picture at all can be read. ConfigError when
 /// the folder holds answers of another model, precision or benchmark or cannot be written into, when an option is out
 /// of range, and when the model has no vision tower.
-std::vector<Prediction> predict(checkpoint::Pretrained& pretrained, const Benchmark& benchmark,
+std::vector<Prediction> predict(infer::Pretrained& pretrained, const Benchmark& benchmark,
                                 const std::filesystem::path& data, const PredictOptions& options,
                                 distributed::ProcessGroup group);
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "convllava/config/fields.h"
 #include "convllava/image/image.h"
 
 namespace convllava::image {
@@ -23,9 +24,11 @@ inline constexpr std::array<std::pair<std::string_view, Aspect>, 3> kAspectNames
     {{"pad", Aspect::kPad}, {"native", Aspect::kNative}, {"crop", Aspect::kCrop}}};
 std::string_view aspect_name(Aspect aspect);
 
+/// Section `image`.
 struct PreprocessOptions {
   int64_t size = 768;  ///< pixels, >= 1
   Aspect aspect = Aspect::kPad;
+  void visit_fields(config::FieldVisitor& visitor);
 };
 
 /// The size (height, width) that `preprocess` gives a picture of this size.

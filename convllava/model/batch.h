@@ -4,12 +4,6 @@
 
 #include <vector>
 
-// The tensors of a packed batch, and how they come from the loader.
-
-namespace convllava::data {
-struct PackedBatch;
-}
-
 namespace convllava::model {
 
 /// Packed sequences with their pictures, on the model's device. T tokens of S sequences, V visual tokens, R supervised
@@ -23,7 +17,5 @@ struct Batch {
   torch::Tensor target_rows;          ///< [R] int64
   torch::Tensor targets;              ///< [R] int64
 };
-
-Batch to_tensors(const data::PackedBatch& packed, const torch::Device& device);
 
 }  // namespace convllava::model

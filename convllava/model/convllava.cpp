@@ -1,15 +1,14 @@
 #include "convllava/model/convllava.h"
 
 #include "convllava/core/error.h"
-#include "convllava/image/image.h"
+#include "convllava/image/pixel_stats.h"
 #include "convllava/nn/head_loss.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/nn/upload.h"
 
 namespace convllava::model {
 
-ConvLlavaImpl::ConvLlavaImpl(config::ModelConfig config, const torch::TensorOptions& options)
-    : config_(std::move(config)) {
+ConvLlavaImpl::ConvLlavaImpl(ModelConfig config, const torch::TensorOptions& options) : config_(std::move(config)) {
   if (config_.vision.num_stages() > 0) {
     vision_tower = register_module("vision_tower", ConvNext(config_.vision, options));
     mm_projector = register_module("mm_projector",
@@ -37,7 +36,7 @@ torch::Tensor ConvLlavaImpl::embed(const Batch& batch) {
   return embeddings.index_copy(0, batch.visual_rows, features.size() == 1 ? features[0] : torch::cat(features));
 }
 
-torch::Tensor ConvLlavaImpl::hidden_states(const Batch& batch, KvCache* cache) {
+torch::Tensor ConvLlavaImpl::hidden_states(const Batch& batch, nn::KvCache* cache) {
   const auto embeddings = embed(batch);
   return llm->hidden_states(embeddings, batch.position_ids,
                             nn::SequenceLayout::make(batch.cu_seqlens, embeddings.device()), cache);
@@ -60,13 +59,6 @@ torch::Tensor normalize_pixels(const torch::Tensor& pixels, torch::ScalarType dt
   const auto constants = nn::upload<float>(numbers, pixels.device()).view({3, 3});
   const auto unit = pixels.to(torch::kFloat).div_(constants[0]);
   return unit.sub_(constants[1]).div_(constants[2]).to(dtype).permute({0, 3, 1, 2});
-}
-
-torch::Tensor to_pixels(const image::Image& picture, const image::PreprocessOptions& options,
-                        const torch::Device& device, torch::ScalarType dtype) {
-  const auto resized = image::preprocess(picture, options);
-  return normalize_pixels(
-      nn::upload(resized.pixels.data(), {1, resized.height, resized.width, 3}, torch::kByte, device), dtype);
 }
 
 }  // namespace convllava::model

@@ -1,12 +1,12 @@
 #include "convllava/model/convllava.h"
+#include "convllava/model/trainable.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::model {
 namespace {
 
-void append(std::vector<ParameterBlock>& blocks, const std::string& name, const torch::nn::Module& module,
-            bool used_once) {
-  ParameterBlock block{name, {}, used_once};
+void append(std::vector<nn::Block>& blocks, const std::string& name, const torch::nn::Module& module, bool used_once) {
+  nn::Block block{name, module_of(name + "."), {}, used_once};
   for (const auto& item : module.named_parameters()) {
     block.parameters.emplace_back(name + "." + item.key(), item.value());
   }
@@ -14,7 +14,7 @@ void append(std::vector<ParameterBlock>& blocks, const std::string& name, const 
 }
 
 /// Used once for each size of picture in a micro-batch.
-void append_vision(std::vector<ParameterBlock>& blocks, const ConvLlavaImpl& model) {
+void append_vision(std::vector<nn::Block>& blocks, const ConvLlavaImpl& model) {
   append(blocks, "vision_tower.embeddings", *model.vision_tower->named_children()["embeddings"], false);
   for (size_t s = 0; s < model.vision_tower->stages->size(); ++s) {
     const auto& stage = model.vision_tower->stages->at<ConvNextStageImpl>(s);
@@ -29,8 +29,8 @@ void append_vision(std::vector<ParameterBlock>& blocks, const ConvLlavaImpl& mod
 
 }  // namespace
 
-std::vector<ParameterBlock> parameter_blocks(const ConvLlavaImpl& model) {
-  std::vector<ParameterBlock> blocks;
+std::vector<nn::Block> parameter_blocks(const ConvLlavaImpl& model) {
+  std::vector<nn::Block> blocks;
   if (model.vision_tower) append_vision(blocks, model);
   const bool tied = !model.llm->lm_head;
   append(blocks, "llm.model.embed_tokens", *model.llm->embed_tokens, !tied);

@@ -130,6 +130,4 @@ std::vector<std::string> select_trainable(const std::vector<std::string>& patter
   return ordered;
 }
 
-bool decays(const std::vector<int64_t>& shape) { return shape.size() > 1; }
-
 }  // namespace convllava::model

@@ -23,7 +23,4 @@ bool matches(const std::string& pattern, const std::string& parameter);
 std::vector<std::string> select_trainable(const std::vector<std::string>& patterns,
                                           const std::vector<std::string>& parameters);
 
-/// No weight decay for biases, norms and layer scales: everything of less than two dimensions.
-bool decays(const std::vector<int64_t>& shape);
-
 }  // namespace convllava::model

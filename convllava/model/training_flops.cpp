@@ -82,13 +82,12 @@ double TrainingFlops::of_picture(int64_t height, int64_t width) const {
   return flops;
 }
 
-double TrainingFlops::operator()(const data::PackedBatch& batch) const {
-  double flops = per_visual_token_ * static_cast<double>(batch.visual_rows.size()) +
-                 per_token_ * static_cast<double>(batch.tokens()) +
-                 per_supervised_token_ * static_cast<double>(batch.supervised_tokens());
-  for (size_t i = 0; i + 1 < batch.cu_seqlens.size(); ++i) {
-    const auto length = static_cast<double>(batch.cu_seqlens[i + 1] - batch.cu_seqlens[i]);
-    flops += per_attended_pair_ * length * length;
+double TrainingFlops::operator()(const BatchShape& batch) const {
+  double flops = per_visual_token_ * static_cast<double>(batch.visual_tokens) +
+                 per_token_ * static_cast<double>(batch.tokens) +
+                 per_supervised_token_ * static_cast<double>(batch.supervised_tokens);
+  for (const int64_t length : batch.sequences) {
+    flops += per_attended_pair_ * static_cast<double>(length) * static_cast<double>(length);
   }
   for (const auto& images : batch.images) {
     flops += static_cast<double>(images.count) * of_picture(images.height, images.width);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "convllava/nn/gpu.h"
+#include "convllava/nn/compute_capability.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/nn/upload.h"
 

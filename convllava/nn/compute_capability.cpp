@@ -1,6 +1,6 @@
-#include <ATen/cuda/CUDAContextLight.h>
+#include "convllava/nn/compute_capability.h"
 
-#include "convllava/nn/gpu.h"
+#include <ATen/cuda/CUDAContextLight.h>
 
 namespace convllava::nn {
 

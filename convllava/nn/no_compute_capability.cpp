@@ -1,4 +1,4 @@
-#include "convllava/nn/gpu.h"
+#include "convllava/nn/compute_capability.h"
 
 namespace convllava::nn {
 

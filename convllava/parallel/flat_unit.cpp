@@ -1,11 +1,11 @@
+#include "convllava/parallel/flat_unit.h"
+
 #include <ATen/core/VariableHooksInterface.h>
 
 #include <algorithm>
 #include <tuple>
 
-#include "convllava/model/trainable.h"
 #include "convllava/nn/libtorch.h"
-#include "convllava/parallel/replicated_units.h"
 
 namespace convllava::parallel {
 namespace {
@@ -14,7 +14,6 @@ namespace {
 constexpr int64_t kAlignment = 64;
 
 struct Entry {
-  std::string module;
   bool decay;
   std::string name;
   torch::Tensor tensor;
@@ -32,16 +31,15 @@ void check(const Entry& entry, const torch::Tensor& first) {
   TORCH_CHECK(tensor.is_non_overlapping_and_dense(), "parameter ", entry.name, " is not dense");
 }
 
-std::vector<Entry> ordered_entries(const model::ParameterBlock& block) {
+std::vector<Entry> ordered_entries(const nn::Block& block) {
   TORCH_CHECK(!block.parameters.empty(), "block ", block.name, " has no parameters");
   std::vector<Entry> entries;
   for (const auto& [name, tensor] : block.parameters) {
-    entries.push_back({model::module_of(name), model::decays(tensor.sizes().vec()), name, tensor});
+    entries.push_back({nn::decays(tensor), name, tensor});
     check(entries.back(), entries.front().tensor);
   }
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return std::tie(a.module, a.decay, a.name) < std::tie(b.module, b.decay, b.name);
-  });
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return std::tie(a.decay, a.name) < std::tie(b.decay, b.name); });
   return entries;
 }
 
@@ -63,13 +61,13 @@ void move_into(torch::Tensor tensor, const torch::Tensor& flat, const torch::Ten
 
 }  // namespace
 
-FlatUnit::FlatUnit(const model::ParameterBlock& block) : name_(block.name) {
+FlatUnit::FlatUnit(const nn::Block& block) : name_(block.name) {
   const torch::NoGradGuard no_grad;
   const auto entries = ordered_entries(block);
   int64_t end = 0;
   for (const auto& entry : entries) {
-    if (ranges_.empty() || ranges_.back().module != entry.module || ranges_.back().decay != entry.decay) {
-      ranges_.push_back({entry.module, entry.decay, end, end});
+    if (ranges_.empty() || ranges_.back().decay != entry.decay) {
+      ranges_.push_back({block.module, entry.decay, end, end});
     }
     parameters_.push_back({entry.name, entry.tensor, end});
     end += (entry.tensor.numel() + kAlignment - 1) / kAlignment * kAlignment;

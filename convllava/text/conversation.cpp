@@ -62,4 +62,17 @@ std::string normalize_image_placeholder(std::string_view text) {
   return question.empty() ? std::string(kImagePlaceholder) : fmt::format("{}\n{}", kImagePlaceholder, question);
 }
 
+void visit_template(config::FieldVisitor& visitor, Template& value) {
+  std::vector<std::pair<std::string, Template>> names;
+  for (const auto& name : template_names()) {
+    const Template meant = template_from_name(name);
+    // One name each: a second name for the same template could not be told apart when it is written again.
+    if (template_name(meant) == name) names.emplace_back(name, meant);
+  }
+  visitor.fixed_on_resume().choice(
+      "template", value, names,
+      "Text around questions and answers: `v1` is Vicuna's chat (the paper's in all stages), `llava_v1` the "
+      "same with \"human\" for \"user\", `plain` a picture and its caption without any.");
+}
+
 }  // namespace convllava::text

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "convllava/config/fields.h"
+
 namespace convllava::text {
 
 /// The placeholder of a picture in a message.
@@ -38,6 +40,9 @@ inline constexpr std::string_view kShortAnswerRequest = "Answer the question usi
 Template template_from_name(std::string_view name);
 std::string_view template_name(Template value);
 const std::vector<std::string>& template_names();
+
+/// Field `template`, of configurations and of checkpoints' records.
+void visit_template(config::FieldVisitor& visitor, Template& value);
 
 /// LLaVA's placeholder rule for a sample with a picture: in each turn that holds "<image>", all of them are removed,
 /// the text is stripped and "<image>\n" put in front, then stripped again.

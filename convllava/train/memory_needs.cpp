@@ -12,11 +12,11 @@ namespace {
 constexpr int64_t kWide = 4;  ///< bytes of a float
 constexpr int64_t kHeadChunk = int64_t{128} << 20;
 
-int64_t bytes_of(config::Dtype dtype) { return dtype == config::Dtype::kBf16 ? 2 : 4; }
+int64_t bytes_of(hardware::Dtype dtype) { return dtype == hardware::Dtype::kBf16 ? 2 : 4; }
 
-int64_t optimizer_bytes(config::Dtype dtype) { return 2 * kWide + (dtype == config::Dtype::kBf16 ? kWide : 0); }
+int64_t optimizer_bytes(hardware::Dtype dtype) { return 2 * kWide + (dtype == hardware::Dtype::kBf16 ? kWide : 0); }
 
-bool recomputes(const config::TrainConfig& config, const char* part) {
+bool recomputes(const RunConfig& config, const char* part) {
   const auto& parts = config.train.recompute;
   return std::find(parts.begin(), parts.end(), part) != parts.end();
 }
@@ -40,7 +40,7 @@ bool is_trained(const torch::nn::Module& module) { return count(module).trained 
 /// Adds up what a pass through the model keeps, block by block in the order of forward.
 class Activations {
  public:
-  Activations(const model::ConvLlavaImpl& model, const config::TrainConfig& config, const MicroBatchShape& batch)
+  Activations(const model::ConvLlavaImpl& model, const RunConfig& config, const MicroBatchShape& batch)
       : config_(config), batch_(batch), bytes_(bytes_of(config.dtype)) {
     if (!model.vision_tower.is_empty()) add_vision(model);
     add_llm(*model.llm);
@@ -120,7 +120,7 @@ class Activations {
     llm_workspace_ = std::max(llm_workspace_, gradient + 2 * chunk + 2 * chunk * bytes_ / kWide);
   }
 
-  const config::TrainConfig& config_;
+  const RunConfig& config_;
   const MicroBatchShape& batch_;
   int64_t bytes_;
   bool recording_ = false;
@@ -137,8 +137,7 @@ std::string size_text(int64_t bytes) {
 
 }  // namespace
 
-MemoryNeeds memory_needs(const model::ConvLlavaImpl& model, const config::TrainConfig& config,
-                         const MicroBatchShape& batch) {
+MemoryNeeds memory_needs(const model::ConvLlavaImpl& model, const RunConfig& config, const MicroBatchShape& batch) {
   const Counts parameters = count(model);
   const Activations activations(model, config, batch);
   return {.weights = parameters.all * bytes_of(config.dtype),
@@ -148,16 +147,16 @@ MemoryNeeds memory_needs(const model::ConvLlavaImpl& model, const config::TrainC
           .workspace = activations.workspace()};
 }
 
-int64_t checkpoint_bytes(const model::ConvLlavaImpl& model, config::Dtype dtype) {
+int64_t checkpoint_bytes(const model::ConvLlavaImpl& model, hardware::Dtype dtype) {
   const Counts parameters = count(model);
   return parameters.all * bytes_of(dtype) + parameters.trained * optimizer_bytes(dtype);
 }
 
-int64_t loader_bytes(const config::TrainConfig& config) {
+int64_t loader_bytes(const RunConfig& config) {
   return (config.data.prefetch_steps + 1) * config.train.global_batch_size * 3 * config.image.size * config.image.size;
 }
 
-std::string needs_table(const model::ConvLlavaImpl& model, const config::TrainConfig& config) {
+std::string needs_table(const model::ConvLlavaImpl& model, const RunConfig& config) {
   const int64_t samples = config.train.micro_batch_size;
   const int64_t size = config.image.size;
   const int64_t most = config.data.max_length;

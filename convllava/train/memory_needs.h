@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 
-#include "convllava/config/train_config.h"
 #include "convllava/model/convllava.h"
+#include "convllava/train/run_config.h"
 
 // Memory and disk that a stage asks for, by arithmetic on a model that need not have weights.
 
@@ -50,21 +50,20 @@ struct MemoryNeeds {
 };
 
 /// `model` with its trainable set; on the meta device it needs no memory.
-MemoryNeeds memory_needs(const model::ConvLlavaImpl& model, const config::TrainConfig& config,
-                         const MicroBatchShape& batch);
+MemoryNeeds memory_needs(const model::ConvLlavaImpl& model, const RunConfig& config, const MicroBatchShape& batch);
 
 /// A checkpoint on the disk: b bytes per parameter, 8 per trained one for the optimizer's moments, and 4 more for the
 /// master weights of bf16.
-int64_t checkpoint_bytes(const model::ConvLlavaImpl& model, config::Dtype dtype);
+int64_t checkpoint_bytes(const model::ConvLlavaImpl& model, hardware::Dtype dtype);
 
 /// Pictures that wait in the loaders of all ranks together: 3 bytes a pixel, data.prefetch_steps and one more step.
-int64_t loader_bytes(const config::TrainConfig& config);
+int64_t loader_bytes(const RunConfig& config);
 
 /// The text of a typical sample in `needs_table`, in tokens.
 inline constexpr int64_t kTypicalText = 256;
 
 /// Memory of a typical micro-batch (samples of a picture and kTypicalText tokens), of the largest possible one (samples
 /// of data.max_length tokens), of the loader, and disk, for people. Sizes in GB = 10^9 bytes, or MB.
-std::string needs_table(const model::ConvLlavaImpl& model, const config::TrainConfig& config);
+std::string needs_table(const model::ConvLlavaImpl& model, const RunConfig& config);
 
 }  // namespace convllava::train

@@ -3,24 +3,25 @@
 #include <fmt/format.h>
 
 #include "convllava/checkpoint/file_access.h"
-#include "convllava/checkpoint/model_directory.h"
-#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/run_folder.h"
 #include "convllava/core/error.h"
+#include "convllava/formats/model_directory.h"
+#include "convllava/formats/open_checkpoint.h"
 #include "convllava/nn/libtorch.h"
-#include "convllava/train/model_setup.h"
+#include "convllava/setup/build_model.h"
 #include "convllava/train/same_run.h"
 
 namespace convllava::train {
 namespace {
 
-void check_tokenizer(const text::Tokenizer& tokenizer, const config::LlamaConfig& llm) {
+void check_tokenizer(const text::Tokenizer& tokenizer, const model::LlamaConfig& llm) {
   if (tokenizer.vocab_size() <= llm.vocab_size) return;
   throw ConfigError(error_message("model.tokenizer", "has more tokens than the language model has embeddings",
                                   std::to_string(tokenizer.vocab_size()), std::to_string(llm.vocab_size)));
 }
 
 /// The rules of config::validate that need a shape which the configuration alone does not tell.
-void check_lengths(const config::ModelConfig& shape, const config::TrainConfig& config) {
+void check_lengths(const model::ModelConfig& shape, const RunConfig& config) {
   const int64_t max_length = config.data.max_length;
   if (max_length > shape.llm.max_position_embeddings) {
     throw ConfigError(error_message("data.max_length", "more than the positions of the language model",
@@ -42,21 +43,21 @@ void check_lengths(const config::ModelConfig& shape, const config::TrainConfig& 
 
 }  // namespace
 
-PlannedModel plan_model(const config::TrainConfig& config, config::Paths paths) {
-  const config::ModelSource source = model_source(config);
+PlannedModel plan_model(const RunConfig& config, Paths paths) {
+  const setup::ModelSource source = model_source(config);
   const auto is_there = [&](const std::string& path) {
-    return paths == config::Paths::kMustExist || checkpoint::path_exists(path);
+    return paths == Paths::kMustExist || checkpoint::path_exists(path);
   };
-  PlannedModel plan{resolve_model_shape(source), std::nullopt, nullptr};
-  if (is_there(tokenizer_path(source))) {
+  PlannedModel plan{setup::resolve_model_shape(source), std::nullopt, nullptr};
+  if (is_there(setup::tokenizer_path(source))) {
     plan.tokenizer = load_tokenizer(source);
     check_tokenizer(*plan.tokenizer, plan.shape.llm);
   }
   check_lengths(plan.shape, config);
   plan.outline = model::ConvLlava(plan.shape, torch::TensorOptions(torch::kMeta));
-  set_trainable(*plan.outline, config.trainable);
+  setup::set_trainable(*plan.outline, config.trainable);
   if (!source.from.empty() && is_there(source.from)) {
-    checkpoint::check_model(checkpoint::OpenCheckpoint(source.from).path(), *plan.outline);
+    formats::check_model(formats::OpenCheckpoint(source.from).path(), *plan.outline);
   }
   return plan;
 }

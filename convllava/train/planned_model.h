@@ -2,17 +2,16 @@
 
 #include <optional>
 
-#include "convllava/config/train_config.h"
-#include "convllava/config/yaml.h"
 #include "convllava/model/convllava.h"
 #include "convllava/text/tokenizer.h"
+#include "convllava/train/check_config.h"
 
 // What a stage would train, before anything is allocated.
 
 namespace convllava::train {
 
 struct PlannedModel {
-  config::ModelConfig shape;
+  model::ModelConfig shape;
   std::optional<text::Tokenizer> tokenizer;  ///< none where it is not there (yet)
   model::ConvLlava outline;                  ///< on the meta device, with its trainable set
 };
@@ -21,6 +20,6 @@ struct PlannedModel {
 /// for a tokenizer, samples or pictures that do not fit the model and for a pattern of `trainable` that matches
 /// nothing, CheckpointError for a checkpoint of other shapes. With `kMayBeAbsent` a previous stage or tokenizer that
 /// does not exist yet is left out, and what would be compared with it is not checked.
-PlannedModel plan_model(const config::TrainConfig& config, config::Paths paths);
+PlannedModel plan_model(const RunConfig& config, Paths paths);
 
 }  // namespace convllava::train

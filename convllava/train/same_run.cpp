@@ -2,17 +2,21 @@
 
 #include <fmt/format.h>
 
-#include "convllava/checkpoint/hf_config.h"
-#include "convllava/checkpoint/model_directory.h"
+#include <algorithm>
+
 #include "convllava/checkpoint/record.h"
-#include "convllava/checkpoint/pretrained.h"
-#include "convllava/checkpoint/weights_digest.h"
-#include "convllava/checkpoint/whole_checkpoint.h"
-#include "convllava/config/same_run.h"
+#include "convllava/config/diff.h"
+#include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
 #include "convllava/core/paths.h"
-#include "convllava/train/model_setup.h"
+#include "convllava/formats/hf_config.h"
+#include "convllava/formats/model_directory.h"
+#include "convllava/formats/open_checkpoint.h"
+#include "convllava/formats/weights_digest.h"
+#include "convllava/infer/pretrained.h"
+#include "convllava/setup/build_model.h"
+#include "convllava/train/resume_point.h"
 
 namespace convllava::train {
 namespace fs = std::filesystem;
@@ -21,24 +25,24 @@ namespace {
 /// A directory of weights that a run starts from, as the configuration names it and as its record does.
 struct SourceField {
   const char* name;
-  std::string config::ModelSource::*folder;
+  std::string setup::ModelSource::*folder;
   checkpoint::StartWeights checkpoint::RunStart::*weights;
 };
 
 constexpr SourceField kSources[] = {
-    {"model.from", &config::ModelSource::from, &checkpoint::RunStart::from},
-    {"model.vision_from", &config::ModelSource::vision_from, &checkpoint::RunStart::vision_from},
-    {"model.llm_from", &config::ModelSource::llm_from, &checkpoint::RunStart::llm_from}};
+    {"model.from", &setup::ModelSource::from, &checkpoint::RunStart::from},
+    {"model.vision_from", &setup::ModelSource::vision_from, &checkpoint::RunStart::vision_from},
+    {"model.llm_from", &setup::ModelSource::llm_from, &checkpoint::RunStart::llm_from}};
 
 /// The digest of what the field takes from a checkpoint.
 std::string digest_of(const SourceField& field, const fs::path& checkpoint) {
-  const bool tower_only = field.folder == &config::ModelSource::vision_from;
-  return checkpoint::weights_digest(tower_only ? checkpoint::tower_directory(checkpoint) : checkpoint);
+  const bool tower_only = field.folder == &setup::ModelSource::vision_from;
+  return formats::weights_digest(tower_only ? formats::tower_directory(checkpoint) : checkpoint);
 }
 
 checkpoint::StartWeights weights_behind(const SourceField& field, const std::string& folder) {
   if (folder.empty()) return {};
-  const auto checkpoint = checkpoint::find_checkpoint(folder);
+  const auto checkpoint = formats::find_checkpoint(folder);
   return {core::real_path(checkpoint).string(), digest_of(field, checkpoint)};
 }
 
@@ -77,8 +81,8 @@ void require_same_weights(const SourceField& field, const fs::path& run, const c
 }
 
 /// The tokenizer that the configuration names may be gone: a run that goes on has its own.
-void require_same_tokenizer(const config::TrainConfig& config, const config::ModelSource& before,
-                            const text::Tokenizer& own, const fs::path& run) {
+void require_same_tokenizer(const RunConfig& config, const setup::ModelSource& before, const text::Tokenizer& own,
+                            const fs::path& run) {
   const auto& named = config.model.tokenizer;
   std::error_code ignored;
   if (!named.empty() && !fs::exists(named, ignored)) {
@@ -96,21 +100,52 @@ void require_same_tokenizer(const config::TrainConfig& config, const config::Mod
   refuse_change("model.tokenizer", run, named.empty() ? beside : named, "the one that its checkpoints hold");
 }
 
-}  // namespace
-
-bool goes_on(const config::TrainConfig& config) {
-  return checkpoint::find_resume_point(config.output_dir).from.has_value();
+RunConfig saved_config(const fs::path& checkpoint) {
+  RunConfig saved;
+  checkpoint::read_run_config(checkpoint, config::fields_of(saved));
+  return saved;
 }
 
-config::ModelSource model_source(const config::TrainConfig& config) {
-  const auto latest = checkpoint::find_resume_point(config.output_dir).from;
+/// What means the same has one form.
+RunConfig normalized(RunConfig config) {
+  // It has no effect beside `from`, which gives every stage, and stands there in some saved records.
+  if (!config.model.from.empty()) config.model.layer_scale_init_value = 0;
+  std::ranges::sort(config.trainable);
+  config.trainable.erase(std::ranges::unique(config.trainable).begin(), config.trainable.end());
+  return config;
+}
+
+}  // namespace
+
+std::optional<config::ChangedField> changed_field(const RunConfig& before, const RunConfig& after) {
+  auto then = normalized(before);
+  auto now = normalized(after);
+  return config::changed_fixed_field(config::fields_of(then), config::fields_of(now));
+}
+
+void require_same_data(const fs::path& run, const std::string& saved, const data::DataIdentity& data) {
+  if (const auto changed = data::changed_data(saved, data)) {
+    refuse_change(changed->path, run, changed->after, changed->before);
+  }
+  if (data::tells_contents(saved)) return;
+  core::log_warning(error_message(
+      run.string(), "an earlier version wrote its checkpoint, which tells annotation files by their sizes only",
+      "data of the same sizes, whose contents cannot be compared",
+      "the records in the order in which the run was started; its next checkpoint tells contents"));
+}
+
+bool goes_on(const RunConfig& config) { return find_resume_point(config.output_dir).from.has_value(); }
+
+setup::ModelSource model_source(const RunConfig& config) {
+  const auto latest = find_resume_point(config.output_dir).from;
   if (!latest) return config.model;
-  config::ModelSource own;
+  setup::ModelSource own;
   own.from = latest->path.string();
   return own;
 }
 
-checkpoint::RunStart run_start(const config::ModelSource& source, const std::optional<checkpoint::StepDirectory>& latest) {
+checkpoint::RunStart run_start(const setup::ModelSource& source,
+                               const std::optional<checkpoint::StepDirectory>& latest) {
   if (latest) {
     const auto record = checkpoint::read_record(latest->path);
     return record ? record->started_from : checkpoint::RunStart();
@@ -129,15 +164,14 @@ void refuse_change(const std::string& field, const fs::path& run, const std::str
       error_message(field, "differs from the run saved in " + run.string(), got, expected + ", or another output_dir"));
 }
 
-void require_same_run(const config::TrainConfig& config, const text::Tokenizer& tokenizer) {
-  const auto latest = checkpoint::find_resume_point(config.output_dir).from;
+void require_same_run(const RunConfig& config, const text::Tokenizer& tokenizer) {
+  const auto latest = find_resume_point(config.output_dir).from;
   if (!latest) return;
   const fs::path run = config.output_dir;
   const auto record = checkpoint::read_record(latest->path);
   if (!record) return;
-  config::TrainConfig saved;
-  checkpoint::read_run_config(latest->path, [&](auto& visitor) { saved.visit_fields(visitor); });
-  if (const auto changed = config::changed_field(saved, config)) {
+  const auto saved = saved_config(latest->path);
+  if (const auto changed = changed_field(saved, config)) {
     refuse_change(changed->path, run, changed->after, changed->before);
   }
   for (const auto& field : kSources) {

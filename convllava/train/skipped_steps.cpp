@@ -6,6 +6,12 @@
 
 namespace convllava::train {
 
+void SkipOptions::visit_fields(config::FieldVisitor& visitor) {
+  visitor.field("max_skipped_steps", max_skipped_steps,
+                "Steps in a row that may be skipped because loss or gradient was not finite; one more stops the run.",
+                config::kStepsOrNone);
+}
+
 void SkippedSteps::add(const torch::Tensor& skipped) {
   const torch::NoGradGuard no_grad;
   if (!counts_.defined()) counts_ = torch::zeros({2}, skipped.options());

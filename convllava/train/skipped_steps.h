@@ -4,7 +4,15 @@
 
 #include <cstdint>
 
+#include "convllava/config/fields.h"
+
 namespace convllava::train {
+
+/// How many steps may be left out (section `train`).
+struct SkipOptions {
+  int64_t max_skipped_steps = 10;  ///< non-finite steps in a row before the run stops
+  void visit_fields(config::FieldVisitor& visitor);
+};
 
 /// Counts the steps that were left out because their gradient was not finite. The counts stay on the device; the host
 /// waits for them as seldom as it can without missing the moment when too many came in a row.

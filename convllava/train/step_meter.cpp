@@ -4,12 +4,16 @@
 
 namespace convllava::train {
 
-Scalars Speed::scalars() const {
-  Scalars scalars = {{"speed/tokens_per_second", tokens_per_second},
-                     {"speed/samples_per_second", samples_per_second},
-                     {"speed/seconds_per_step", seconds_per_step},
-                     {"speed/data_wait_share", data_wait_share},
-                     {"speed/tflops", tflops}};
+void LogOptions::visit_fields(config::FieldVisitor& visitor) {
+  visitor.field("log_every", log_every, "Optimizer steps between entries of `metrics.jsonl`.", config::kSteps);
+}
+
+report::Scalars Speed::scalars() const {
+  report::Scalars scalars = {{"speed/tokens_per_second", tokens_per_second},
+                             {"speed/samples_per_second", samples_per_second},
+                             {"speed/seconds_per_step", seconds_per_step},
+                             {"speed/data_wait_share", data_wait_share},
+                             {"speed/tflops", tflops}};
   if (mfu) scalars.emplace_back("speed/mfu", *mfu);
   return scalars;
 }

@@ -4,11 +4,18 @@
 #include <optional>
 #include <string>
 
+#include "convllava/config/fields.h"
 #include "convllava/core/progress.h"
-#include "convllava/train/metric_log.h"
+#include "convllava/report/metric_log.h"
 #include "convllava/train/train_step.h"
 
 namespace convllava::train {
+
+/// How often numbers are written (section `report`).
+struct LogOptions {
+  int64_t log_every = 1;  ///< steps between metric records
+  void visit_fields(config::FieldVisitor& visitor);
+};
 
 /// What the steps since the last entry of the log took.
 struct Speed {
@@ -21,7 +28,7 @@ struct Speed {
   std::optional<double> mfu;   ///< share of the GPUs' bf16 peak, where that is known
 
   /// speed/tokens_per_second, ...
-  Scalars scalars() const;
+  report::Scalars scalars() const;
   /// "1234 tok/s 5.6 samples/s 0.12 TFLOP/s MFU 40.1 % data wait 3 %"
   std::string text() const;
 };

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
-#include "convllava/model/batch.h"
+#include "convllava/infer/tensors.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::train {
 namespace {
 
 /// Norm of each module's gradients.
-std::map<std::string, torch::Tensor> module_norms(const parallel::ReplicatedUnits& units) {
+std::map<std::string, torch::Tensor> module_norms(const parallel::Replicate& units) {
   std::map<std::string, std::vector<torch::Tensor>> parts;
   for (const auto& unit : units.units()) {
     for (const auto& range : unit.ranges()) {
@@ -49,7 +49,7 @@ GlobalCounts global_counts(const data::StepBatch& batch, distributed::ProcessGro
 }
 
 torch::Tensor accumulate_gradients(model::ConvLlavaImpl& model, const data::StepBatch& batch,
-                                   const GlobalCounts& counts, parallel::ReplicatedUnits& units) {
+                                   const GlobalCounts& counts, parallel::Replicate& units) {
   const auto device = model.llm->head_weight().device();
   auto total = torch::zeros({}, torch::TensorOptions(torch::kFloat).device(device));
   units.zero_gradients();
@@ -57,7 +57,7 @@ torch::Tensor accumulate_gradients(model::ConvLlavaImpl& model, const data::Step
     if (i + 1 == batch.micro_batches.size()) units.begin_reduction();
     const auto& micro = batch.micro_batches[i];
     if (micro.supervised_tokens() == 0) continue;
-    const auto loss = model.loss(model::to_tensors(micro, device), 1.0 / counts.supervised_tokens);
+    const auto loss = model.loss(infer::to_tensors(micro, device), 1.0 / counts.supervised_tokens);
     if (loss.requires_grad()) loss.backward();
     total += loss.detach();
   }
@@ -65,14 +65,9 @@ torch::Tensor accumulate_gradients(model::ConvLlavaImpl& model, const data::Step
   return total;
 }
 
-std::optional<torch::Tensor> clip_divisor(const torch::Tensor& gradient_norm, double max_grad_norm) {
-  if (max_grad_norm <= 0) return std::nullopt;
-  return ((gradient_norm + 1e-6) / max_grad_norm).clamp_min(1.0);
-}
-
 StepOutcome train_step(model::ConvLlavaImpl& model, const data::StepBatch& batch, const GlobalCounts& counts,
-                       parallel::ReplicatedUnits& units, AdamW& optimizer, double max_grad_norm,
-                       const std::function<Rates(const parallel::FlatRange&)>& rates) {
+                       parallel::Replicate& units, optim::Optimizer& optimizer, const optim::ClipOptions& clip,
+                       const std::function<optim::Rates(const parallel::FlatRange&)>& rates) {
   StepOutcome outcome;
   outcome.loss = accumulate_gradients(model, batch, counts, units);
   outcome.module_norms = module_norms(units);
@@ -82,7 +77,7 @@ StepOutcome train_step(model::ConvLlavaImpl& model, const data::StepBatch& batch
   outcome.skipped = outcome.gradient_norm.isfinite().logical_not().to(torch::kFloat);
   outcome.learned = any_gradient(model, counts);
   if (!outcome.learned) return outcome;  // a step on zeros would still move by the moments and decay the weights
-  optimizer.step(rates, clip_divisor(outcome.gradient_norm, max_grad_norm), outcome.skipped);
+  optimizer.step(rates, optim::clip_divisor(outcome.gradient_norm, clip), outcome.skipped);
   return outcome;
 }
 

@@ -10,8 +10,9 @@
 #include "convllava/data/loader.h"
 #include "convllava/distributed/process_group.h"
 #include "convllava/model/convllava.h"
-#include "convllava/parallel/replicated_units.h"
-#include "convllava/train/adamw.h"
+#include "convllava/optim/clip.h"
+#include "convllava/optim/optimizer.h"
+#include "convllava/parallel/replicate.h"
 
 // One optimizer step over a global batch.
 
@@ -51,21 +52,17 @@ struct StepOutcome {
   bool learned = true;  ///< false where no trainable parameter had a part in the loss: nothing was changed then
 };
 
-/// What gradients of this norm ([] fp32) are divided by so that it is at most `max_grad_norm`; at least 1. Nothing for
-/// a `max_grad_norm` of 0, which does not clip: the optimizer then leaves the gradients as they are.
-std::optional<torch::Tensor> clip_divisor(const torch::Tensor& gradient_norm, double max_grad_norm);
-
 /// Gradients of the mean cross-entropy over the global batch's supervised tokens, however the batch is split into ranks
 /// and micro-batches: for each micro-batch forward and backward; reduce; clip by the global norm; step.
 ///
 /// A micro-batch whose loss no trainable parameter has a part in (only texts, and a frozen language model) counts to
 /// the loss and has no backward. Where all are such, parameters and optimizer stay as they are.
 StepOutcome train_step(model::ConvLlavaImpl& model, const data::StepBatch& batch, const GlobalCounts& counts,
-                       parallel::ReplicatedUnits& units, AdamW& optimizer, double max_grad_norm,
-                       const std::function<Rates(const parallel::FlatRange&)>& rates);
+                       parallel::Replicate& units, optim::Optimizer& optimizer, const optim::ClipOptions& clip,
+                       const std::function<optim::Rates(const parallel::FlatRange&)>& rates);
 
 /// The gradient part of `train_step` alone; returns the loss. For tests and for other optimizers.
 torch::Tensor accumulate_gradients(model::ConvLlavaImpl& model, const data::StepBatch& batch,
-                                   const GlobalCounts& counts, parallel::ReplicatedUnits& units);
+                                   const GlobalCounts& counts, parallel::Replicate& units);
 
 }  // namespace convllava::train

@@ -4,26 +4,28 @@
 
 #include <algorithm>
 
-#include "convllava/checkpoint/model_directory.h"
 #include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
 #include "convllava/core/process.h"
 #include "convllava/core/version.h"
+#include "convllava/formats/model_directory.h"
+#include "convllava/hardware/device_info.h"
 #include "convllava/nn/libtorch.h"
-#include "convllava/train/hardware.h"
-#include "convllava/train/model_setup.h"
-#include "convllava/train/report.h"
-#include "convllava/train/schedule.h"
+#include "convllava/optim/schedule.h"
+#include "convllava/report/report.h"
+#include "convllava/setup/build_model.h"
 #include "convllava/train/trainer_impl.h"
 #include "convllava/train/validation.h"
 
 namespace convllava::train {
 namespace fs = std::filesystem;
 
-Rates Trainer::Impl::rates(const parallel::FlatRange& range) const {
-  const double factor = learning_rate_factor(config.train.schedule, state.step, warmup, total_steps);
-  return {peak_lr(config.train, range.module) * factor, range.decay ? weight_decay(config.train, range.module) : 0.0};
+optim::Rates Trainer::Impl::rates(const parallel::FlatRange& range) const {
+  auto rates = config.train.peak(range.module);
+  rates.lr *= optim::learning_rate_factor(config.train, state.step, total_steps);
+  if (!range.decay) rates.weight_decay = 0;
+  return rates;
 }
 
 /// A bad record is met again in every epoch: its share is that of the samples drawn so far, or of the first epoch.
@@ -133,8 +135,8 @@ void Trainer::Impl::write_checkpoint() {
   record.total_steps = total_steps;
   record.started_from = started_from;
   record.run = {config.output_dir, config.trainable, config.train.lr_per_module};
-  record.run_config = config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); });
-  checkpoint::save_model(pending.path(), *model, *tokenizer, record);
+  record.run_config = config::write_yaml(config::fields_of(config));
+  formats::save_model(pending.path(), *model, *tokenizer, record);
   auto saved = state;
   saved.tensors = optimizer->state();
   checkpoint::save_training_state(pending.path(), saved);
@@ -162,7 +164,7 @@ void Trainer::Impl::save_last_good_step() noexcept {
 
 void Trainer::Impl::write_run_report() {
   if (!is_main()) return;
-  ReportContents contents;
+  report::ReportContents contents;
   contents.title = run.filename().string();
   int64_t trainable = 0;
   int64_t all = 0;
@@ -178,13 +180,13 @@ void Trainer::Impl::write_run_report() {
       {"tokens seen", std::to_string(state.tokens)},
       {"training time", core::format_duration(state.seconds)},
       {"ranks", std::to_string(group.world_size())},
-      {"peak memory of rank 0", core::format_bytes(static_cast<double>(peak_memory_bytes(device)))}};
-  contents.metrics = read_metrics(run / "metrics.jsonl");
-  for (const auto& fact : validation_facts(contents.metrics)) contents.facts.push_back(fact);
+      {"peak memory of rank 0", core::format_bytes(static_cast<double>(hardware::peak_memory_bytes(device)))}};
+  contents.metrics = report::read_metrics(run / "metrics.jsonl");
+  for (const auto& fact : report::validation_facts(contents.metrics)) contents.facts.push_back(fact);
   if (data.validation.dataset && !summary.stopped)
     contents.samples = sample_answers(*model, data.validation, config.report.samples);
-  contents.config_yaml = config::write_yaml([&](auto& v) { config.visit_fields(v); });
-  write_report(run / "report.html", contents);
+  contents.config_yaml = config::write_yaml(config::fields_of(config));
+  report::write_report(run / "report.html", contents);
 }
 
 void Trainer::Impl::after_step(const data::StepBatch& batch, const GlobalCounts& counts, const StepOutcome& outcome) {
@@ -197,7 +199,7 @@ void Trainer::Impl::after_step(const data::StepBatch& batch, const GlobalCounts&
   state.cut_tokens += static_cast<int64_t>(counts.cut_tokens);
   finish_log();  // of the step before, while the device works on this one
   double step_flops = 0;
-  for (const auto& micro : batch.micro_batches) step_flops += (*flops)(micro);
+  for (const auto& micro : batch.micro_batches) step_flops += (*flops)(infer::shape_of(micro));
   meter.add(counts, step_flops);
   outcome.learned ? skipped_steps.add(outcome.skipped) : note_idle_step();
   check_bad_share(batch, counts);
@@ -242,7 +244,7 @@ void Trainer::Impl::train_steps() {
       summary.stopped = true;
       break;
     }
-    const auto outcome = train_step(*model, batch, counts, *units, *optimizer, config.train.max_grad_norm,
+    const auto outcome = train_step(*model, batch, counts, *units, *optimizer, config.train,
                                     [&](const parallel::FlatRange& range) { return rates(range); });
     after_step(batch, counts, outcome);
     state.seconds += watch.seconds();

@@ -5,8 +5,8 @@
 #include <memory>
 #include <optional>
 
-#include "convllava/config/train_config.h"
 #include "convllava/distributed/process_group.h"
+#include "convllava/train/run_config.h"
 
 // A training stage from its configuration to its last checkpoint.
 
@@ -22,8 +22,8 @@ struct TrainSummary {
 
 /// Runs stages as `train` does:
 ///
-///     const auto config = config::load_train_config("stage2.yaml");
-///     train::Trainer trainer(config, distributed::ProcessGroup(), torch::kCPU);
+///     const auto config = load_run_config("stage2.yaml");
+///     Trainer trainer(config, distributed::ProcessGroup(), torch::kCPU);
 ///     trainer.run();
 ///
 /// The run folder gets config.yaml, metrics.jsonl, report.html, quarantine.jsonl, TensorBoard events and
@@ -33,7 +33,7 @@ class Trainer {
  public:
   /// Checks paths, opens the data, builds and loads the model, prints what will be trained. Throws ConfigError before
   /// anything is allocated, DataError, CheckpointError; DistributedError when the ranks disagree.
-  Trainer(config::TrainConfig config, distributed::ProcessGroup group, torch::Device device);
+  Trainer(RunConfig config, distributed::ProcessGroup group, torch::Device device);
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -45,9 +45,5 @@ class Trainer {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-/// The device that a configuration asks for; kAuto takes the rank's GPU where the build and the machine have one.
-/// Throws ConfigError for CUDA where there is none.
-torch::Device pick_device(config::Device device, int local_rank);
 
 }  // namespace convllava::train

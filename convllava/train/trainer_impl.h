@@ -8,16 +8,16 @@
 #include <optional>
 #include <utility>
 
-#include "convllava/checkpoint/retention.h"
-#include "convllava/checkpoint/training_state.h"
 #include "convllava/checkpoint/record.h"
+#include "convllava/checkpoint/run_folder.h"
+#include "convllava/checkpoint/training_state.h"
 #include "convllava/core/files.h"
 #include "convllava/core/progress.h"
+#include "convllava/data/mixture.h"
 #include "convllava/model/training_flops.h"
 #include "convllava/nn/host_copies.h"
-#include "convllava/train/adamw.h"
-#include "convllava/train/datasets.h"
-#include "convllava/train/metric_log.h"
+#include "convllava/optim/optimizer.h"
+#include "convllava/report/metric_log.h"
 #include "convllava/train/skipped_steps.h"
 #include "convllava/train/step_meter.h"
 #include "convllava/train/train_step.h"
@@ -36,7 +36,7 @@ struct PendingLog {
 };
 
 struct Trainer::Impl {
-  Impl(config::TrainConfig run_config, distributed::ProcessGroup run_group, torch::Device run_device);
+  Impl(RunConfig run_config, distributed::ProcessGroup run_group, torch::Device run_device);
 
   void check_model();
   void check_pictures() const;
@@ -48,8 +48,7 @@ struct Trainer::Impl {
   void count_total_steps();
   void check_agreement();
   void open_logs();
-  data::LoaderOptions loader_options() const;
-  Rates rates(const parallel::FlatRange& range) const;
+  optim::Rates rates(const parallel::FlatRange& range) const;
   void train_steps();
   data::StepBatch next_batch(StepRequests& requests);
   [[noreturn]] void leave_after_failure();
@@ -77,29 +76,28 @@ struct Trainer::Impl {
   void tell_results() const;
   bool is_main() const { return group.rank() == 0; }
 
-  config::TrainConfig config;
+  RunConfig config;
   distributed::ProcessGroup group;
   torch::Device device;
   std::filesystem::path run;
-  config::ModelConfig shape;
+  model::ModelConfig shape;
   std::optional<core::FolderLock> lock;
   std::optional<checkpoint::StepDirectory> latest;  ///< where the run goes on from
-  checkpoint::RunStart started_from;                    ///< on rank 0
+  checkpoint::RunStart started_from;                ///< on rank 0
   bool trains_language = false;
   std::optional<text::Tokenizer> tokenizer;
   model::ConvLlava model{nullptr};
-  RunData data;
-  std::unique_ptr<parallel::ReplicatedUnits> units;
-  std::unique_ptr<AdamW> optimizer;
+  data::Mixture data;
+  std::unique_ptr<parallel::Replicate> units;
+  std::unique_ptr<optim::Optimizer> optimizer;
   std::unique_ptr<data::Loader> loader;
-  std::unique_ptr<MetricLog> metrics;
+  std::unique_ptr<report::MetricLog> metrics;
   std::unique_ptr<Quarantine> quarantine;
   std::unique_ptr<core::Progress> progress;
   std::optional<model::TrainingFlops> flops;
   std::optional<double> peak_flops;  ///< of this rank's device, where its datasheet is known
 
   int64_t total_steps = 0;
-  int64_t warmup = 0;
   checkpoint::TrainingState state;
   SkippedSteps skipped_steps;
   std::optional<PendingLog> pending_log;

@@ -7,10 +7,10 @@
 
 #include "convllava/core/log.h"
 #include "convllava/core/process.h"
+#include "convllava/hardware/device_info.h"
 #include "convllava/nn/libtorch.h"
-#include "convllava/train/hardware.h"
-#include "convllava/train/model_setup.h"
-#include "convllava/train/schedule.h"
+#include "convllava/optim/schedule.h"
+#include "convllava/setup/build_model.h"
 #include "convllava/train/trainer_impl.h"
 
 namespace convllava::train {
@@ -42,19 +42,19 @@ void Trainer::Impl::log_step(int64_t step, const GlobalCounts& counts, const Ste
   const Speed speed = meter.speed(sums[1], peak);
   meter.restart();
   if (!is_main()) return;
-  Scalars scalars;
+  report::Scalars scalars;
   if (counts.supervised_tokens > 0) scalars.emplace_back("train/loss", sums[0]);
   scalars.emplace_back("train/grad_norm", outcome.gradient_norm.item<double>());
   scalars.emplace_back("train/epoch", static_cast<double>(step) / static_cast<double>(loader->steps_per_epoch()));
   scalars.emplace_back("train/supervised_tokens", counts.supervised_tokens);
   for (const auto& scalar : speed.scalars()) scalars.push_back(scalar);
   scalars.emplace_back("memory/resident_bytes", static_cast<double>(core::resident_bytes()));
-  const auto peak_bytes = static_cast<double>(peak_memory_bytes(device));
+  const auto peak_bytes = static_cast<double>(hardware::peak_memory_bytes(device));
   if (device.is_cuda()) scalars.emplace_back("memory/gpu_peak_bytes", peak_bytes);
-  const double factor = learning_rate_factor(config.train.schedule, step - 1, warmup, total_steps);
+  const double factor = optim::learning_rate_factor(config.train, step - 1, total_steps);
   double highest_lr = 0;
   for (const auto& [module, norm] : outcome.module_norms) {
-    const double lr = peak_lr(config.train, module) * factor;
+    const double lr = config.train.peak(module).lr * factor;
     highest_lr = std::max(highest_lr, lr);
     scalars.emplace_back("train/grad_norm/" + module, norm.item<double>());
     scalars.emplace_back("train/lr/" + module, lr);

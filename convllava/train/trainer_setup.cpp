@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "convllava/checkpoint/model_directory.h"
-#include "convllava/checkpoint/whole_checkpoint.h"
 #include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
 #include "convllava/core/fingerprint.h"
@@ -11,15 +9,18 @@
 #include "convllava/core/suggest.h"
 #include "convllava/data/summary.h"
 #include "convllava/distributed/agreement.h"
-#include "convllava/distributed/gpu_of_rank.h"
+#include "convllava/formats/model_directory.h"
+#include "convllava/hardware/device_info.h"
+#include "convllava/hardware/gpu_of_rank.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/optim/flat_state.h"
+#include "convllava/optim/schedule.h"
+#include "convllava/setup/build_model.h"
+#include "convllava/train/check_config.h"
 #include "convllava/train/earlier_run.h"
-#include "convllava/train/flat_state.h"
-#include "convllava/train/hardware.h"
-#include "convllava/train/model_setup.h"
 #include "convllava/train/planned_model.h"
+#include "convllava/train/resume_point.h"
 #include "convllava/train/same_run.h"
-#include "convllava/train/schedule.h"
 #include "convllava/train/trainer_impl.h"
 
 namespace convllava::train {
@@ -30,23 +31,23 @@ fs::path without_slash(const fs::path& folder) { return folder.has_filename() ? 
 
 }  // namespace
 
-Trainer::Impl::Impl(config::TrainConfig run_config, distributed::ProcessGroup run_group, torch::Device run_device)
+Trainer::Impl::Impl(RunConfig run_config, distributed::ProcessGroup run_group, torch::Device run_device)
     : config(std::move(run_config)),
       group(std::move(run_group)),
-      device(numbered_device(run_device)),
+      device(hardware::numbered_device(run_device)),
       run(without_slash(config.output_dir)),
       skipped_steps(config.train.max_skipped_steps) {}
 
 /// Everything that can be wrong with the configuration shows here, on a model without memory.
 void Trainer::Impl::check_model() {
-  auto plan = plan_model(config, config::Paths::kMustExist);
+  auto plan = plan_model(config, Paths::kMustExist);
   shape = plan.shape;
   tokenizer = std::move(plan.tokenizer);
   for (const auto& parameter : plan.outline->llm->parameters()) {
     trains_language = trains_language || parameter.requires_grad();
   }
-  core::log_info("model\n" + parameter_table(*plan.outline, config.train));
-  core::log_info("device: " + (device.is_cuda() ? device.str() + ", " + gpu_name(device) : "CPU"));
+  core::log_info("model\n" + setup::parameter_table(*plan.outline, config.train));
+  core::log_info("device: " + (device.is_cuda() ? device.str() + ", " + hardware::gpu_name(device) : "CPU"));
 }
 
 /// What the user may not expect of the data, from a part of them, so that a start stays quick. Records of that part
@@ -90,15 +91,15 @@ void Trainer::Impl::open_folder() {
 }
 
 void Trainer::Impl::open_model() {
-  const auto dtype = scalar_type(config.dtype);
+  const auto dtype = hardware::scalar_type(config.dtype);
   const auto options = torch::TensorOptions(device).dtype(dtype);
   // The weights of a run that goes on come with its state, in `resume`.
-  model = latest ? model::ConvLlava(shape, options) : build_model(config.model, shape, options, config.seed);
+  model = latest ? model::ConvLlava(shape, options) : setup::build_model(config.model, shape, options, config.seed);
   if (is_main()) started_from = run_start(config.model, latest);
-  set_trainable(*model, config.trainable);
-  set_recompute(*model, config.train.recompute);
+  setup::set_trainable(*model, config.trainable);
+  setup::set_recompute(*model, config.train);
   flops.emplace(*model);
-  if (dtype == torch::kBFloat16) peak_flops = peak_bf16_flops(device);
+  if (dtype == torch::kBFloat16) peak_flops = hardware::peak_bf16_flops(device);
 }
 
 void Trainer::Impl::resume() {
@@ -106,15 +107,14 @@ void Trainer::Impl::resume() {
   if (!latest) return;
   auto saved = checkpoint::load_training_state(latest->path);
   require_same_data(run, std::exchange(saved.data_fingerprint, state.data_fingerprint), data.identity);
-  checkpoint::load_model(latest->path, *model);
+  formats::load_model(latest->path, *model);
   last_saved = confirmed_step = saved.step;
   state = std::move(saved);
 }
 
 void Trainer::Impl::count_total_steps() {
   const auto& train = config.train;
-  total_steps = train::total_steps(train.epochs, train.max_steps, loader->steps_per_epoch());
-  warmup = warmup_steps(train.warmup_ratio, total_steps);
+  total_steps = optim::total_steps(train, loader->steps_per_epoch());
   if (train.max_steps <= total_steps || !is_main()) return;
   core::log_warning(fmt::format("train.max_steps {} has no effect: train.epochs {} ends the run after {} steps",
                                 train.max_steps, train.epochs, total_steps));
@@ -123,7 +123,7 @@ void Trainer::Impl::count_total_steps() {
 /// Ranks that see other files would wait for each other in different collectives, or train apart without a word.
 void Trainer::Impl::check_agreement() {
   core::Fingerprint fingerprint;
-  fingerprint.add(config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); }) + data.identity.text());
+  fingerprint.add(config::write_yaml(config::fields_of(config)) + data.identity.text());
   distributed::require_agreement(group,
                                  {{"step", static_cast<double>(state.step)},
                                   {"number of steps", static_cast<double>(total_steps)},
@@ -137,64 +137,47 @@ void Trainer::Impl::open_logs() {
   group.barrier();
   quarantine = std::make_unique<Quarantine>(run, group.rank());
   if (!is_main()) return;
-  const auto yaml = config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); });
+  const auto yaml = config::write_yaml(config::fields_of(config));
   core::write_file_atomic(run / "config.yaml", yaml);
-  metrics = std::make_unique<MetricLog>(run, state.step, config.report.tensorboard);
-}
-
-data::LoaderOptions Trainer::Impl::loader_options() const {
-  data::LoaderOptions options;
-  options.sampler = {config.data.group_by, config.train.global_batch_size, static_cast<uint64_t>(config.seed)};
-  options.micro_batch_size = config.train.micro_batch_size;
-  options.workers = static_cast<int>(config.data.workers);
-  options.prefetch_steps = config.data.prefetch_steps;
-  options.rank = group.rank();
-  options.world_size = group.world_size();
-  return options;
+  metrics = std::make_unique<report::MetricLog>(run, state.step, config.report);
 }
 
 void Trainer::Impl::load_optimizer() {
   const auto saved = checkpoint::open_state_tensors(latest->path);
-  state.format == 1 ? optimizer->load_state(FlatState(saved, units->units())) : optimizer->load_state(saved);
+  state.format == 1 ? optimizer->load_state(optim::FlatState(saved, units->units())) : optimizer->load_state(saved);
 }
 
-Trainer::Trainer(config::TrainConfig config, distributed::ProcessGroup group, torch::Device device)
+Trainer::Trainer(RunConfig config, distributed::ProcessGroup group, torch::Device device)
     : impl_(std::make_unique<Impl>(std::move(config), std::move(group), device)) {
   auto& self = *impl_;
-  config::validate(self.config, "configuration");
-  config::check_paths(self.config, "configuration", goes_on(self.config));
+  check_config(self.config, "configuration");
+  check_paths(self.config, "configuration", goes_on(self.config));
   self.check_model();
   require_same_run(self.config, *self.tokenizer);
-  self.data = open_data(self.config, self.shape.vision.total_stride(), *self.tokenizer);
+  self.data = data::open_mixture(self.config.data, self.config.sample_options(self.shape.vision.total_stride()),
+                                 *self.tokenizer, static_cast<uint64_t>(self.config.seed));
   check_known_bad(self.data.train, self.config.data.max_bad_share);
   self.check_pictures();
   self.look_at_data();
   self.open_folder();
-  const auto point = checkpoint::find_resume_point(self.run);  // under the lock: another run may have gone on until now
-  if (self.is_main()) checkpoint::set_aside(point.damaged);
+  const auto point = find_resume_point(self.run);  // under the lock: another run may have gone on until now
+  if (self.is_main()) set_aside(point.damaged);
   self.latest = point.from;
   self.open_model();
   self.resume();
-  self.units = std::make_unique<parallel::ReplicatedUnits>(*self.model, self.group);
-  self.optimizer = std::make_unique<AdamW>(
-      self.units->units(), AdamWOptions{self.config.train.betas[0], self.config.train.betas[1], self.config.train.eps});
+  self.units = std::make_unique<parallel::Replicate>(model::parameter_blocks(*self.model), self.group);
+  self.optimizer = std::make_unique<optim::Optimizer>(optim::make_rule(self.config.train), self.units->units());
   if (self.latest) self.load_optimizer();
 
-  self.loader = std::make_unique<data::Loader>(*self.data.train.dataset, self.data.train.members, self.loader_options(),
-                                               self.state.step);
+  self.loader = std::make_unique<data::Loader>(
+      *self.data.train.dataset, self.data.train.members,
+      data::LoaderSetup{self.config.data, self.config.train, static_cast<uint64_t>(self.config.seed), self.group.rank(),
+                        self.group.world_size()},
+      self.state.step);
   self.count_total_steps();
   self.check_agreement();
 }
 
 Trainer::~Trainer() = default;
-
-torch::Device pick_device(config::Device device, int local_rank) {
-  const bool available = torch::cuda::is_available();
-  if (device == config::Device::kCuda && !available) {
-    throw ConfigError(error_message("device", "no CUDA device can be used", "cuda", "cpu or auto on this machine"));
-  }
-  if (device == config::Device::kCpu || !available) return torch::kCPU;
-  return distributed::use_gpu_of_rank(local_rank);
-}
 
 }  // namespace convllava::train

@@ -5,8 +5,8 @@
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
 #include "convllava/core/process.h"
-#include "convllava/model/answer.h"
-#include "convllava/model/batch.h"
+#include "convllava/infer/answer.h"
+#include "convllava/infer/tensors.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::train {
@@ -32,26 +32,34 @@ std::vector<text::Turn> up_to_first_answer(const std::vector<text::Turn>& turns,
 }
 
 /// Asks one sample of a selection. Throws DataError when it cannot be asked.
-SampleAnswer ask(model::ConvLlavaImpl& model, const data::Dataset& dataset, int64_t index) {
+report::SampleAnswer ask(model::ConvLlavaImpl& model, const data::Dataset& dataset, int64_t index) {
   const auto path = dataset.image_path(index);
   auto turns = up_to_first_answer(dataset.record(index).turns, !path.empty());
   if (turns.empty()) throw DataError(error_message(dataset.where(index), "no question with an answer"));
-  SampleAnswer sample{path, turns[turns.size() - 2].text, "", turns.back().text, dataset.image_is_outside(index)};
+  report::SampleAnswer sample{path, turns[turns.size() - 2].text, "", turns.back().text,
+                              dataset.image_is_outside(index)};
   turns.pop_back();
-  model::Question question{std::move(turns), {}};
+  infer::Question question{std::move(turns), {}};
   if (!path.empty()) question.picture = image::load_image(path);
-  model::AnswerOptions options;
+  infer::AnswerOptions options;
   options.prompt_template = dataset.options().prompt_template;
   options.image = dataset.options().image;
   options.generate.max_new_tokens = kAnswerTokens;
-  const auto answer = model::answer(model, dataset.tokenizer(), {question}, options).front();
-  sample.answer = answer.text + (answer.finish == model::Finish::kEnd ? "" : " [cut off]");
+  const auto answer = infer::answer(model, dataset.tokenizer(), {question}, options).front();
+  sample.answer = answer.text + (answer.finish == infer::Finish::kEnd ? "" : " [cut off]");
   return sample;
 }
 
 }  // namespace
 
-std::optional<double> validation_loss(model::ConvLlavaImpl& model, const DataSelection& selection,
+void ValidationOptions::visit_fields(config::FieldVisitor& visitor) {
+  visitor.field("validate_every", validate_every,
+                "Optimizer steps between validations; 0 validates before the first step and after the last only.",
+                config::kStepsOrNone);
+  visitor.field("samples", samples, "Validation pictures that the model answers in `report.html`.", {0, 1000});
+}
+
+std::optional<double> validation_loss(model::ConvLlavaImpl& model, const data::DataSelection& selection,
                                       int64_t micro_batch_size, distributed::ProcessGroup& group,
                                       Quarantine& quarantine) {
   const torch::InferenceMode inference;
@@ -73,7 +81,7 @@ std::optional<double> validation_loss(model::ConvLlavaImpl& model, const DataSel
                                        own.begin() + std::min(own.size(), begin + window));
     for (const auto& packed : data::load_in_order(*selection.dataset, members, micro_batch_size, bad)) {
       if (packed.supervised_tokens() == 0) continue;
-      sums[0] += model.loss(model::to_tensors(packed, device), 1.0).item<double>();
+      sums[0] += model.loss(infer::to_tensors(packed, device), 1.0).item<double>();
       sums[1] += static_cast<double>(packed.supervised_tokens());
     }
     quarantine.add(bad);
@@ -85,8 +93,9 @@ std::optional<double> validation_loss(model::ConvLlavaImpl& model, const DataSel
   return sums[0] / sums[1];
 }
 
-std::vector<SampleAnswer> sample_answers(model::ConvLlavaImpl& model, const DataSelection& selection, int64_t count) {
-  std::vector<SampleAnswer> samples;
+std::vector<report::SampleAnswer> sample_answers(model::ConvLlavaImpl& model, const data::DataSelection& selection,
+                                                 int64_t count) {
+  std::vector<report::SampleAnswer> samples;
   const auto available = static_cast<int64_t>(selection.members.size());
   for (int64_t i = 0; i < std::min(count, available); ++i) {
     try {

@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <exception>
 
-#include "convllava/checkpoint/pretrained.h"
 #include "convllava/core/error.h"
-#include "convllava/model/convllava.h"
+#include "convllava/infer/pretrained.h"
+#include "convllava/infer/tensors.h"
 #include "convllava/nn/libtorch.h"
 
 using namespace convllava;
@@ -18,8 +18,8 @@ int main(int argc, char** argv) try {
     return 2;
   }
   const torch::NoGradGuard no_grad;
-  auto [tower, options] = checkpoint::load_pretrained_tower(argv[1], torch::kCPU);
-  const auto pixels = model::to_pixels(image::load_image(argv[2]), options);  // [1, 3, H, W]
+  auto [tower, options] = infer::load_pretrained_tower(argv[1], torch::kCPU);
+  const auto pixels = infer::to_pixels(image::load_image(argv[2]), options);  // [1, 3, H, W]
   const auto map = tower->feature_map(pixels);                                // [1, C, H / stride, W / stride]
   const auto features = tower(pixels);                                        // [1, N, C], row by row
   std::printf("%ldx%ld pixels -> %ld x %ld tokens of %ld numbers, root mean square %.4f\n", pixels.size(2),

@@ -5,11 +5,11 @@
 
 #include <cstdio>
 
-#include "convllava/config/model_config.h"
 #include "convllava/data/packed_batch.h"
-#include "convllava/model/batch.h"
-#include "convllava/model/generate.h"
+#include "convllava/infer/generate.h"
+#include "convllava/infer/tensors.h"
 #include "convllava/model/initialize.h"
+#include "convllava/model/model_config.h"
 #include "convllava/nn/libtorch.h"
 
 using namespace convllava;
@@ -33,7 +33,7 @@ data::StepBatch made_up_batch() {
 
 int main() {
   torch::manual_seed(0);
-  const auto shape = config::named_model_config("tiny");
+  const auto shape = model::named_model_config("tiny");
 
   // 1. The encoder alone: any height and width from 64 pixels on.
   model::ConvNext tower(shape.vision);
@@ -45,20 +45,20 @@ int main() {
   model::ConvLlava convllava(shape);
   model::initialize(*convllava);
   const auto batch = made_up_batch();
-  const auto prompt = model::to_tensors(batch.micro_batches[0], torch::kCPU);
-  const auto answers = model::generate(*convllava, prompt, {.max_new_tokens = 4});
+  const auto prompt = infer::to_tensors(batch.micro_batches[0], torch::kCPU);
+  const auto answers = infer::generate(*convllava, prompt, {.max_new_tokens = 4});
   std::printf("%zu new tokens\n", answers[0].tokens.size());
 
   // 3. Training: declare what trains, flatten it, step.
   for (auto& parameter : convllava->llm->parameters()) parameter.set_requires_grad(false);
   distributed::ProcessGroup group;  // one process
-  parallel::ReplicatedUnits units(*convllava, group);
-  train::AdamW optimizer(units.units(), {});
+  parallel::Replicate units(model::parameter_blocks(*convllava), group);
+  optim::Optimizer optimizer(optim::make_rule({}), units.units());
   const auto counts = train::global_counts(batch, group);
   for (int step = 0; step < 3; ++step) {
-    const auto outcome = train::train_step(*convllava, batch, counts, units, optimizer, /*max_grad_norm=*/1.0,
+    const auto outcome = train::train_step(*convllava, batch, counts, units, optimizer, {.max_grad_norm = 1.0},
                                            [](const parallel::FlatRange&) {
-                                             return train::Rates{1e-3, 0.0};
+                                             return optim::Rates{1e-3, 0.0};
                                            });
     std::printf("step %d: loss %.4f, gradient norm %.3f\n", step, outcome.loss.item<double>(),
                 outcome.gradient_norm.item<double>());

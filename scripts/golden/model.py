@@ -1,11 +1,9 @@
 """Writes tests/golden/model/*.safetensors: outputs, losses and gradients of transformers' ConvNextModel and LlamaForCausalLM, in fp32
-and in bf16, of the two joined as LLaVA joins them, and of torch's AdamW and learning-rate schedules. Seeded; run with the packages of
-scripts/golden/requirements.txt:
+and in bf16, and of the two joined as LLaVA joins them. Seeded; run with the packages of scripts/golden/requirements.txt:
 
     .venv/bin/python scripts/golden/model.py
 """
 
-import math
 import pathlib
 
 import torch
@@ -156,36 +154,6 @@ def llama_bf16(name, source, kv_heads):
     save(name, {**gradients_only(model), "output": out.logits[0], "loss": out.loss.reshape(1)})
 
 
-def adamw(name):
-    """100 steps on a decayed and an undecayed vector; the gradient of step t is sin(parameter * 3 + t)."""
-    start = torch.randn(2, 37)
-    parameters = [torch.nn.Parameter(row.clone()) for row in start]
-    optimizer = torch.optim.AdamW([{"params": [parameters[0]], "weight_decay": 0.1},
-                                   {"params": [parameters[1]], "weight_decay": 0.0}], lr=3e-3, betas=(0.9, 0.95), eps=1e-8)
-    tensors = {"start": start}
-    for t in range(1, 101):
-        for parameter in parameters:
-            parameter.grad = torch.sin(parameter.detach() * 3 + t)
-        optimizer.step()
-        if t in (1, 10, 100):
-            tensors[f"step.{t}"] = torch.stack([p.detach() for p in parameters])
-    save(name, tensors)
-
-
-def schedules(name):
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    tensors = {}
-    for total, ratio in [(200, 0.03), (37, 0.1), (10, 0.0)]:
-        warmup = math.ceil(total * ratio)  # TrainingArguments.get_warmup_steps
-        cosine = transformers.get_cosine_schedule_with_warmup(optimizer, warmup, total).lr_lambdas[0]
-        constant = transformers.get_constant_schedule_with_warmup(optimizer, warmup).lr_lambdas[0]
-        tensors[f"cosine.{total}"] = torch.tensor([cosine(s) for s in range(total)], dtype=torch.float64)
-        tensors[f"constant.{total}"] = torch.tensor([constant(s) for s in range(total)], dtype=torch.float64)
-        tensors[f"warmup.{total}"] = torch.tensor([warmup])
-        tensors[f"ratio.{total}"] = torch.tensor([ratio], dtype=torch.float64)
-    save(name, tensors)
-
-
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(int(VERSIONS["seed"]))
@@ -195,8 +163,6 @@ def main():
     llama("llama_mha.safetensors", 4)
     llama("llama_gqa.safetensors", 2)
     convllava("convllava.safetensors")
-    adamw("adamw.safetensors")
-    schedules("schedules.safetensors")
     convnext_bf16("convnext_5_stages_bf16.safetensors", "convnext_5_stages.safetensors", [1, 1, 2, 1, 1], [8, 12, 16, 20, 24])
     llama_bf16("llama_gqa_bf16.safetensors", "llama_gqa.safetensors", 2)
 

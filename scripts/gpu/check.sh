@@ -69,7 +69,7 @@ info() {
 
 tests() {
   local failed=0 program
-  for program in test_gpu test_nn test_parallel; do
+  for program in test_gpu test_hardware test_nn test_parallel; do
     printf '\n== %s\n' "$program"
     "$programs/$program" || (($? == 4)) || failed=1  # 4: all of its tests were skipped
   done

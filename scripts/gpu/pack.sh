@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-programs=(train benchmark_gpu_kernels benchmark_train_step test_gpu test_nn test_parallel)
+programs=(train benchmark_gpu_kernels benchmark_train_step test_gpu test_hardware test_nn test_parallel)
 cmake --preset gpu
 cmake --build --preset gpu --target "${programs[@]}"
 

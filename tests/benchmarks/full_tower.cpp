@@ -10,8 +10,8 @@
 #include "convllava/core/error.h"
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
-#include "convllava/model/convnext.h"
 #include "convllava/model/initialize.h"
+#include "convllava/model/vision/convnext.h"
 #include "convllava/nn/libtorch.h"
 
 namespace {
@@ -20,7 +20,7 @@ using namespace convllava;
 
 void measure(int64_t height, int64_t width) {
   const torch::NoGradGuard no_grad;
-  model::ConvNext tower(config::VisionConfig{});
+  model::ConvNext tower(model::VisionConfig{});
   model::initialize_vision(*tower);
   const auto pixels = torch::randn({1, 3, height, width});
   const auto start = std::chrono::steady_clock::now();

@@ -15,9 +15,9 @@
 #include "convllava/apps/command_line.h"
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
+#include "convllava/hardware/gpu.h"
 #include "convllava/model/convllava.h"
 #include "convllava/nn/attention.h"
-#include "convllava/nn/gpu.h"
 #include "convllava/nn/head_loss.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/nn/norm.h"
@@ -31,10 +31,10 @@ using torch::Tensor;
 
 /// Sizes of a micro-batch of the 7B model.
 struct Sizes {
-  int64_t rows = 6400;     ///< tokens
-  int64_t length = 400;    ///< of a sequence
-  int64_t width = 4096;    ///< of the language model
-  int64_t inner = 11008;   ///< of its MLP
+  int64_t rows = 6400;    ///< tokens
+  int64_t length = 400;   ///< of a sequence
+  int64_t width = 4096;   ///< of the language model
+  int64_t inner = 11008;  ///< of its MLP
   int64_t heads = 32;
   int64_t vocabulary = 32000;
   int64_t supervised = 1200;
@@ -49,16 +49,25 @@ Sizes tiny_sizes() { return {96, 24, 64, 160, 4, 320, 24, 1, 64, {16, 32, 48, 64
 class Kernels {
  public:
   Kernels(const torch::Device& device, bool tiny, std::vector<std::string> only)
-      : device_(device), only_(std::move(only)), sizes_(tiny ? tiny_sizes() : Sizes()), least_seconds_(tiny ? 0 : 0.05) {}
+      : device_(device),
+        only_(std::move(only)),
+        sizes_(tiny ? tiny_sizes() : Sizes()),
+        least_seconds_(tiny ? 0 : 0.05) {}
 
   void run() {
     const std::vector<std::pair<const char*, std::function<void()>>> groups = {
-        {"copy", [this] { copies(); }},           {"matmul", [this] { products(); }},
-        {"weight_gradient", [this] { weight_gradients(); }}, {"depthwise", [this] { depthwise(); }},
-        {"pointwise", [this] { pointwise(); }},   {"rms_norm", [this] { rms_norms(); }},
-        {"rope", [this] { rope(); }},             {"swiglu", [this] { swiglu(); }},
-        {"attention", [this] { attention(); }},   {"head", [this] { head(); }},
-        {"embedding", [this] { embedding(); }},   {"pixels", [this] { pixels(); }},
+        {"copy", [this] { copies(); }},
+        {"matmul", [this] { products(); }},
+        {"weight_gradient", [this] { weight_gradients(); }},
+        {"depthwise", [this] { depthwise(); }},
+        {"pointwise", [this] { pointwise(); }},
+        {"rms_norm", [this] { rms_norms(); }},
+        {"rope", [this] { rope(); }},
+        {"swiglu", [this] { swiglu(); }},
+        {"attention", [this] { attention(); }},
+        {"head", [this] { head(); }},
+        {"embedding", [this] { embedding(); }},
+        {"pixels", [this] { pixels(); }},
         {"adamw", [this] { adamw(); }}};
     for (const auto& [name, measure] : groups) {
       if (only_.empty() || std::find(only_.begin(), only_.end(), name) != only_.end()) measure();
@@ -233,8 +242,8 @@ class Kernels {
   void head() const {
     const auto states = random({sizes_.supervised, sizes_.width}).requires_grad_(true);
     const auto weight = random({sizes_.vocabulary, sizes_.width}).requires_grad_(true);
-    const auto targets = torch::randint(0, sizes_.vocabulary, {sizes_.supervised},
-                                        torch::TensorOptions(device_).dtype(torch::kLong));
+    const auto targets =
+        torch::randint(0, sizes_.vocabulary, {sizes_.supervised}, torch::TensorOptions(device_).dtype(torch::kLong));
     const double logits = static_cast<double>(sizes_.supervised) * sizes_.vocabulary;
     time("head forward+backward", 2.0 * weight.numel() + 4 * logits, 6 * logits * sizes_.width, [&] {
       const auto loss = nn::head_cross_entropy(states, weight, targets, 1.0 / sizes_.supervised);
@@ -253,8 +262,7 @@ class Kernels {
   void pixels() const {
     const auto bytes = torch::randint(0, 256, {sizes_.pictures, sizes_.pixels, sizes_.pixels, 3},
                                       torch::TensorOptions(device_).dtype(torch::kByte));
-    time("normalize pixels", 3.0 * bytes.numel(), 0,
-         [&] { model::normalize_pixels(bytes, torch::kBFloat16); });
+    time("normalize pixels", 3.0 * bytes.numel(), 0, [&] { model::normalize_pixels(bytes, torch::kBFloat16); });
   }
 
   /// fp32 master weights, both moments, the gradient, and the bf16 copy.
@@ -298,7 +306,7 @@ int main(int argc, char** argv) {
   app.add_option("--only", only, "A group of operations: copy, matmul, depthwise, ...");
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
   return core::run_main("benchmark_gpu_kernels", [&] {
-    nn::set_gpu_arithmetic();
+    hardware::set_gpu_arithmetic();
     Kernels(torch::Device(device), tiny, only).run();
     return 0;
   });

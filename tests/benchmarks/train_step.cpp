@@ -5,25 +5,27 @@
 //   benchmark_train_step --config configs/stage2.yaml [--set key=value]... [--layers 4] [--text 256] [--steps 6]
 //                        [--trace FILE]
 
-#include <fmt/format.h>
+#include "convllava/train/train_step.h"
 
 #include <ATen/DeviceAccelerator.h>
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "benchmark.h"
 #include "convllava/apps/command_line.h"
 #include "convllava/apps/start.h"
-#include "convllava/config/yaml.h"
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
 #include "convllava/core/random.h"
+#include "convllava/hardware/device_info.h"
+#include "convllava/infer/tensors.h"
 #include "convllava/model/initialize.h"
 #include "convllava/model/training_flops.h"
-#include "convllava/train/hardware.h"
+#include "convllava/setup/build_model.h"
+#include "convllava/train/check_config.h"
 #include "convllava/train/memory_needs.h"
-#include "convllava/train/model_setup.h"
-#include "convllava/train/train_step.h"
 #include "convllava/train/trainer.h"
 #include "device_timer.h"
 #include "operator_trace.h"
@@ -42,7 +44,7 @@ struct Arguments {
 };
 
 /// A picture of noise and a text of which the second half is learnt.
-data::Sample random_sample(core::Random& random, const config::ModelConfig& shape, int64_t side, int64_t text) {
+data::Sample random_sample(core::Random& random, const model::ModelConfig& shape, int64_t side, int64_t text) {
   data::Sample sample;
   image::Image picture{side, side, std::vector<uint8_t>(side * side * 3)};
   for (auto& value : picture.pixels) value = static_cast<uint8_t>(random.below(256));
@@ -61,14 +63,14 @@ class StepBenchmark {
  public:
   explicit StepBenchmark(const Arguments& arguments)
       : arguments_(arguments),
-        config_(config::load_train_config(arguments.config, arguments.overrides, config::Paths::kMayBeAbsent)),
-        device_(train::numbered_device(train::pick_device(config_.device, 0))),
-        shape_(train::resolve_model_shape(config_.model)) {
+        config_(train::load_run_config(arguments.config, arguments.overrides, train::Paths::kMayBeAbsent)),
+        device_(hardware::numbered_device(hardware::pick_device(config_.device, 0))),
+        shape_(setup::resolve_model_shape(config_.model)) {
     if (arguments_.layers > 0) shape_.llm.num_hidden_layers = arguments_.layers;
-    model_ = model::ConvLlava(shape_, torch::TensorOptions(device_).dtype(train::scalar_type(config_.dtype)));
+    model_ = model::ConvLlava(shape_, torch::TensorOptions(device_).dtype(hardware::scalar_type(config_.dtype)));
     model::initialize(*model_);
-    train::set_trainable(*model_, config_.trainable);
-    train::set_recompute(*model_, config_.train.recompute);
+    setup::set_trainable(*model_, config_.trainable);
+    setup::set_recompute(*model_, config_.train);
     core::Random random(1);
     const int64_t micro = config_.train.micro_batch_size;
     for (int64_t done = 0; done < config_.train.global_batch_size; done += micro) {
@@ -84,13 +86,15 @@ class StepBenchmark {
   void run() {
     std::cerr << apps::set_arithmetic(device_) << "\n";
     distributed::ProcessGroup group;
-    parallel::ReplicatedUnits units(*model_, group);
-    train::AdamW optimizer(units.units(), {});
+    parallel::Replicate units(model::parameter_blocks(*model_), group);
+    optim::Optimizer optimizer(optim::make_rule({}), units.units());
     const auto counts = train::global_counts(batch_, group);
     double loss = 0;
     const auto step = [&] {
-      const auto outcome = train::train_step(*model_, batch_, counts, units, optimizer, config_.train.max_grad_norm,
-                                             [&](const parallel::FlatRange&) { return train::Rates{1e-6, 0.0}; });
+      const auto outcome =
+          train::train_step(*model_, batch_, counts, units, optimizer, config_.train, [&](const parallel::FlatRange&) {
+            return optim::Rates{1e-6, 0.0};
+          });
       loss = outcome.loss.item<double>();  // as the trainer does when it logs
     };
     step();
@@ -108,11 +112,11 @@ class StepBenchmark {
     const double median = seconds[seconds.size() / 2];
     const model::TrainingFlops flops(*model_);
     double work = 0;
-    for (const auto& micro : batch_.micro_batches) work += flops(micro);
+    for (const auto& micro : batch_.micro_batches) work += flops(infer::shape_of(micro));
     const auto& micro = batch_.micro_batches.front();
-    const auto needs = train::memory_needs(*model_, config_, {micro.tokens(), config_.train.micro_batch_size,
-                                                              config_.image.size});
-    const auto peak_flops = train::peak_bf16_flops(device_);
+    const auto needs =
+        train::memory_needs(*model_, config_, {micro.tokens(), config_.train.micro_batch_size, config_.image.size});
+    const auto peak_flops = hardware::peak_bf16_flops(device_);
     benchmark::print_result(
         fmt::format("{} {}px, {} layers, {} x {}", arguments_.config, config_.image.size, shape_.llm.num_hidden_layers,
                     config_.train.micro_batch_size, batch_.micro_batches.size()),
@@ -123,15 +127,15 @@ class StepBenchmark {
          {"tokens_per_second", tokens / median},
          {"TFLOP/s", work / median / 1e12},
          {"MFU", peak_flops ? work / median / *peak_flops : 0},
-         {"peak_GB", static_cast<double>(train::peak_memory_bytes(device_)) / 1e9},
+         {"peak_GB", static_cast<double>(hardware::peak_memory_bytes(device_)) / 1e9},
          {"expected_GB", static_cast<double>(needs.total()) / 1e9},
          {"first_loss", first_loss}});
   }
 
   Arguments arguments_;
-  config::TrainConfig config_;
+  train::RunConfig config_;
   torch::Device device_;
-  config::ModelConfig shape_;
+  model::ModelConfig shape_;
   model::ConvLlava model_{nullptr};
   data::StepBatch batch_;
 };

@@ -23,8 +23,8 @@ namespace {
 
 using namespace convllava;
 
-config::ModelConfig shape() {
-  config::ModelConfig config;
+model::ModelConfig shape() {
+  model::ModelConfig config;
   config.vision.depths = {2, 2, 6, 2, 2};
   config.vision.hidden_sizes = {48, 96, 192, 384, 768};
   config.llm.vocab_size = 8000;
@@ -90,13 +90,13 @@ void whole_model(const std::string& suffix) {
   model::ConvLlava model(shape());
   model::initialize(*model);
   distributed::ProcessGroup group;
-  parallel::ReplicatedUnits units(*model, group);
-  train::AdamW optimizer(units.units(), {});
+  parallel::Replicate units(model::parameter_blocks(*model), group);
+  optim::Optimizer optimizer(optim::make_rule({}), units.units());
   const auto step = batch();
   const auto counts = train::global_counts(step, group);
   report("convllava_step" + suffix, benchmark::median_seconds([&] {
-           train::train_step(*model, step, counts, units, optimizer, 1.0, [](const parallel::FlatRange&) {
-             return train::Rates{1e-5, 0.0};
+           train::train_step(*model, step, counts, units, optimizer, {}, [](const parallel::FlatRange&) {
+             return optim::Rates{1e-5, 0.0};
            });
          }));
 }

@@ -1,7 +1,7 @@
 #include <string>
 
 #include "convllava/core/error.h"
-#include "convllava/data/record.h"
+#include "convllava/data/annotation_file.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/files.h"
 

@@ -2,12 +2,12 @@
 #include <functional>
 #include <string>
 
-#include "convllava/checkpoint/hf_config.h"
-#include "convllava/checkpoint/model_directory.h"
 #include "convllava/checkpoint/training_state.h"
 #include "convllava/core/error.h"
 #include "convllava/eval/benchmark.h"
-#include "convllava/eval/vqa_file.h"
+#include "convllava/eval/benchmarks/vqa_file.h"
+#include "convllava/formats/hf_config.h"
+#include "convllava/formats/model_directory.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/files.h"
 
@@ -57,9 +57,9 @@ class Directory {
     testing::write_text(folder_ / "input", text);
     const fs::path& path = folder_.path();
     const std::function<void()> readers[] = {
-        [&] { checkpoint::read_model_config(path); },
-        [&] { checkpoint::read_vision_config(path); },
-        [&] { checkpoint::read_image_options(path); },
+        [&] { formats::read_model_config(path); },
+        [&] { formats::read_vision_config(path); },
+        [&] { formats::read_image_options(path); },
         [&] { checkpoint::ModelShards{path}; },
         [&] { checkpoint::load_training_state(path); },
         [&] { text::Tokenizer::load(path); },

@@ -31,7 +31,7 @@ inline constexpr int64_t kS = 524;
 inline model::ConvLlava chain_model(const std::vector<int64_t>& chain, bool sees = false,
                                     const std::vector<int64_t>& eos = {tokens::kEnd}, int64_t context = 1024,
                                     int64_t vocab_size = 600) {
-  config::ModelConfig config;
+  model::ModelConfig config;
   config.vision.depths = sees ? std::vector<int64_t>{1, 1, 1, 1, 1} : std::vector<int64_t>{};
   config.vision.hidden_sizes = sees ? std::vector<int64_t>{4, 4, 4, 4, 4} : std::vector<int64_t>{};
   config.llm = tiny_llama();

@@ -2,14 +2,14 @@
 
 // fp32 products by oneDNN, as the programs take them on some CPUs (nn/cpu.h).
 
-#include "convllava/nn/cpu.h"
+#include "convllava/hardware/cpu.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::testing {
 
 inline constexpr const char* kOneDnnRounds = "oneDNN rounds fp32 products on this CPU";
 
-inline bool onednn_keeps_fp32() { return nn::try_products().difference < 1e-5; }
+inline bool onednn_keeps_fp32() { return hardware::try_products().difference < 1e-5; }
 
 /// LibTorch's own choice is back at the end of the scope.
 class KeptProducts {

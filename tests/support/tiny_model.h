@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "convllava/config/model_config.h"
+#include "convllava/model/model_config.h"
 #include "convllava/text/tokenizer.h"
 
 namespace convllava::testing {
@@ -14,8 +14,8 @@ inline const std::string kTokenizer = CONVLLAVA_SOURCE_DIR "/tests/golden/text/t
 inline text::Tokenizer small_tokenizer() { return text::Tokenizer::load(kTokenizer); }
 
 /// Two layers of four heads; the vocabulary is smaller than the tokenizer's.
-inline config::LlamaConfig tiny_llama(int64_t kv_heads = 2) {
-  config::LlamaConfig config;
+inline model::LlamaConfig tiny_llama(int64_t kv_heads = 2) {
+  model::LlamaConfig config;
   config.vocab_size = 64;
   config.hidden_size = 32;
   config.intermediate_size = 48;

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "convllava/config/train_config.h"
 #include "convllava/core/random.h"
-#include "convllava/train/metric_log.h"
+#include "convllava/report/metric_log.h"
+#include "convllava/train/run_config.h"
 #include "tests/support/files.h"
 #include "tests/support/tiny_model.h"
 
@@ -42,11 +42,11 @@ inline void write_records(const std::filesystem::path& folder, int count) {
 
 /// fp32, 64-pixel pictures, two small stages of the model's parts; trains vision, projector and the language model for
 /// 6 steps.
-inline config::TrainConfig tiny_run(const std::filesystem::path& folder) {
-  config::TrainConfig config;
+inline train::RunConfig tiny_run(const std::filesystem::path& folder) {
+  train::RunConfig config;
   config.output_dir = (folder / "run").string();
-  config.device = config::Device::kCpu;
-  config.dtype = config::Dtype::kFp32;
+  config.device = hardware::Device::kCpu;
+  config.dtype = hardware::Dtype::kFp32;
   config.model.size = "tiny";
   config.model.vision_depths = {1, 1, 1, 1, 1};
   config.model.vision_hidden_sizes = {8, 8, 12, 12, 16};
@@ -72,7 +72,7 @@ inline config::TrainConfig tiny_run(const std::filesystem::path& folder) {
 /// The training and validation losses that the run in this folder has logged, in their order.
 inline std::vector<double> logged_losses(const std::filesystem::path& run) {
   std::vector<double> values;
-  for (const auto& [step, scalars] : train::read_metrics(run / "metrics.jsonl")) {
+  for (const auto& [step, scalars] : report::read_metrics(run / "metrics.jsonl")) {
     for (const auto& [name, value] : scalars) {
       if (name == "train/loss" || name == "validation/loss") values.push_back(value);
     }

@@ -1,14 +1,15 @@
 // What only a GPU runs, against the CPU: the flash kernel, training in fp32 and bf16, a run that goes on.
 
-#include "convllava/nn/gpu.h"
+#include "convllava/hardware/gpu.h"
 
 #include <filesystem>
 
 #include "convllava/core/error.h"
-#include "convllava/distributed/gpu_of_rank.h"
 #include "convllava/distributed/process_group.h"
+#include "convllava/hardware/gpu_of_rank.h"
 #include "convllava/nn/attention.h"
-#include "convllava/parallel/replicated_units.h"
+#include "convllava/nn/compute_capability.h"
+#include "convllava/parallel/replicate.h"
 #include "convllava/train/trainer.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
@@ -19,16 +20,16 @@ namespace {
 
 bool no_gpu() { return !torch::cuda::is_available(); }
 
-std::vector<double> losses(config::TrainConfig config, config::Device device, config::Dtype dtype, int64_t steps) {
+std::vector<double> losses(train::RunConfig config, hardware::Device device, hardware::Dtype dtype, int64_t steps) {
   config.device = device;
   config.dtype = dtype;
   config.train.max_steps = steps;
-  config.train.schedule = config::Schedule::kConstant;  // its rates do not depend on the number of steps
+  config.train.schedule = "constant";  // its rates do not depend on the number of steps
   config.train.warmup_ratio = 0;
   config.report.log_every = 1;
   config.report.samples = 0;
-  nn::set_gpu_arithmetic();
-  Trainer(config, distributed::ProcessGroup(), pick_device(device, 0)).run();
+  hardware::set_gpu_arithmetic();
+  Trainer(config, distributed::ProcessGroup(), hardware::pick_device(device, 0)).run();
   return testing::logged_losses(config.output_dir);
 }
 
@@ -38,12 +39,12 @@ class Runs {
   Runs() {
     testing::write_records(folder_.path(), 40);
     const auto start = testing::tiny_run(folder_.path());
-    losses(start, config::Device::kCpu, config::Dtype::kFp32, 2);
+    losses(start, hardware::Device::kCpu, hardware::Dtype::kFp32, 2);
     next_ = start;
     next_.model = {};
     next_.model.from = start.output_dir;
   }
-  config::TrainConfig named(const std::string& name) const {
+  train::RunConfig named(const std::string& name) const {
     auto config = next_;
     config.output_dir = (folder_ / name).string();
     return config;
@@ -51,7 +52,7 @@ class Runs {
 
  private:
   testing::TemporaryFolder folder_;
-  config::TrainConfig next_;
+  train::RunConfig next_;
 };
 
 void check_equal(const std::vector<double>& actual, const std::vector<double>& expected, double tolerance) {
@@ -89,7 +90,7 @@ TEST_CASE("one rank that a launcher started runs its collectives through NCCL", 
   if (no_gpu()) SKIP("this machine has no GPU");
   distributed::LaunchEnvironment environment;
   environment.launched = true;
-  const torch::Device device = distributed::use_gpu_of_rank(0);
+  const torch::Device device = hardware::use_gpu_of_rank(0);
   distributed::ProcessGroup group(environment, device);
   const auto values = torch::arange(24, torch::kFloat).view({1, 2, 3, 4});
   auto tensor = values.contiguous(torch::MemoryFormat::ChannelsLast).to(device);
@@ -109,13 +110,13 @@ TEST_CASE("gradients that autograd's hooks reduce through NCCL are those of a ru
   if (no_gpu()) SKIP("this machine has no GPU");
   distributed::LaunchEnvironment environment;
   environment.launched = true;
-  const torch::Device device = distributed::use_gpu_of_rank(0);
+  const torch::Device device = hardware::use_gpu_of_rank(0);
   const auto gradients = [&](const distributed::ProcessGroup& group) {
     torch::manual_seed(3);
     parallel::Chain chain({64, 96, 32, 48});
     for (auto& layer : chain.layers) layer->to(device);
     const auto x = torch::randn({16, 64}).to(device);
-    parallel::ReplicatedUnits units(chain.blocks(), group);
+    parallel::Replicate units(chain.blocks(), group);
     units.zero_gradients();
     chain.forward(x).sum().backward();
     units.begin_reduction();
@@ -141,8 +142,9 @@ TEST_CASE("gradients of bf16 weights add up in fp32 to the same bits, whether au
     for (auto& layer : chain.layers) layer->to(torch::kCUDA);
     auto blocks = chain.blocks();
     for (auto& block : blocks) block.used_once = used_once;
-    const parallel::ReplicatedUnits units(blocks, distributed::ProcessGroup());
-    for (int i = 0; i < 3; ++i) chain.forward(torch::randn({16, 64}).to(torch::kCUDA, torch::kBFloat16)).sum().backward();
+    const parallel::Replicate units(blocks, distributed::ProcessGroup());
+    for (int i = 0; i < 3; ++i)
+      chain.forward(torch::randn({16, 64}).to(torch::kCUDA, torch::kBFloat16)).sum().backward();
     std::vector<torch::Tensor> result;
     for (const auto& unit : units.units()) result.push_back(unit.gradient().cpu());
     return result;
@@ -157,20 +159,20 @@ TEST_CASE("gradients of bf16 weights add up in fp32 to the same bits, whether au
 TEST_CASE("training on the GPU takes the course that it takes on the CPU", "[gpu]") {
   if (no_gpu()) SKIP("this machine has no GPU");
   const Runs runs;
-  const auto expected = losses(runs.named("cpu"), config::Device::kCpu, config::Dtype::kFp32, 6);
+  const auto expected = losses(runs.named("cpu"), hardware::Device::kCpu, hardware::Dtype::kFp32, 6);
   // fp32 sums come in another order; bf16 keeps eight bits.
-  check_equal(losses(runs.named("fp32"), config::Device::kCuda, config::Dtype::kFp32, 6), expected, 0.01);
-  check_equal(losses(runs.named("bf16"), config::Device::kCuda, config::Dtype::kBf16, 6), expected, 0.05);
+  check_equal(losses(runs.named("fp32"), hardware::Device::kCuda, hardware::Dtype::kFp32, 6), expected, 0.01);
+  check_equal(losses(runs.named("bf16"), hardware::Device::kCuda, hardware::Dtype::kBf16, 6), expected, 0.05);
 }
 
 TEST_CASE("a run on the GPU goes on from its checkpoint", "[gpu]") {
   if (no_gpu()) SKIP("this machine has no GPU");
   const Runs runs;
-  const auto dtype = GENERATE(config::Dtype::kFp32, config::Dtype::kBf16);
-  const auto expected = losses(runs.named("whole"), config::Device::kCuda, dtype, 6);
-  losses(runs.named("halves"), config::Device::kCuda, dtype, 3);
+  const auto dtype = GENERATE(hardware::Dtype::kFp32, hardware::Dtype::kBf16);
+  const auto expected = losses(runs.named("whole"), hardware::Device::kCuda, dtype, 6);
+  losses(runs.named("halves"), hardware::Device::kCuda, dtype, 3);
   // Sums of gradients of the embedding come in any order; Adam's first steps carry that on.
-  check_equal(losses(runs.named("halves"), config::Device::kCuda, dtype, 6), expected, 0.01);
+  check_equal(losses(runs.named("halves"), hardware::Device::kCuda, dtype, 6), expected, 0.01);
 }
 
 }  // namespace convllava::train

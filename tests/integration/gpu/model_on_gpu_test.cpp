@@ -1,9 +1,9 @@
 // The model's goldens (scripts/golden/model.py) on a GPU.
 
-#include "convllava/model/generate.h"
-
 #include <cmath>
-#include "convllava/nn/gpu.h"
+
+#include "convllava/hardware/gpu.h"
+#include "convllava/infer/generate.h"
 #include "tests/support/chain_model.h"
 #include "tests/support/golden.h"
 #include "tests/support/whole_model.h"
@@ -49,21 +49,21 @@ void check_whole_model(torch::ScalarType dtype, double loss_tolerance, double gr
 
 TEST_CASE("loss and gradients of the whole model on a GPU equal the reference's", "[gpu]") {
   if (!torch::cuda::is_available()) SKIP("this machine has no GPU");
-  nn::set_gpu_arithmetic();
-  check_whole_model(torch::kFloat, 2e-6, 2e-5);  // as on a CPU
+  hardware::set_gpu_arithmetic();
+  check_whole_model(torch::kFloat, 2e-6, 2e-5);    // as on a CPU
   check_whole_model(torch::kBFloat16, 0.01, 0.1);  // eight bits a number, rounded some dozen times in a row
 }
 
 TEST_CASE("greedy decoding on a GPU equals transformers' generate, with and without the cache", "[gpu]") {
   if (!torch::cuda::is_available()) SKIP("this machine has no GPU");
-  nn::set_gpu_arithmetic();
+  hardware::set_gpu_arithmetic();
   const std::string name = "llama_gqa.safetensors";
   auto model = testing::reference_model(2, name, kGpu);
   const auto file = golden("model/" + name);
   const auto prompts = file.tensor("prompts");
   for (const bool use_cache : {true, false}) {
     const auto batch = to_gpu(testing::batch_of({prompts[0], prompts[1]}));
-    const auto answers = model::generate(*model, batch, {.max_new_tokens = 24, .use_cache = use_cache});
+    const auto answers = infer::generate(*model, batch, {.max_new_tokens = 24, .use_cache = use_cache});
     CHECK(answers[0].tokens == testing::ids_of(file.tensor("greedy.0")));
     CHECK(answers[1].tokens == testing::ids_of(file.tensor("greedy.1")));
   }

@@ -18,7 +18,7 @@ fs::path trained(const fs::path& folder) {
     c.train.max_steps = 8;
     c.train.lr = 0.01;
     c.train.warmup_ratio = 0;
-    c.train.schedule = config::Schedule::kConstant;
+    c.train.schedule = "constant";
     c.report.samples = 0;
   });
   const auto outcome = run({program("train"), "--config", config});

@@ -2,8 +2,8 @@
 
 #include <csignal>
 
-#include "convllava/checkpoint/model_directory.h"
 #include "convllava/core/files.h"
+#include "convllava/formats/model_directory.h"
 #include "tests/catch.h"
 #include "tests/integration/programs/run_files.h"
 #include "tests/support/chain_model.h"
@@ -23,7 +23,7 @@ struct Checkpoint {
     record.prompt_template = prompt_template;
     record.image.size = 64;
     fs::create_directories(path());
-    checkpoint::save_model(path(), *model, small_tokenizer(), record);
+    formats::save_model(path(), *model, small_tokenizer(), record);
     write_ppm(picture(), 64, 64, 1);
   }
   fs::path path() const { return folder / "model"; }

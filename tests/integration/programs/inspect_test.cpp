@@ -66,7 +66,7 @@ TEST_CASE("the tokens that inspect marks are those that the loss counts", "[prog
   CHECK(shown.output.find("[[", cut) == std::string::npos);
 
   check(run({program("train"), "--config", config}), 0, "checkpoint-1");
-  const auto metrics = train::read_metrics(folder / "run/metrics.jsonl");
+  const auto metrics = report::read_metrics(folder / "run/metrics.jsonl");
   REQUIRE(!metrics.empty());
   double counted = 0;
   for (const auto& [name, value] : metrics.back().second) counted += name == "train/supervised_tokens" ? value : 0;

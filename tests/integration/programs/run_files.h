@@ -18,8 +18,8 @@ inline std::string program(const std::string& name) { return CONVLLAVA_BINARY_DI
 /// One word of a shell's command, also with spaces in it.
 inline std::string word(const std::string& text) { return "'" + text + "'"; }
 
-inline void save_config(const std::filesystem::path& path, config::TrainConfig config) {
-  write_text(path, config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); }));
+inline void save_config(const std::filesystem::path& path, train::RunConfig config) {
+  write_text(path, config::write_yaml(config::fields_of(config)));
 }
 
 /// folder/train.yaml for `tiny_run`, changed by `change`.

@@ -1,12 +1,12 @@
 #include "convllava/checkpoint/file_access.h"
 
 #include "tests/catch.h"
-#include "tests/unit/checkpoint/fixtures.h"
+#include "tests/unit/formats/fixtures.h"
 
 namespace convllava::checkpoint {
 namespace {
 
-using namespace testing;
+using namespace formats::testing;
 using convllava::testing::contains;
 using convllava::testing::message_of;
 

@@ -4,13 +4,13 @@
 #include "convllava/core/files.h"
 #include "tests/catch.h"
 #include "tests/support/environment.h"
-#include "tests/unit/checkpoint/fixtures.h"
+#include "tests/unit/formats/fixtures.h"
 
 namespace convllava::checkpoint {
 namespace {
 
 using namespace convllava::testing;
-using namespace convllava::checkpoint::testing;
+using namespace convllava::formats::testing;
 
 std::string refusal(const std::filesystem::path& directory) {
   return message_of<CheckpointError>([&] { read_record(directory); });
@@ -90,9 +90,8 @@ TEST_CASE("the configuration of the run is read by whoever knows its fields, and
   CHECK(options.seed == 3);
   CHECK(options.output_dir == "~/$RUNS/a");  // as it was on the machine that wrote it
   write_text(folder / "convllava.yaml", "format: 2\n");
-  CHECK_THAT(message_of<CheckpointError>([&] {
-               read_run_config(folder.path(), [&](auto& visitor) { options.visit_fields(visitor); });
-             }),
+  CHECK_THAT(message_of<CheckpointError>(
+                 [&] { read_run_config(folder.path(), [&](auto& visitor) { options.visit_fields(visitor); }); }),
              contains("config: not given"));
 }
 

@@ -2,14 +2,14 @@
 
 #include "convllava/checkpoint/safetensors.h"
 #include "tests/catch.h"
-#include "tests/unit/checkpoint/fixtures.h"
+#include "tests/unit/formats/fixtures.h"
 
 // Damaged and malicious headers: each is refused with its own message.
 
 namespace convllava::checkpoint {
 namespace {
 
-using namespace testing;
+using namespace formats::testing;
 using convllava::testing::contains;
 using convllava::testing::message_of;
 

@@ -3,14 +3,14 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/catch.h"
-#include "tests/unit/checkpoint/fixtures.h"
+#include "tests/unit/formats/fixtures.h"
 
 // Each header of scripts/golden/safetensors_headers.py gets the verdict of the safetensors library.
 
 namespace convllava::checkpoint {
 namespace {
 
-using namespace testing;
+using namespace formats::testing;
 using nlohmann::json;
 
 /// What the library reads and this does not: our message. docs/checkpoints.md gives the reasons.

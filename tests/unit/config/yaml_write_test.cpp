@@ -8,12 +8,6 @@
 namespace convllava::config::testing {
 namespace {
 
-size_t count_of(const std::string& text, const std::string& part) {
-  size_t count = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++count;
-  return count;
-}
-
 Sample full_sample() {
   Sample sample;
   sample.flag = true;
@@ -122,25 +116,6 @@ TEST_CASE("the reference has a table per struct and a row per field", "[config]"
         "|---|---|---|---|---|\n"
         "| `parts[].name` | text | `\"\"` |  | A name. |\n"
         "| `parts[].share` | number | `1.0` | 0 to 1 | A share. |\n");
-}
-
-TEST_CASE("the reference of the training configuration names each field once and explains it", "[config]") {
-  TrainConfig config;
-  const VisitFields visit = [&](FieldVisitor& visitor) { config.visit_fields(visitor); };
-  const std::string reference = reference_markdown(visit);
-  size_t fields = 0;
-  for (const FieldRow& row : field_rows(visit)) {
-    INFO(row.path);
-    CHECK(row.meaning.size() > 10);
-    CHECK(row.meaning.back() == '.');
-    if (row.has_fields()) {
-      CHECK(count_of(reference, "\n## " + row.path + (row.type == "list" ? "[]" : "") + "\n") == 1);
-      continue;
-    }
-    CHECK(count_of(reference, "| `" + row.path + "` |") == 1);
-    ++fields;
-  }
-  CHECK(count_of(reference, "\n| `") == fields);
 }
 
 }  // namespace convllava::config::testing

@@ -265,7 +265,7 @@ TEST_CASE("an annotation file that is written anew while it is in use is no faul
 TEST_CASE("annotation files of real data sets are read whole", "[data]") {
   const auto root = convllava::testing::shared_data("real");
   if (!std::filesystem::exists(root / "receipts_train.json")) SKIP("CONVLLAVA_SHARED_DATA holds no real/*_train.json");
-  std::vector<SourceFiles> sources;
+  std::vector<DataSource> sources;
   for (const char* name : {"receipts", "scene_text", "coco_captions", "coco_instruct"}) {
     sources.push_back({root / (std::string(name) + "_train.json"), root, 1.0});
   }

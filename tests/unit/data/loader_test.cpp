@@ -33,7 +33,7 @@ class Files {
     }
     SampleOptions options = small_options();
     options.image.aspect = image::Aspect::kNative;
-    dataset_.emplace(std::vector<SourceFiles>{{folder_.write("set.jsonl", json), folder_.path(), 1.0}}, options,
+    dataset_.emplace(std::vector<DataSource>{{folder_.write("set.jsonl", json), folder_.path(), 1.0}}, options,
                      small_tokenizer());
   }
   const Dataset& dataset() const { return *dataset_; }
@@ -49,16 +49,15 @@ Ids all_members() {
   return members;
 }
 
-LoaderOptions options_of(int64_t global_batch_size, int64_t micro_batch_size) {
-  LoaderOptions options;
-  options.sampler.global_batch_size = global_batch_size;
+LoaderSetup options_of(int64_t global_batch_size, int64_t micro_batch_size) {
+  LoaderSetup options;
+  options.global_batch_size = global_batch_size;
   options.micro_batch_size = micro_batch_size;
   options.workers = 2;
   return options;
 }
 
-std::vector<StepBatch> steps_of(const Dataset& dataset, const LoaderOptions& options, int64_t count,
-                                int64_t first = 0) {
+std::vector<StepBatch> steps_of(const Dataset& dataset, const LoaderSetup& options, int64_t count, int64_t first = 0) {
   Loader loader(dataset, all_members(), options, first);
   std::vector<StepBatch> steps;
   for (int64_t i = 0; i < count; ++i) steps.push_back(loader.next());
@@ -119,7 +118,7 @@ void add(Content& content, const StepBatch& step) {
 
 TEST_CASE("a loader yields the sampler's order in steps and micro-batches", "[data]") {
   const Files files;
-  const LoaderOptions options = options_of(8, 3);
+  const LoaderSetup options = options_of(8, 3);
   Loader loader(files.dataset(), all_members(), options);
   CHECK(loader.steps_per_epoch() == 4);
 
@@ -129,7 +128,7 @@ TEST_CASE("a loader yields the sampler's order in steps and micro-batches", "[da
     items.push_back({i, summary.words, summary.has_image, 1.0});
   }
   for (int64_t step = 0; step < 9; ++step) {
-    const Ids order = epoch_order(items, options.sampler, step / 4);
+    const Ids order = epoch_order(items, {options.group_by, options.global_batch_size, options.seed}, step / 4);
     const StepBatch batch = loader.next();
     CHECK(batch.epoch == step / 4);
     CHECK(batch.step_in_epoch == step % 4);
@@ -162,7 +161,7 @@ TEST_CASE("a loader yields the sampler's order in steps and micro-batches", "[da
 
 TEST_CASE("threads and prefetching do not change what a loader yields", "[data]") {
   const Files files;
-  LoaderOptions options = options_of(8, 2);
+  LoaderSetup options = options_of(8, 2);
   options.workers = 1;
   options.prefetch_steps = 1;
   const auto expected = steps_of(files.dataset(), options, 10);
@@ -170,7 +169,7 @@ TEST_CASE("threads and prefetching do not change what a loader yields", "[data]"
   CHECK(equal(steps_of(files.dataset(), options, 10), expected));
   options.prefetch_steps = 3;
   CHECK(equal(steps_of(files.dataset(), options, 10), expected));
-  options.sampler.seed = 43;
+  options.seed = 43;
   CHECK_FALSE(equal(steps_of(files.dataset(), options, 10), expected));
 }
 
@@ -182,7 +181,7 @@ TEST_CASE("the ranks of a step together hold the same global batch in every worl
     std::vector<Content> contents(kSteps);
     std::vector<std::set<size_t>> micro_batch_counts(kSteps);
     for (int rank = 0; rank < world; ++rank) {
-      LoaderOptions options = options_of(8, 1);
+      LoaderSetup options = options_of(8, 1);
       options.rank = rank;
       options.world_size = world;
       const auto steps = steps_of(files.dataset(), options, kSteps);
@@ -201,7 +200,7 @@ TEST_CASE("the ranks of a step together hold the same global batch in every worl
 
 TEST_CASE("a loader that starts at a step goes on as one that ran until there", "[data]") {
   const Files files;
-  const LoaderOptions options = options_of(8, 2);
+  const LoaderSetup options = options_of(8, 2);
   const auto whole = steps_of(files.dataset(), options, 11);
   for (const int64_t first : {1, 4, 6}) {
     const auto rest = steps_of(files.dataset(), options, 11 - first, first);
@@ -227,7 +226,7 @@ TEST_CASE("samples whose answer was cut are counted", "[data]") {
 TEST_CASE("a loader that is destroyed while it works does not hang", "[data]") {
   const Files files;
   for (int steps = 0; steps < 3; ++steps) {
-    LoaderOptions options = options_of(29, 4);
+    LoaderSetup options = options_of(29, 4);
     options.prefetch_steps = 5;
     Loader loader(files.dataset(), all_members(), options);
     for (int i = 0; i < steps; ++i) loader.next();
@@ -254,12 +253,12 @@ TEST_CASE("records without a word are trained on", "[data]") {
 
 TEST_CASE("options that cannot work are refused", "[data]") {
   const Files files;
-  const auto error = [&](const LoaderOptions& options, int64_t first_step = 0) {
+  const auto error = [&](const LoaderSetup& options, int64_t first_step = 0) {
     return message_of<ConfigError>([&] { Loader loader(files.dataset(), all_members(), options, first_step); });
   };
   CHECK(error(options_of(0, 1)) == "loader: global_batch_size; got 0; expected >= 1");
   CHECK(error(options_of(1, 0)) == "loader: micro_batch_size; got 0; expected >= 1");
-  LoaderOptions options = options_of(1, 1);
+  LoaderSetup options = options_of(1, 1);
   options.workers = 0;
   CHECK(error(options) == "loader: workers; got 0; expected >= 1");
   options = options_of(1, 1);

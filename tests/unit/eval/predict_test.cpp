@@ -28,8 +28,8 @@ using testing::text_of;
 using testing::write_text;
 
 /// A model with random weights whose answers depend on the picture.
-checkpoint::Pretrained small_model(uint64_t seed = 1, image::Aspect aspect = image::Aspect::kPad) {
-  config::ModelConfig config;
+infer::Pretrained small_model(uint64_t seed = 1, image::Aspect aspect = image::Aspect::kPad) {
+  model::ModelConfig config;
   config.vision.depths = {1, 1};
   config.vision.hidden_sizes = {8, 16};
   config.vision.layer_scale_init_value = 1;
@@ -97,7 +97,7 @@ std::vector<std::string> texts(const std::vector<Prediction>& predictions) {
   return texts;
 }
 
-std::vector<Prediction> run(checkpoint::Pretrained& pretrained, const TemporaryFolder& folder, const fs::path& output,
+std::vector<Prediction> run(infer::Pretrained& pretrained, const TemporaryFolder& folder, const fs::path& output,
                             int64_t batch_size = 3, const TinyBenchmark& benchmark = {}) {
   return predict(pretrained, benchmark, folder.path(), {output, batch_size, 0}, {});
 }
@@ -277,10 +277,10 @@ TEST_CASE("what cannot answer questions about pictures is refused", "[eval]") {
                }),
                contains("new tokens: out of range; got " + std::to_string(tokens)));
   }
-  config::ModelConfig blind = pretrained.model->config();
+  model::ModelConfig blind = pretrained.model->config();
   blind.vision.depths.clear();
   blind.vision.hidden_sizes.clear();
-  checkpoint::Pretrained language = {model::ConvLlava(blind), pretrained.tokenizer, pretrained.record};
+  infer::Pretrained language = {model::ConvLlava(blind), pretrained.tokenizer, pretrained.record};
   CHECK_THAT(message_of<ConfigError>([&] { run(language, folder, folder / "out"); }),
              contains("model: has no vision tower to see pictures with"));
 }

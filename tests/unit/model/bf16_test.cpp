@@ -1,8 +1,8 @@
 #include <cmath>
 #include <map>
 
-#include "convllava/model/convnext.h"
-#include "convllava/model/llama.h"
+#include "convllava/model/language/llama.h"
+#include "convllava/model/vision/convnext.h"
 #include "convllava/nn/head_loss.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_model.h"
@@ -50,7 +50,7 @@ std::map<std::string, torch::Tensor> gradients_of(const torch::nn::Module& modul
 
 Result run_tower(torch::ScalarType dtype, bool recompute) {
   const auto file = golden("model/convnext_5_stages.safetensors");
-  config::VisionConfig config;
+  model::VisionConfig config;
   config.depths = {1, 1, 2, 1, 1};
   config.hidden_sizes = {8, 12, 16, 20, 24};
   model::ConvNext tower(config, torch::TensorOptions().dtype(dtype));

@@ -99,18 +99,6 @@ TEST_CASE("pixels are normalised to the bits of numpy, for every byte and channe
   CHECK(std::memcmp(actual.data_ptr<float>(), expected.data(), expected.size() * sizeof(float)) == 0);
 }
 
-TEST_CASE("a picture becomes pixels of the size and type that are asked for", "[model]") {
-  image::Image picture{90, 30, std::vector<uint8_t>(90 * 30 * 3)};
-  for (size_t i = 0; i < picture.pixels.size(); ++i) picture.pixels[i] = static_cast<uint8_t>(i % 251);
-  const auto padded = model::to_pixels(picture, {64, image::Aspect::kPad});
-  CHECK(padded.sizes() == std::vector<int64_t>{1, 3, 64, 64});
-  // The padding above the picture has CLIP's mean colour, cut to whole levels: (122/255 - mean) / deviation.
-  CHECK(padded[0][0][0][0].item<float>() == Approx((122 / 255.0 - 0.48145466) / 0.26862954).epsilon(1e-4));
-  const auto native = model::to_pixels(picture, {64, image::Aspect::kNative}, torch::kCPU, torch::kBFloat16);
-  CHECK(native.sizes() == std::vector<int64_t>{1, 3, 64, 192});
-  CHECK(native.scalar_type() == torch::kBFloat16);
-}
-
 TEST_CASE("parameter blocks cover every parameter exactly once", "[model]") {
   model::ConvLlava model(testing::tiny_model(), torch::kMeta);
   std::set<std::string> seen;
@@ -133,7 +121,7 @@ TEST_CASE("only blocks of the language model are used once in a micro-batch, and
 }
 
 TEST_CASE("the paper's model has the paper's parameter counts", "[model]") {
-  model::ConvLlava model(config::named_model_config("convllava-7b"), torch::kMeta);
+  model::ConvLlava model(model::named_model_config("convllava-7b"), torch::kMeta);
   const auto count = [](const torch::nn::Module& module) {
     int64_t total = 0;
     for (const auto& parameter : module.parameters()) total += parameter.numel();

@@ -8,8 +8,8 @@ using namespace convllava;
 
 namespace {
 
-config::ModelConfig small() {
-  config::ModelConfig config;
+model::ModelConfig small() {
+  model::ModelConfig config;
   config.vision.depths = {1, 1};
   config.vision.hidden_sizes = {32, 64};
   config.llm.vocab_size = 256;

@@ -69,8 +69,3 @@ TEST_CASE("a range that reaches beyond the model is refused", "[model]") {
   CHECK(expected("vision.stages.1.layers.0-11") == "layers of these stages up to 0");
   CHECK(expected("llm.layers.0-31") == "layers up to 30");
 }
-
-TEST_CASE("vectors do not decay", "[model]") {
-  CHECK(model::decays({4, 3}));
-  CHECK_FALSE(model::decays({4}));
-}

@@ -8,7 +8,7 @@ using namespace convllava;
 namespace {
 
 /// A model without memory that trains the parameters whose names begin with one of `trained`.
-model::ConvLlava outline(const config::ModelConfig& config, const std::vector<std::string>& trained) {
+model::ConvLlava outline(const model::ModelConfig& config, const std::vector<std::string>& trained) {
   model::ConvLlava model(config, torch::TensorOptions(torch::kMeta));
   for (auto& parameter : model->named_parameters()) {
     bool trains = false;
@@ -19,19 +19,15 @@ model::ConvLlava outline(const config::ModelConfig& config, const std::vector<st
 }
 
 /// One square picture in front of `text` tokens, of which `supervised` are learnt.
-data::PackedBatch sample(int64_t pixels, int64_t text, int64_t supervised) {
-  data::PackedBatch batch;
+model::BatchShape sample(int64_t pixels, int64_t text, int64_t supervised) {
   const int64_t visual = pixels / 64 * (pixels / 64);
-  batch.input_ids.resize(visual + text);
-  batch.cu_seqlens = {0, visual + text};
-  batch.visual_rows.resize(visual);
-  batch.targets.resize(supervised);
-  if (pixels > 0) batch.images.push_back({pixels, pixels, 1, {}});
+  model::BatchShape batch{visual + text, visual, supervised, {visual + text}, {}};
+  if (pixels > 0) batch.images.push_back({pixels, pixels, 1});
   return batch;
 }
 
-double teraflops(const std::vector<std::string>& trained, const data::PackedBatch& batch) {
-  return model::TrainingFlops(*outline(config::ModelConfig{}, trained))(batch) / 1e12;
+double teraflops(const std::vector<std::string>& trained, const model::BatchShape& batch) {
+  return model::TrainingFlops(*outline(model::ModelConfig{}, trained))(batch) / 1e12;
 }
 
 Approx about(double value) { return Approx(value).epsilon(0.005); }
@@ -39,11 +35,11 @@ Approx about(double value) { return Approx(value).epsilon(0.005); }
 }  // namespace
 
 TEST_CASE("ConvNeXt-L counts the 34.4 GMAC at 224 pixels that timm gives", "[model]") {
-  config::ModelConfig config;
+  model::ModelConfig config;
   config.vision.depths = {3, 3, 27, 3};
   config.vision.hidden_sizes = {192, 384, 768, 1536};
-  data::PackedBatch picture;
-  picture.images.push_back({224, 224, 1, {}});
+  model::BatchShape picture;
+  picture.images.push_back({224, 224, 1});
   CHECK(model::TrainingFlops(*outline(config, {}))(picture) == about(2 * 34.4e9));
 }
 
@@ -67,10 +63,10 @@ TEST_CASE("the paper's stages cost what their trained parts ask for", "[model]")
 }
 
 TEST_CASE("a text costs no vision, and packed sequences do not attend to each other", "[model]") {
-  const model::TrainingFlops flops(*outline(config::ModelConfig{}, {"llm"}));
+  const model::TrainingFlops flops(*outline(model::ModelConfig{}, {"llm"}));
   const double alone = flops(sample(0, 300, 100));
   CHECK(alone == about(3e12 * (2 * 300 * 6.476e-3 + 2 * 300 * 300 * 4096.0 * 32 / 1e12 + 2 * 100 * 131.07e-6)));
   auto packed = sample(0, 600, 200);
-  packed.cu_seqlens = {0, 300, 600};
+  packed.sequences = {300, 300};
   CHECK(flops(packed) == Approx(2 * alone));
 }

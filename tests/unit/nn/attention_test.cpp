@@ -1,6 +1,6 @@
 #include "convllava/nn/attention.h"
 
-#include "convllava/nn/gpu.h"
+#include "convllava/nn/compute_capability.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
 

@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "convllava/model/convllava.h"
+#include "convllava/nn/block.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::parallel {
 
 /// The parameters of a module as a block of the language model.
-inline model::ParameterBlock block_of(const std::string& name, const torch::nn::Module& module) {
-  model::ParameterBlock block{"llm." + name, {}};
+inline nn::Block block_of(const std::string& name, const torch::nn::Module& module) {
+  nn::Block block{"llm." + name, "llm"};
   for (const auto& item : module.named_parameters()) {
     block.parameters.emplace_back("llm." + name + "." + item.key(), item.value());
   }
@@ -35,8 +35,8 @@ struct Chain {
     return x;
   }
 
-  std::vector<model::ParameterBlock> blocks() const {
-    std::vector<model::ParameterBlock> result;
+  std::vector<nn::Block> blocks() const {
+    std::vector<nn::Block> result;
     for (size_t i = 0; i < layers.size(); ++i) result.push_back(block_of(std::to_string(i), *layers[i]));
     return result;
   }

@@ -1,5 +1,5 @@
 #include "convllava/nn/libtorch.h"
-#include "convllava/parallel/replicated_units.h"
+#include "convllava/parallel/replicate.h"
 #include "tests/catch.h"
 #include "tests/unit/parallel/blocks.h"
 
@@ -70,29 +70,31 @@ TEST_CASE("parameters move into a flat tensor with their values, strides and ide
   check_moved(torch::kBFloat16);
 }
 
-TEST_CASE("ranges are contiguous stretches of equal module and decay", "[parallel]") {
+TEST_CASE("ranges are contiguous stretches with and without decay, of the block's module", "[parallel]") {
   const auto leaf = [](std::vector<int64_t> shape) { return torch::ones(shape).requires_grad_(); };
-  const model::ParameterBlock block{"mixed",
-                                    {{"vision_tower.b", leaf({3, 3})},
-                                     {"llm.z", leaf({2, 40})},
-                                     {"llm.bias", leaf({65})},
-                                     {"llm.a", leaf({4, 4})},
-                                     {"llm.norm", leaf({1})}}};
+  const nn::Block block{
+      "mixed",
+      "llm",
+      {{"llm.z", leaf({2, 40})}, {"llm.bias", leaf({65})}, {"llm.a", leaf({4, 4})}, {"llm.norm", leaf({1})}}};
   const FlatUnit unit(block);
   std::vector<std::string> names;
   for (const auto& parameter : unit.parameters()) names.push_back(parameter.name);
-  CHECK(names == std::vector<std::string>{"llm.bias", "llm.norm", "llm.a", "llm.z", "vision_tower.b"});
-  REQUIRE(unit.ranges().size() == 3);
-  const auto check = [&](size_t i, const std::string& module, bool decay, int64_t begin, int64_t end) {
-    CHECK(unit.ranges()[i].module == module);
+  CHECK(names == std::vector<std::string>{"llm.bias", "llm.norm", "llm.a", "llm.z"});
+  REQUIRE(unit.ranges().size() == 2);
+  const auto check = [&](size_t i, bool decay, int64_t begin, int64_t end) {
+    CHECK(unit.ranges()[i].module == "llm");
     CHECK(unit.ranges()[i].decay == decay);
     CHECK(unit.ranges()[i].begin == begin);
     CHECK(unit.ranges()[i].end == end);
   };
-  check(0, "llm", false, 0, 192);
-  check(1, "llm", true, 192, 384);
-  check(2, "vision", true, 384, 448);
-  CHECK(unit.numel() == 448);
+  check(0, false, 0, 192);
+  check(1, true, 192, 384);
+  CHECK(unit.numel() == 384);
+}
+
+TEST_CASE("vectors do not decay", "[parallel]") {
+  CHECK(nn::decays(torch::ones({4, 3})));
+  CHECK_FALSE(nn::decays(torch::ones({4})));
 }
 
 TEST_CASE("backward accumulates into the flat gradient in place", "[parallel]") {
@@ -120,7 +122,7 @@ TEST_CASE("backward accumulates into the flat gradient in place", "[parallel]") 
 
 TEST_CASE("gradients of bfloat16 parameters add up in float32", "[parallel]") {
   auto weight = torch::ones({4}, torch::kBFloat16).requires_grad_();
-  const FlatUnit unit({"w", {{"llm.w", weight}}});
+  const FlatUnit unit({"w", "llm", {{"llm.w", weight}}});
   // 1 + 2^-10 has no bfloat16.
   (weight * torch::tensor({1.0, 1.0, 2.0, 4.0}).to(torch::kBFloat16)).sum().backward();
   (weight * std::pow(2.0, -10)).sum().backward();
@@ -138,15 +140,15 @@ TEST_CASE("a change of the flat tensor is a change of the model", "[parallel]") 
 
 TEST_CASE("a unit refuses parameters that do not fit together", "[parallel]") {
   const auto leaf = [](torch::ScalarType type) { return torch::ones({2}, type).requires_grad_(); };
-  const auto make = [](model::ParameterBlock block) { FlatUnit unit(block); };
-  CHECK_THROWS_WITH(make({"none", {}}), contains("block none has no parameters"));
-  CHECK_THROWS_WITH(make({"b", {{"llm.a", leaf(torch::kFloat)}, {"llm.b", leaf(torch::kBFloat16)}}}),
+  const auto make = [](nn::Block block) { FlatUnit unit(block); };
+  CHECK_THROWS_WITH(make({"none", "llm"}), contains("block none has no parameters"));
+  CHECK_THROWS_WITH(make({"b", "llm", {{"llm.a", leaf(torch::kFloat)}, {"llm.b", leaf(torch::kBFloat16)}}}),
                     contains("parameter llm.b is BFloat16 on cpu; expected Float on cpu like the rest of its block"));
-  CHECK_THROWS_WITH(make({"b", {{"llm.a", leaf(torch::kDouble)}}}),
+  CHECK_THROWS_WITH(make({"b", "llm", {{"llm.a", leaf(torch::kDouble)}}}),
                     contains("parameter llm.a is Double; expected float32 or bfloat16"));
-  CHECK_THROWS_WITH(make({"b", {{"llm.a", torch::ones({2})}}}), contains("parameter llm.a is not trainable"));
+  CHECK_THROWS_WITH(make({"b", "llm", {{"llm.a", torch::ones({2})}}}), contains("parameter llm.a is not trainable"));
   const auto sparse = torch::ones({4, 4}).slice(1, 0, 2).requires_grad_();
-  CHECK_THROWS_WITH(make({"b", {{"llm.a", sparse}}}), contains("parameter llm.a is not dense"));
+  CHECK_THROWS_WITH(make({"b", "llm", {{"llm.a", sparse}}}), contains("parameter llm.a is not dense"));
 }
 
 }  // namespace convllava::parallel

@@ -1,6 +1,6 @@
 #include "convllava/nn/libtorch.h"
 #include "convllava/nn/recompute.h"
-#include "convllava/parallel/replicated_units.h"
+#include "convllava/parallel/replicate.h"
 #include "tests/catch.h"
 #include "tests/unit/parallel/blocks.h"
 
@@ -54,7 +54,7 @@ struct Reentrant : torch::autograd::Function<Reentrant> {
 
 TEST_CASE("a unit's reduction starts before backward has ended", "[parallel]") {
   Chain chain({3, 4, 5, 6});
-  ReplicatedUnits units(chain.blocks(), {});
+  Replicate units(chain.blocks(), {});
   std::vector<int64_t> started;
   const auto note = [&] { started.push_back(units.reductions_started()); };
   units.begin_reduction();
@@ -72,7 +72,7 @@ TEST_CASE("a unit's reduction starts before backward has ended", "[parallel]") {
 
 TEST_CASE("nothing is reduced before begin_reduction", "[parallel]") {
   Chain chain({3, 4, 5});
-  ReplicatedUnits units(chain.blocks(), {});
+  Replicate units(chain.blocks(), {});
   chain.forward(torch::randn({2, 3})).sum().backward();
   chain.forward(torch::randn({2, 3})).sum().backward();
   CHECK(units.reductions_started() == 0);
@@ -86,7 +86,7 @@ TEST_CASE("nothing is reduced before begin_reduction", "[parallel]") {
 
 TEST_CASE("a unit waits for those behind it", "[parallel]") {
   Chain chain({4, 4, 4, 4});
-  ReplicatedUnits units(chain.blocks(), {});
+  Replicate units(chain.blocks(), {});
   units.begin_reduction();
   chain.layers[0](torch::randn({2, 4})).sum().backward();
   CHECK(units.reductions_started() == 0);
@@ -99,7 +99,7 @@ TEST_CASE("a unit waits for those behind it", "[parallel]") {
 
 TEST_CASE("finishing without a backward, and without a beginning, reduces everything", "[parallel]") {
   Chain chain({3, 4, 5});
-  ReplicatedUnits units(chain.blocks(), {});
+  Replicate units(chain.blocks(), {});
   units.finish_reduction();
   CHECK(units.reductions_started() == 2);
   units.begin_reduction();
@@ -112,7 +112,7 @@ TEST_CASE("a parameter that forward uses twice counts once", "[parallel]") {
   auto blocks = chain.blocks();
   // Tied weights: the second block names a parameter of the first as well.
   blocks[1].parameters.emplace_back("llm.1.tied", chain.layers[0]->weight);
-  ReplicatedUnits units(blocks, {});
+  Replicate units(blocks, {});
   CHECK(units.units()[1].parameters().size() == 2);
   units.begin_reduction();
   auto x = chain.forward(torch::randn({2, 4}));
@@ -123,7 +123,7 @@ TEST_CASE("a parameter that forward uses twice counts once", "[parallel]") {
 
 TEST_CASE("a second backward after begin_reduction is refused", "[parallel]") {
   Chain chain({3, 4});
-  ReplicatedUnits units(chain.blocks(), {});
+  Replicate units(chain.blocks(), {});
   units.begin_reduction();
   chain.forward(torch::randn({2, 3})).sum().backward();
   CHECK_THROWS_WITH(chain.forward(torch::randn({2, 3})).sum().backward(),
@@ -132,7 +132,7 @@ TEST_CASE("a second backward after begin_reduction is refused", "[parallel]") {
 
 TEST_CASE("a gradient that was replaced is noticed", "[parallel]") {
   Chain chain({3, 4});
-  ReplicatedUnits units(chain.blocks(), {});
+  Replicate units(chain.blocks(), {});
   chain.layers[0]->zero_grad();
   chain.forward(torch::randn({2, 3})).sum().backward();
   CHECK_THROWS_WITH(units.finish_reduction(), contains("the gradient of llm.0.") && contains("was replaced"));
@@ -141,7 +141,7 @@ TEST_CASE("a gradient that was replaced is noticed", "[parallel]") {
 TEST_CASE("recomputed blocks are reduced like others", "[parallel]") {
   for (const auto type : {torch::kFloat, torch::kBFloat16}) {
     Chain chain({4, 4, 4}, type);
-    ReplicatedUnits units(chain.blocks(), {});
+    Replicate units(chain.blocks(), {});
     const auto x = torch::randn({2, 4}, type);
     chain.forward(x).sum().backward();
     std::vector<torch::Tensor> expected;
@@ -163,7 +163,7 @@ TEST_CASE("recomputed blocks are reduced like others", "[parallel]") {
 
 TEST_CASE("gradients from a backward inside backward start reductions too", "[parallel]") {
   Chain chain({4, 4, 4});
-  ReplicatedUnits units(chain.blocks(), {});
+  Replicate units(chain.blocks(), {});
   const auto inner = c10::make_intrusive<Callback>([&] {
     if (!torch::GradMode::is_enabled()) {
       const torch::AutoGradMode grad(true);
@@ -185,7 +185,7 @@ TEST_CASE("gradients from a backward inside backward start reductions too", "[pa
 TEST_CASE("the hooks go with the units", "[parallel]") {
   Chain chain({3, 4});
   {
-    ReplicatedUnits units(chain.blocks(), {});
+    Replicate units(chain.blocks(), {});
     units.begin_reduction();
   }
   chain.forward(torch::randn({2, 3})).sum().backward();

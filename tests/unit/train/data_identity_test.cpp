@@ -1,6 +1,5 @@
-#include "convllava/train/data_identity.h"
-
 #include "convllava/core/error.h"
+#include "convllava/train/same_run.h"
 #include "tests/catch.h"
 #include "tests/support/process.h"
 
@@ -10,7 +9,7 @@ namespace {
 using testing::contains;
 using testing::message_of;
 
-DataIdentity identity() {
+data::DataIdentity identity() {
   return {{{"train", "/data/a b.json", 0x1, 1.0}, {"train", "/data/c.json", 0x2, 0.5}, {"validation", "v.json", 3, 1}},
           5,
           {0, 1, 3, 4},
@@ -18,7 +17,7 @@ DataIdentity identity() {
 }
 
 /// Why the data after `change` are not those that `identity()` was saved of.
-std::string refusal(const std::function<void(DataIdentity&)>& change) {
+std::string refusal(const std::function<void(data::DataIdentity&)>& change) {
   auto data = identity();
   change(data);
   return message_of<ConfigError>([&] { require_same_data("runs/a", identity().text(), data); });

@@ -6,12 +6,12 @@
 
 #include <fstream>
 
-#include "convllava/checkpoint/pretrained.h"
-#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/run_folder.h"
 #include "convllava/checkpoint/training_state.h"
-#include "convllava/parallel/replicated_units.h"
-#include "convllava/train/flat_state.h"
-#include "convllava/train/model_setup.h"
+#include "convllava/infer/pretrained.h"
+#include "convllava/optim/flat_state.h"
+#include "convllava/parallel/replicate.h"
+#include "convllava/setup/build_model.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
 #include "tests/unit/train/runs.h"
@@ -24,10 +24,10 @@ namespace {
 
 const fs::path kFormat1 = fs::path(CONVLLAVA_SOURCE_DIR) / "tests/golden/train/format_1";
 
-std::string name_of(config::Dtype dtype) { return dtype == config::Dtype::kFp32 ? "fp32" : "bf16"; }
+std::string name_of(hardware::Dtype dtype) { return dtype == hardware::Dtype::kFp32 ? "fp32" : "bf16"; }
 
 /// Six steps of a model of 23,000 parameters, from the weights in folder/first.
-config::TrainConfig six_steps(const fs::path& folder, config::Dtype dtype) {
+train::RunConfig six_steps(const fs::path& folder, hardware::Dtype dtype) {
   auto config = testing::tiny_run(folder);
   config.model = {};
   config.model.from = (folder / "first").string();
@@ -41,16 +41,16 @@ config::TrainConfig six_steps(const fs::path& folder, config::Dtype dtype) {
 }
 
 /// A copy of the stored run of three steps.
-config::TrainConfig stored_run(const fs::path& folder, config::Dtype dtype) {
+train::RunConfig stored_run(const fs::path& folder, hardware::Dtype dtype) {
   testing::write_records(folder, 20);
   fs::copy(kFormat1 / "first", folder / "first", fs::copy_options::recursive);
   fs::copy(kFormat1 / name_of(dtype), folder / "run", fs::copy_options::recursive);
   return six_steps(folder, dtype);
 }
 
-model::ConvLlava trainable_model(const fs::path& saved, const config::TrainConfig& config) {
-  auto model = checkpoint::load_pretrained(saved, torch::kCPU, train::scalar_type(config.dtype)).model;
-  train::set_trainable(*model, config.trainable);
+model::ConvLlava trainable_model(const fs::path& saved, const train::RunConfig& config) {
+  auto model = infer::load_pretrained(saved, torch::kCPU, hardware::scalar_type(config.dtype)).model;
+  setup::set_trainable(*model, config.trainable);
   return model;
 }
 
@@ -64,7 +64,7 @@ std::vector<double> numbers_of(const fs::path& file) {
 }  // namespace
 
 TEST_CASE("a run of format 1 resumes with the losses that the version which wrote it had", "[train]") {
-  const auto dtype = GENERATE(config::Dtype::kFp32, config::Dtype::kBf16);
+  const auto dtype = GENERATE(hardware::Dtype::kFp32, hardware::Dtype::kBf16);
   const testing::TemporaryFolder folder;
   const auto config = stored_run(folder.path(), dtype);
   CHECK(run(config).steps == 6);
@@ -74,15 +74,15 @@ TEST_CASE("a run of format 1 resumes with the losses that the version which wrot
   REQUIRE(stored.size() == 6);
   for (size_t i = 0; i < 6; ++i) {
     // Other processors add in another order. The two runs differ by 3e-4 from each other.
-    CHECK(losses[i] == Approx(stored[i]).epsilon(dtype == config::Dtype::kFp32 ? 1e-4 : 1e-3));
+    CHECK(losses[i] == Approx(stored[i]).epsilon(dtype == hardware::Dtype::kFp32 ? 1e-4 : 1e-3));
   }
 }
 
 TEST_CASE("the next stage starts from a checkpoint of format 1, and it opens for chat and eval", "[train]") {
-  const auto dtype = GENERATE(config::Dtype::kFp32, config::Dtype::kBf16);
+  const auto dtype = GENERATE(hardware::Dtype::kFp32, hardware::Dtype::kBf16);
   const testing::TemporaryFolder folder;
   const auto config = stored_run(folder.path(), dtype);
-  const auto opened = checkpoint::load_pretrained(config.output_dir, torch::kCPU, torch::kFloat);
+  const auto opened = infer::load_pretrained(config.output_dir, torch::kCPU, torch::kFloat);
   CHECK(opened.record.step == 3);
   CHECK(opened.record.total_steps == 6);
   CHECK(opened.record.prompt_template == text::Template::kV1);
@@ -94,13 +94,13 @@ TEST_CASE("the next stage starts from a checkpoint of format 1, and it opens for
 }
 
 TEST_CASE("the optimizer's state of format 1 is found by the names of the parameters", "[train]") {
-  const auto dtype = GENERATE(config::Dtype::kFp32, config::Dtype::kBf16);
+  const auto dtype = GENERATE(hardware::Dtype::kFp32, hardware::Dtype::kBf16);
   const testing::TemporaryFolder folder;
   const auto config = stored_run(folder.path(), dtype);
-  const auto saved = checkpoint::find_checkpoint(config.output_dir);
+  const auto saved = formats::find_checkpoint(config.output_dir);
   const auto model = trainable_model(saved, config);
-  const parallel::ReplicatedUnits units(*model, distributed::ProcessGroup());
-  const train::FlatState state(checkpoint::open_state_tensors(saved), units.units());
+  const parallel::Replicate units(model::parameter_blocks(*model), distributed::ProcessGroup());
+  const optim::FlatState state(checkpoint::open_state_tensors(saved), units.units());
   const auto expected = testing::golden("train/format_1/" + name_of(dtype) + "_state.safetensors");
   CHECK(state.tensors().size() == expected.tensors().size() + 1);  // and the number of steps
   CHECK(state.tensor("step").item<float>() == 3);
@@ -114,12 +114,12 @@ TEST_CASE("the optimizer's state of format 1 is found by the names of the parame
 
 TEST_CASE("state of format 1 for other parameters is refused", "[train]") {
   const testing::TemporaryFolder folder;
-  const auto config = stored_run(folder.path(), config::Dtype::kFp32);
-  const auto saved = checkpoint::find_checkpoint(config.output_dir);
+  const auto config = stored_run(folder.path(), hardware::Dtype::kFp32);
+  const auto saved = formats::find_checkpoint(config.output_dir);
   const auto model = trainable_model(saved, config);
   model->mm_projector->parameters().front().requires_grad_(false);
-  const parallel::ReplicatedUnits units(*model, distributed::ProcessGroup());
-  const auto open = [&] { train::FlatState(checkpoint::open_state_tensors(saved), units.units()); };
+  const parallel::Replicate units(model::parameter_blocks(*model), distributed::ProcessGroup());
+  const auto open = [&] { optim::FlatState(checkpoint::open_state_tensors(saved), units.units()); };
   CHECK_THAT(testing::message_of<CheckpointError>(open),
              testing::contains("tensor \"mm_projector.exp_avg\" does not fit; got "));
 }

@@ -1,9 +1,9 @@
 // The same global batch, split differently: same loss, same gradients.
 
+#include "convllava/data/mixture.h"
 #include "convllava/model/initialize.h"
+#include "convllava/setup/build_model.h"
 #include "convllava/text/tokenizer.h"
-#include "convllava/train/datasets.h"
-#include "convllava/train/model_setup.h"
 #include "convllava/train/train_step.h"
 #include "tests/support/golden.h"
 #include "tests/support/ranks.h"
@@ -20,20 +20,16 @@ struct Gradients {
 };
 
 /// Loss and gradients of the first step with this micro-batch size, summed over the ranks of `group`.
-Gradients first_step(const config::TrainConfig& config, int64_t micro_batch_size,
-                     distributed::ProcessGroup group = {}) {
+Gradients first_step(const train::RunConfig& config, int64_t micro_batch_size, distributed::ProcessGroup group = {}) {
   const auto tokenizer = testing::small_tokenizer();
-  const auto shape = train::resolve_model_shape(config.model);
-  auto model = train::build_model(config.model, shape, torch::kFloat, config.seed);
-  train::set_trainable(*model, config.trainable);
-  const auto data = train::open_data(config, shape.vision.total_stride(), tokenizer);
-  data::LoaderOptions options;
-  options.sampler = {config.data.group_by, config.train.global_batch_size, 1};
-  options.micro_batch_size = micro_batch_size;
-  options.rank = group.rank();
-  options.world_size = group.world_size();
-  data::Loader loader(*data.train.dataset, data.train.members, options);
-  parallel::ReplicatedUnits units(*model, group);
+  const auto shape = setup::resolve_model_shape(config.model);
+  auto model = setup::build_model(config.model, shape, torch::kFloat, config.seed);
+  setup::set_trainable(*model, config.trainable);
+  const auto data = data::open_mixture(config.data, config.sample_options(shape.vision.total_stride()), tokenizer, 42);
+  data::LoaderSetup setup{config.data, config.train, 1, group.rank(), group.world_size()};
+  setup.micro_batch_size = micro_batch_size;
+  data::Loader loader(*data.train.dataset, data.train.members, setup);
+  parallel::Replicate units(model::parameter_blocks(*model), group);
   const auto batch = loader.next();
   REQUIRE(batch.bad.empty());
   const auto counts = train::global_counts(batch, group);
@@ -62,7 +58,7 @@ void check_ranks() {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
   auto config = testing::tiny_run(folder.path());
-  config.data.group_by = config::Grouping::kNone;
+  config.data.group_by = data::Grouping::kNone;
   distributed::ProcessGroup group(distributed::launch_environment(), torch::kCPU);
   check_equal(first_step(config, 2, group), first_step(config, 8));
   group.shutdown();
@@ -78,7 +74,7 @@ TEST_CASE("loss and gradients do not depend on the split into micro-batches", "[
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);
   auto config = testing::tiny_run(folder.path());
-  config.data.group_by = GENERATE(config::Grouping::kNone, config::Grouping::kModalityLength);
+  config.data.group_by = GENERATE(data::Grouping::kNone, data::Grouping::kModalityLength);
   const auto whole = first_step(config, 8);
   CHECK(whole.loss > 0);
   for (const int64_t micro : {1, 3, 4}) {

@@ -6,7 +6,7 @@
 
 #include "convllava/model/initialize.h"
 #include "convllava/nn/libtorch.h"
-#include "convllava/train/model_setup.h"
+#include "convllava/setup/build_model.h"
 #include "convllava/train/train_step.h"
 #include "tests/catch.h"
 #include "tests/support/tiny_run.h"
@@ -51,7 +51,7 @@ class ReadCounter {
 };
 
 /// Two micro-batches of two samples: a picture with text, and text alone.
-data::StepBatch two_micro_batches(const config::ModelConfig& shape) {
+data::StepBatch two_micro_batches(const model::ModelConfig& shape) {
   data::StepBatch batch;
   for (int i = 0; i < 2; ++i) {
     data::Sample with_picture;
@@ -75,20 +75,20 @@ TEST_CASE("the host reads no number in a step", "[train]") {
   const auto recompute = GENERATE(std::vector<std::string>{}, std::vector<std::string>{"vision", "llm"});
   INFO(dtype << (recompute.empty() ? "" : " with recomputation"));
   const auto config = testing::tiny_run("");
-  const auto shape = train::resolve_model_shape(config.model);
-  auto model = train::build_model(config.model, shape, dtype, /*seed=*/1);
-  train::set_trainable(*model, config.trainable);
-  train::set_recompute(*model, recompute);
+  const auto shape = setup::resolve_model_shape(config.model);
+  auto model = setup::build_model(config.model, shape, dtype, /*seed=*/1);
+  setup::set_trainable(*model, config.trainable);
+  setup::set_recompute(*model, {recompute});
   distributed::ProcessGroup group;
-  parallel::ReplicatedUnits units(*model, group);
-  train::AdamW optimizer(units.units(), {});
+  parallel::Replicate units(model::parameter_blocks(*model), group);
+  optim::Optimizer optimizer(optim::make_rule({}), units.units());
   const auto batch = two_micro_batches(shape);
   const auto counts = train::global_counts(batch, group);
 
   const ReadCounter counter;
   const auto outcome =
-      train::train_step(*model, batch, counts, units, optimizer, /*max_grad_norm=*/1.0, [](const parallel::FlatRange&) {
-        return train::Rates{1e-3, 0.1};
+      train::train_step(*model, batch, counts, units, optimizer, optim::ClipOptions(), [](const parallel::FlatRange&) {
+        return optim::Rates{1e-3, 0.1};
       });
   CHECK(counter.count() == 0);
   CHECK(outcome.loss.item<double>() > 0);

@@ -1,6 +1,6 @@
 // Micro-batches and steps in whose loss no trainable parameter has a part.
 
-#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/run_folder.h"
 #include "convllava/checkpoint/training_state.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
@@ -20,11 +20,11 @@ namespace fs = std::filesystem;
 namespace {
 
 /// The paper's stage 1: the language model is frozen. Every fourth of the 16 records is a text.
-config::TrainConfig projector_run(const fs::path& folder, int64_t global_batch_size, int64_t micro_batch_size) {
+train::RunConfig projector_run(const fs::path& folder, int64_t global_batch_size, int64_t micro_batch_size) {
   testing::write_records(folder, 16);
   auto config = testing::tiny_run(folder);
   config.trainable = {"vision.stages.5", "projector"};
-  config.data.group_by = config::Grouping::kNone;
+  config.data.group_by = data::Grouping::kNone;
   config.train.global_batch_size = global_batch_size;
   config.train.micro_batch_size = micro_batch_size;
   config.train.epochs = 1;
@@ -33,8 +33,8 @@ config::TrainConfig projector_run(const fs::path& folder, int64_t global_batch_s
   return config;
 }
 
-checkpoint::TrainingState state_after(const config::TrainConfig& config) {
-  return checkpoint::load_training_state(checkpoint::find_checkpoint(config.output_dir));
+checkpoint::TrainingState state_after(const train::RunConfig& config) {
+  return checkpoint::load_training_state(formats::find_checkpoint(config.output_dir));
 }
 
 }  // namespace
@@ -89,7 +89,7 @@ TEST_CASE("a step without an answer changes nothing and has no loss", "[train]")
   CHECK(run(config).steps == 16);
   CHECK(state_after(config).idle_steps == 1);
   int64_t steps = 0;
-  for (const auto& [step, scalars] : train::read_metrics(fs::path(config.output_dir) / "metrics.jsonl")) {
+  for (const auto& [step, scalars] : report::read_metrics(fs::path(config.output_dir) / "metrics.jsonl")) {
     if (scalars.front().first == "train/loss") continue;
     ++steps;
     CHECK(step > 1);

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/run_folder.h"
 #include "convllava/checkpoint/training_state.h"
 #include "convllava/core/error.h"
 #include "convllava/core/watched_file.h"
@@ -26,10 +26,10 @@ namespace fs = std::filesystem;
 namespace {
 
 /// 16 records, the order of whose pictures does not matter, for 16 steps.
-config::TrainConfig run_of_16_steps(const fs::path& folder) {
+train::RunConfig run_of_16_steps(const fs::path& folder) {
   testing::write_records(folder, 16);
   auto config = testing::tiny_run(folder);
-  config.data.group_by = config::Grouping::kNone;
+  config.data.group_by = data::Grouping::kNone;
   config.train.global_batch_size = config.train.micro_batch_size = 1;
   config.train.max_steps = 0;
   config.train.epochs = 1;
@@ -37,13 +37,13 @@ config::TrainConfig run_of_16_steps(const fs::path& folder) {
   return config;
 }
 
-int64_t newest_step(const config::TrainConfig& config) {
+int64_t newest_step(const train::RunConfig& config) {
   const auto newest = checkpoint::latest_checkpoint(config.output_dir);
   return newest ? newest->step : -1;
 }
 
 /// Empties a file once the run has logged three steps.
-std::thread write_after_steps(const config::TrainConfig& config, const fs::path& file) {
+std::thread write_after_steps(const train::RunConfig& config, const fs::path& file) {
   return std::thread([metrics = fs::path(config.output_dir) / "metrics.jsonl", file] {
     const auto lines = [&] {
       const auto text = testing::text_of(metrics);
@@ -65,7 +65,7 @@ TEST_CASE("too many bad pictures end a run with a checkpoint of the step before"
              contains("too many records or pictures cannot be used; got 4 of 16"));
   const auto step = newest_step(config);
   CHECK(step > 0);
-  const auto state = checkpoint::load_training_state(checkpoint::find_checkpoint(config.output_dir));
+  const auto state = checkpoint::load_training_state(formats::find_checkpoint(config.output_dir));
   CHECK(state.bad_samples == 4);
   // With the pictures back the run goes on from there.
   testing::write_records(folder.path(), 16);

@@ -10,9 +10,11 @@
 #include "convllava/config/yaml.h"
 #include "convllava/core/suggest.h"
 #include "convllava/data/packed_batch.h"
+#include "convllava/infer/tensors.h"
 #include "convllava/model/initialize.h"
 #include "convllava/nn/libtorch.h"
-#include "convllava/train/model_setup.h"
+#include "convllava/setup/build_model.h"
+#include "convllava/train/check_config.h"
 #include "tests/catch.h"
 
 using namespace convllava;
@@ -60,8 +62,8 @@ constexpr int64_t kSamples = 4;
 constexpr int64_t kPixels = 256;
 
 /// Wide enough that activations outweigh everything else.
-config::ModelConfig small_shape(int64_t stem_channels) {
-  config::ModelConfig shape;
+model::ModelConfig small_shape(int64_t stem_channels) {
+  model::ModelConfig shape;
   shape.vision.depths = {1, 2, 2, 1, 2};
   shape.vision.hidden_sizes = {stem_channels, 32, 48, 64, 96};
   shape.llm.vocab_size = 300;
@@ -82,7 +84,7 @@ model::Batch batch_of(int64_t text) {
   for (int64_t i = text / 2; i <= text; ++i) sample.prompt.labels[i] = 5;
   sample.visual_tokens = 16;
   sample.picture = image::Image{kPixels, kPixels, std::vector<uint8_t>(kPixels * kPixels * 3, 100)};
-  return model::to_tensors(data::pack(std::vector<data::Sample>(kSamples, sample), 512), torch::kCPU);
+  return infer::to_tensors(data::pack(std::vector<data::Sample>(kSamples, sample), 512), torch::kCPU);
 }
 
 struct Measured {
@@ -106,12 +108,12 @@ Measured measure(model::ConvLlavaImpl& model, int64_t text) {
 void compare(const std::vector<std::string>& trainable, const std::vector<std::string>& recompute, int64_t text = 300,
              int64_t stem_channels = 16) {
   INFO(fmt::format("trains {}, recomputes {}", core::join(trainable), core::join(recompute)));
-  config::TrainConfig config;
-  config.dtype = config::Dtype::kFp32;
+  train::RunConfig config;
+  config.dtype = hardware::Dtype::kFp32;
   config.train.recompute = recompute;
   model::ConvLlava model(small_shape(stem_channels));
   model::initialize(*model);
-  train::set_trainable(*model, trainable);
+  setup::set_trainable(*model, trainable);
   const auto recomputes = [&](const char* part) {
     return std::find(recompute.begin(), recompute.end(), part) != recompute.end();
   };
@@ -129,9 +131,9 @@ void compare(const std::vector<std::string>& trainable, const std::vector<std::s
 }
 
 train::MemoryNeeds needs_of(const std::string& file, const train::MicroBatchShape& batch) {
-  const auto config = config::load_train_config(CONVLLAVA_SOURCE_DIR "/configs/" + file);
-  model::ConvLlava model(config::named_model_config("convllava-7b"), torch::kMeta);
-  train::set_trainable(*model, config.trainable);
+  const auto config = train::load_run_config(CONVLLAVA_SOURCE_DIR "/configs/" + file);
+  model::ConvLlava model(model::named_model_config("convllava-7b"), torch::kMeta);
+  setup::set_trainable(*model, config.trainable);
   return train::memory_needs(*model, config, batch);
 }
 
@@ -183,8 +185,8 @@ TEST_CASE("the paper's stages need what their layers' sizes give", "[train]") {
 }
 
 TEST_CASE("a checkpoint holds the weights and the optimizer's state", "[train]") {
-  model::ConvLlava model(config::named_model_config("convllava-7b"), torch::kMeta);
-  train::set_trainable(*model, {"vision.stages.5", "projector"});
-  CHECK(train::checkpoint_bytes(*model, config::Dtype::kBf16) == 2 * 7'436'945'600 + 12 * 502'302'720LL);
-  CHECK(train::checkpoint_bytes(*model, config::Dtype::kFp32) == 4 * 7'436'945'600 + 8 * 502'302'720LL);
+  model::ConvLlava model(model::named_model_config("convllava-7b"), torch::kMeta);
+  setup::set_trainable(*model, {"vision.stages.5", "projector"});
+  CHECK(train::checkpoint_bytes(*model, hardware::Dtype::kBf16) == 2 * 7'436'945'600 + 12 * 502'302'720LL);
+  CHECK(train::checkpoint_bytes(*model, hardware::Dtype::kFp32) == 4 * 7'436'945'600 + 8 * 502'302'720LL);
 }

@@ -7,7 +7,7 @@
 #include <csignal>
 #include <thread>
 
-#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/run_folder.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "convllava/core/process.h"
@@ -38,7 +38,7 @@ struct Rank {
     std::error_code ignored;
     if (group.rank() == 0) fs::remove_all(folder, ignored);
   }
-  config::TrainConfig config() const { return testing::tiny_run(folder); }
+  train::RunConfig config() const { return testing::tiny_run(folder); }
 
   distributed::LaunchEnvironment environment;
   distributed::ProcessGroup group;

@@ -1,6 +1,6 @@
 // Runs that the trainer refuses, and those that it ends because nothing comes of them.
 
-#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/run_folder.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "convllava/train/trainer.h"
@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A run of `steps` on `records` records of its own.
-config::TrainConfig small_run(const fs::path& folder, int records, int64_t steps) {
+train::RunConfig small_run(const fs::path& folder, int records, int64_t steps) {
   testing::write_records(folder, records);
   auto config = testing::tiny_run(folder);
   config.train.max_steps = steps;
@@ -53,7 +53,7 @@ TEST_CASE("a folder is continued only by the run that it holds", "[train]") {
   const testing::TemporaryFolder folder;
   const auto config = small_run(folder.path(), 16, 1);
   run(config);
-  const auto refusal = [&](const std::function<void(config::TrainConfig&)>& change) {
+  const auto refusal = [&](const std::function<void(train::RunConfig&)>& change) {
     auto other = config;
     other.train.max_steps = 2;
     change(other);

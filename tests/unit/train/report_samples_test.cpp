@@ -1,8 +1,8 @@
 // The validation samples that a run answers in its report.
 
 #include "convllava/core/files.h"
-#include "convllava/train/datasets.h"
-#include "convllava/train/model_setup.h"
+#include "convllava/data/mixture.h"
+#include "convllava/setup/build_model.h"
 #include "convllava/train/validation.h"
 #include "tests/support/chain_model.h"
 #include "tests/support/golden.h"
@@ -28,7 +28,7 @@ std::string record(const std::string& id, const std::string& image, const std::v
 }
 
 /// A run with these validation records beside the usual training set.
-config::TrainConfig run_with(const fs::path& folder, const std::string& records) {
+train::RunConfig run_with(const fs::path& folder, const std::string& records) {
   testing::write_records(folder, 16);
   convllava::testing::write_text(folder / "val.jsonl", records);
   auto config = testing::tiny_run(folder);
@@ -37,14 +37,15 @@ config::TrainConfig run_with(const fs::path& folder, const std::string& records)
   return config;
 }
 
-std::vector<SampleAnswer> answers(const config::TrainConfig& config, model::ConvLlava model) {
-  const auto data = open_data(config, model->config().vision.total_stride(), load_tokenizer(config.model));
+std::vector<report::SampleAnswer> answers(const train::RunConfig& config, model::ConvLlava model) {
+  const auto data = data::open_mixture(config.data, config.sample_options(model->config().vision.total_stride()),
+                                       setup::load_tokenizer(config.model), 42);
   return sample_answers(*model, data.validation, config.report.samples);
 }
 
-std::vector<SampleAnswer> answers(const config::TrainConfig& config) {
-  const auto shape = resolve_model_shape(config.model);
-  return answers(config, build_model(config.model, shape, torch::TensorOptions(), config.seed));
+std::vector<report::SampleAnswer> answers(const train::RunConfig& config) {
+  const auto shape = setup::resolve_model_shape(config.model);
+  return answers(config, setup::build_model(config.model, shape, torch::TensorOptions(), config.seed));
 }
 
 }  // namespace

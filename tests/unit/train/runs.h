@@ -5,21 +5,22 @@
 #include <functional>
 #include <string>
 
-#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/run_folder.h"
 #include "convllava/checkpoint/safetensors.h"
-#include "convllava/config/train_config.h"
+#include "convllava/formats/open_checkpoint.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/train/run_config.h"
 #include "convllava/train/trainer.h"
 
 namespace convllava::testing {
 
 /// To its end.
-inline train::TrainSummary run(const config::TrainConfig& config, distributed::ProcessGroup group = {}) {
+inline train::TrainSummary run(const train::RunConfig& config, distributed::ProcessGroup group = {}) {
   return train::Trainer(config, std::move(group), torch::kCPU).run();
 }
 
 /// What follows `config`, from its checkpoint.
-inline config::TrainConfig next_stage(const config::TrainConfig& config) {
+inline train::RunConfig next_stage(const train::RunConfig& config) {
   auto next = config;
   next.model = {};
   next.model.from = config.output_dir;
@@ -29,7 +30,7 @@ inline config::TrainConfig next_stage(const config::TrainConfig& config) {
 
 /// Sets rows of a tensor of a run's checkpoint to NaN.
 inline void poison(const std::filesystem::path& run, const std::string& name, const std::function<bool(int64_t)>& row) {
-  const auto file = checkpoint::find_checkpoint(run) / "model.safetensors";
+  const auto file = formats::find_checkpoint(run) / "model.safetensors";
   checkpoint::NamedTensors tensors;
   {
     const checkpoint::SafetensorsFile saved(file);

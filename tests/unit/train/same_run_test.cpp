@@ -2,10 +2,10 @@
 
 #include "convllava/train/same_run.h"
 
-#include "convllava/checkpoint/model_directory.h"
 #include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
+#include "convllava/formats/model_directory.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/train/trainer.h"
 #include "tests/catch.h"
@@ -42,7 +42,7 @@ struct Stages {
   }
 
   /// The second stage for one more step, from `from`.
-  config::TrainConfig more(const std::string& from) const {
+  train::RunConfig more(const std::string& from) const {
     auto config = second;
     config.train.max_steps = checkpoint::latest_checkpoint(config.output_dir)->step + 1;
     config.model.from = from;
@@ -54,8 +54,8 @@ struct Stages {
   std::string at(const std::string& name) const { return (folder / name).string(); }
 
   testing::TemporaryFolder folder;
-  config::TrainConfig first;
-  config::TrainConfig second;
+  train::RunConfig first;
+  train::RunConfig second;
 };
 
 /// Rewrites the record of a run's checkpoint as the version without these fields wrote it.
@@ -157,7 +157,7 @@ TEST_CASE("the towers and language models of others are known in the same way", 
   CHECK_THAT(refusal("other", "other"), contains("model.vision_from: differs from the run saved in"));
   CHECK_THAT(refusal("first", "first"), contains("model.llm_from: differs from the run saved in"));
   // A tower alone, as another program keeps it.
-  fs::copy(checkpoint::find_checkpoint(stages.at("first")) / "vision_tower", stages.at("tower"));
+  fs::copy(formats::find_checkpoint(stages.at("first")) / "vision_tower", stages.at("tower"));
   fs::remove_all(stages.at("other"));
   CHECK(refusal("tower", "other").empty());
 }

@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <csignal>
 
-#include "convllava/checkpoint/retention.h"
+#include "convllava/checkpoint/run_folder.h"
 #include "convllava/checkpoint/training_state.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
-#include "convllava/train/datasets.h"
+#include "convllava/data/mixture.h"
 #include "tests/support/golden.h"
 #include "tests/support/onednn.h"
 #include "tests/support/process.h"
 #include "tests/support/tiny_run.h"
-#include "tests/unit/checkpoint/fixtures.h"
+#include "tests/unit/formats/fixtures.h"
 #include "tests/unit/train/runs.h"
 
 using namespace convllava;
@@ -31,7 +31,7 @@ std::map<std::string, std::string> tensor_files(const fs::path& checkpoint) {
   return files;
 }
 
-void check_resume(const testing::TemporaryFolder& folder, config::TrainConfig config) {
+void check_resume(const testing::TemporaryFolder& folder, train::RunConfig config) {
   testing::write_records(folder.path(), 20);
   config.checkpoint.every_steps = 2;
   config.checkpoint.keep_last = 100;
@@ -68,7 +68,7 @@ TEST_CASE("an interrupted run goes on bit-equal where oneDNN multiplies", "[trai
 TEST_CASE("bf16 with its master weights, validation on the way and recomputation go on bit-equal too", "[train]") {
   const testing::TemporaryFolder folder;
   auto config = testing::tiny_run(folder.path());
-  config.dtype = config::Dtype::kBf16;
+  config.dtype = hardware::Dtype::kBf16;
   config.data.validation_share = 0.2;
   config.report.validate_every = 1;
   config.train.recompute = {"vision", "llm"};
@@ -217,7 +217,7 @@ TEST_CASE("answers that max_length cuts off are told at the end", "[train]") {
   testing::CapturedStderr log(folder / "log");
   run(config);
   const auto text = log.text();
-  const auto state = checkpoint::load_training_state(checkpoint::find_checkpoint(config.output_dir));
+  const auto state = checkpoint::load_training_state(formats::find_checkpoint(config.output_dir));
   CHECK(state.cut_samples == 2);  // once in each of two epochs
   CHECK(state.cut_tokens > 0);
   CHECK_THAT(text, testing::contains("2 samples lost " + std::to_string(state.cut_tokens) + " of " +
@@ -281,7 +281,7 @@ TEST_CASE("every number that a run logs is explained", "[train]") {
   config.train.max_steps = 2;
   run(config);
   const auto page = core::read_file(CONVLLAVA_SOURCE_DIR "/docs/metrics.md");
-  for (const auto& [step, scalars] : train::read_metrics(fs::path(config.output_dir) / "metrics.jsonl")) {
+  for (const auto& [step, scalars] : report::read_metrics(fs::path(config.output_dir) / "metrics.jsonl")) {
     for (const auto& [name, value] : scalars) {
       INFO(name);
       CHECK_THAT(page, testing::contains("`" + name.substr(0, name.find('/', name.find('/') + 1))));
@@ -369,7 +369,7 @@ TEST_CASE("a picture that cannot be used counts once an epoch, not more and more
   config.train.max_steps = 0;
   const auto summary = run(config);
   CHECK(summary.steps == summary.total_steps);
-  const auto checkpoint = checkpoint::find_checkpoint(config.output_dir);
+  const auto checkpoint = formats::find_checkpoint(config.output_dir);
   CHECK(checkpoint::load_training_state(checkpoint).bad_samples == 4);
 }
 
@@ -384,6 +384,6 @@ TEST_CASE("two runs cannot write into one folder", "[train]") {
 
 TEST_CASE("CUDA is refused where there is none", "[train]") {
   if (torch::cuda::is_available()) SKIP("this machine has a CUDA device");
-  CHECK_THAT(testing::message_of<ConfigError>([] { train::pick_device(config::Device::kCuda, 0); }),
+  CHECK_THAT(testing::message_of<ConfigError>([] { hardware::pick_device(hardware::Device::kCuda, 0); }),
              testing::contains("device: no CUDA device can be used"));
 }

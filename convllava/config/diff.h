@@ -1,0 +1,21 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "convllava/config/yaml.h"
+
+namespace convllava::config {
+
+/// A field, with what `write_yaml` puts for it.
+struct ChangedField {
+  std::string path;
+  std::string before;
+  std::string after;
+};
+
+/// The first field, in the order of the reference page, that is fixed on resume (fields.h) and differs between two
+/// structs of one type.
+std::optional<ChangedField> changed_fixed_field(const VisitFields& before, const VisitFields& after);
+
+}  // namespace convllava::config

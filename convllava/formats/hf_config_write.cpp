@@ -1,0 +1,171 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "convllava/core/files.h"
+#include "convllava/formats/hf_config.h"
+#include "convllava/formats/hf_config_names.h"
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::formats {
+namespace fs = std::filesystem;
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void write_json(const fs::path& path, const Json& value) { core::write_file_atomic(path, value.dump(2) + "\n"); }
+
+std::string dtype_name(torch::ScalarType dtype) {
+  switch (dtype) {
+    case torch::kBFloat16:
+      return "bfloat16";
+    case torch::kFloat16:
+      return "float16";
+    case torch::kFloat64:
+      return "float64";
+    default:
+      return "float32";
+  }
+}
+
+Json rate_of(const checkpoint::RunFacts& run, const char* module) {
+  const auto found = run.lr_per_module.find(module);
+  return found == run.lr_per_module.end() ? Json(nullptr) : Json(found->second);
+}
+
+/// LLaVA's fields, of which `mm_vision_tower` names the tower that this checkpoint holds.
+void add_llava_fields(Json& json, const model::ModelConfig& model, const checkpoint::Record& record) {
+  const auto trains = [&](std::string_view module) {
+    for (const auto& pattern : record.run.trainable) {
+      if (pattern.starts_with(module)) return true;
+    }
+    return false;
+  };
+  const bool vision = trains("vision");
+  const bool projector = trains("projector");
+  const bool llm = trains("llm");
+  json["mm_vision_tower"] = "vision_tower";
+  json["mm_hidden_size"] = model.vision.hidden_sizes.back();
+  json["mm_projector_type"] = "mlp2x_gelu";
+  json["mm_vision_select_layer"] = -1;
+  json["mm_vision_select_feature"] = "patch";
+  json["mm_patch_merge_type"] = "flat";
+  json["mm_use_im_start_end"] = false;
+  json["mm_use_im_patch_token"] = false;
+  json["image_aspect_ratio"] = llava_aspect_name(record.image.aspect);
+  json["image_grid_pinpoints"] = nullptr;
+  json["tokenizer_model_max_length"] = record.max_length;
+  json["tokenizer_padding_side"] = "right";
+  json["tune_mm_mlp_adapter"] = projector && !vision && !llm;
+  json["freeze_mm_mlp_adapter"] = !projector;
+  json["tune_vision_tower"] = vision;
+  json["tune_entire_model"] = vision && projector && llm;
+  json["mm_projector_lr"] = rate_of(record.run, "projector");
+  json["vision_tower_lr"] = rate_of(record.run, "vision");
+  json["use_mm_proj"] = true;
+}
+
+Json id_or_null(const std::optional<int64_t>& id) { return id ? Json(*id) : Json(nullptr); }
+
+/// One id alone, as every reader knows it; transformers reads lists too.
+Json ids_or_null(const std::vector<int64_t>& ids) {
+  if (ids.empty()) return nullptr;
+  return ids.size() == 1 ? Json(ids.front()) : Json(ids);
+}
+
+Json llama_json(const model::LlamaConfig& llm) {
+  return {{"vocab_size", llm.vocab_size},
+          {"hidden_size", llm.hidden_size},
+          {"intermediate_size", llm.intermediate_size},
+          {"num_hidden_layers", llm.num_hidden_layers},
+          {"num_attention_heads", llm.num_attention_heads},
+          {"num_key_value_heads", llm.num_key_value_heads},
+          {"head_dim", llm.head_dim()},
+          {"hidden_act", "silu"},
+          {"max_position_embeddings", llm.max_position_embeddings},
+          {"rms_norm_eps", llm.rms_norm_eps},
+          {"rope_theta", llm.rope_theta},
+          {"rope_scaling", nullptr},
+          {"initializer_range", llm.initializer_range},
+          {"tie_word_embeddings", llm.tie_word_embeddings},
+          {"attention_bias", false},
+          {"attention_dropout", 0.0},
+          {"mlp_bias", false},
+          {"pretraining_tp", 1},
+          {"bos_token_id", id_or_null(llm.bos_token_id)},
+          {"eos_token_id", ids_or_null(llm.eos_token_id)},
+          {"pad_token_id", id_or_null(llm.pad_token_id)},
+          {"use_cache", true}};
+}
+
+}  // namespace
+
+void write_model_json(const fs::path& directory, const model::ModelConfig& model, const checkpoint::Record& record,
+                      torch::ScalarType dtype) {
+  // The official code's model_type; transformers' own "llava" is another model.
+  const bool sees = model.vision.num_stages() > 0;
+  Json json = {{"architectures", Json::array({sees ? "LlavaLlamaForCausalLM" : "LlamaForCausalLM"})},
+               {"model_type", sees ? "llava_llama" : "llama"},
+               {"torch_dtype", dtype_name(dtype)}};
+  json.update(llama_json(model.llm));
+  if (sees) add_llava_fields(json, model, record);
+  write_json(directory / kConfigFile, json);
+  write_json(directory / "generation_config.json", {{"bos_token_id", id_or_null(model.llm.bos_token_id)},
+                                                    {"eos_token_id", ids_or_null(model.llm.eos_token_id)},
+                                                    {"pad_token_id", id_or_null(model.llm.pad_token_id)},
+                                                    {"max_length", model.llm.max_position_embeddings}});
+}
+
+void write_vision_json(const fs::path& directory, const model::VisionConfig& vision,
+                       const image::PreprocessOptions& image, torch::ScalarType dtype) {
+  Json stage_names = Json::array({"stem"});
+  for (int64_t stage = 1; stage <= vision.num_stages(); ++stage) stage_names.push_back(fmt::format("stage{}", stage));
+  write_json(directory / kConfigFile, {{"architectures", Json::array({"ConvNextModel"})},
+                                       {"model_type", "convnext"},
+                                       {"torch_dtype", dtype_name(dtype)},
+                                       {"num_channels", 3},
+                                       {"patch_size", vision.patch_size},
+                                       {"num_stages", vision.num_stages()},
+                                       {"depths", vision.depths},
+                                       {"hidden_sizes", vision.hidden_sizes},
+                                       {"hidden_act", "gelu"},
+                                       {"initializer_range", 0.02},
+                                       {"layer_norm_eps", 1e-12},
+                                       {"norm_eps", vision.layer_norm_eps},
+                                       {"layer_scale_init_value", vision.layer_scale_init_value},
+                                       {"drop_path_rate", 0.0},
+                                       {"image_size", image.size},
+                                       {"stage_names", stage_names},
+                                       {"out_features", Json::array({stage_names.back()})},
+                                       {"out_indices", Json::array({vision.num_stages()})}});
+  write_json(directory / kPreprocessorFile, {{"image_processor_type", "CLIPImageProcessor"},
+                                             {"do_convert_rgb", true},
+                                             {"do_resize", true},
+                                             {"size", {{"shortest_edge", image.size}}},
+                                             {"resample", 3},
+                                             {"do_center_crop", image.aspect != image::Aspect::kNative},
+                                             {"crop_size", {{"height", image.size}, {"width", image.size}}},
+                                             {"do_rescale", true},
+                                             {"rescale_factor", image::kClipScale},
+                                             {"do_normalize", true},
+                                             {"image_mean", image::kClipMeanWritten},
+                                             {"image_std", image::kClipStdWritten}});
+}
+
+void write_tokenizer(const fs::path& directory, const text::Tokenizer& tokenizer, int64_t max_length) {
+  core::write_file_atomic(directory / "tokenizer.model", tokenizer.model_bytes());
+  const Json special = {{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<unk>"}};
+  write_json(directory / "special_tokens_map.json", special);
+  Json json = {{"tokenizer_class", "LlamaTokenizer"},
+               {"legacy", tokenizer.behaviour() == text::TokenizerBehaviour::kLegacy},
+               {"add_bos_token", true},
+               {"add_eos_token", false},
+               {"model_max_length", max_length},
+               {"padding_side", "right"},
+               {"clean_up_tokenization_spaces", false},
+               {"sp_model_kwargs", Json::object()}};
+  json.update(special);
+  write_json(directory / "tokenizer_config.json", json);
+}
+
+}  // namespace convllava::formats

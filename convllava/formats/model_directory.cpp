@@ -1,0 +1,244 @@
+#include "convllava/formats/model_directory.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "convllava/checkpoint/file_access.h"
+#include "convllava/checkpoint/safetensors.h"
+#include "convllava/core/error.h"
+#include "convllava/core/files.h"
+#include "convllava/core/suggest.h"
+#include "convllava/formats/hf_config.h"
+#include "convllava/formats/name_map.h"
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::formats {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kTowerDirectory = "vision_tower";
+constexpr std::string_view kTowerPrefix = "vision_tower.";
+constexpr std::string_view kLlmPrefix = "llm.";
+
+/// A tensor of a file.
+struct Source {
+  const checkpoint::ModelShards* shards = nullptr;
+  std::string name;
+};
+
+/// What files offer: sources by parameter name, and tensors that are nobody's.
+struct Offer {
+  std::map<std::string, Source> sources;
+  std::vector<std::string> foreign;
+
+  void add(const std::string& parameter, const checkpoint::ModelShards& shards, const std::string& name,
+           const fs::path& directory) {
+    const auto [found, is_new] = sources.try_emplace(parameter, Source{&shards, name});
+    if (!is_new) {
+      throw CheckpointError(error_message(directory.string(), fmt::format("two tensors for {}", parameter),
+                                          fmt::format("{} and {}", found->second.name, name)));
+    }
+  }
+};
+
+using Parameters = std::vector<std::pair<std::string, torch::Tensor>>;
+
+Parameters parameters_of(const torch::nn::Module& module, std::string_view prefix = {}) {
+  Parameters parameters;
+  for (const auto& parameter : module.named_parameters()) {
+    parameters.emplace_back(std::string(prefix) + parameter.key(), parameter.value());
+  }
+  return parameters;
+}
+
+/// Language model and projector; also the tower when `with_tower`.
+void collect_model(const fs::path& directory, const checkpoint::ModelShards& shards, bool with_tower, Offer& offer) {
+  for (const auto& [name, info] : shards.tensors()) {
+    if (is_obsolete(name)) continue;
+    const auto parameter = parameter_of(name);
+    if (!parameter) {
+      offer.foreign.push_back(name);
+    } else if (with_tower || !parameter->starts_with(kTowerPrefix)) {
+      offer.add(*parameter, shards, name, directory);
+    }
+  }
+}
+
+void collect_tower(const fs::path& directory, const checkpoint::ModelShards& shards, Offer& offer) {
+  for (const auto& [name, info] : shards.tensors()) {
+    if (is_obsolete(name)) continue;
+    if (const auto parameter = tower_parameter_of(name)) {
+      offer.add(*parameter, shards, name, directory);
+    } else {
+      offer.foreign.push_back(name);
+    }
+  }
+}
+
+/// A tied head in the file is the embedding once more. transformers does not tie where they differ.
+void drop_tied_head(const fs::path& directory, const model::LlamaConfig& llm, Offer& offer) {
+  const auto head = offer.sources.find("llm.lm_head.weight");
+  if (!llm.tie_word_embeddings || head == offer.sources.end()) return;
+  const auto embedding = offer.sources.find("llm.model.embed_tokens.weight");
+  const auto tensor = [](const Source& source) { return source.shards->tensor(source.name); };
+  if (embedding != offer.sources.end() && !torch::equal(tensor(head->second), tensor(embedding->second))) {
+    throw CheckpointError(error_message(directory.string(), "the head is not tied to the embedding",
+                                        "lm_head.weight and embed_tokens.weight with different values",
+                                        "\"tie_word_embeddings\": false in config.json, or a file without lm_head"));
+  }
+  offer.sources.erase(head);
+}
+
+/// The files of all parts and what they offer.
+struct ModelFiles {
+  ModelFiles(const fs::path& directory, const model::ModelConfig& config) : shards(directory) {
+    const fs::path tower_path = directory / kTowerDirectory;
+    const bool own_tower = checkpoint::directory_exists(tower_path);
+    collect_model(directory, shards, !own_tower, offer);
+    if (own_tower) {
+      tower.emplace(tower_path);
+      collect_tower(tower_path, *tower, offer);
+    }
+    drop_tied_head(directory, config.llm, offer);
+  }
+  ModelFiles(const ModelFiles&) = delete;  // the offer points to the files
+  ModelFiles& operator=(const ModelFiles&) = delete;
+
+  checkpoint::ModelShards shards;
+  std::optional<checkpoint::ModelShards> tower;
+  Offer offer;
+};
+
+/// True for equal shapes, and for a 1x1 convolution's weight [out, in, 1, 1] where a linear layer's [out, in] is
+/// expected.
+bool fits(const std::vector<int64_t>& stored, torch::IntArrayRef wanted) {
+  if (stored == wanted) return true;
+  return wanted.size() == 2 && stored == std::vector<int64_t>{wanted[0], wanted[1], 1, 1};
+}
+
+std::string listing(const char* title, const std::vector<std::string>& names) {
+  constexpr size_t kShown = 10;
+  if (names.empty()) return {};
+  const std::vector<std::string> shown(names.begin(), names.begin() + std::min(names.size(), kShown));
+  return fmt::format("\n  {} {}: {}{}", names.size(), title, core::join(shown), names.size() > kShown ? ", ..." : "");
+}
+
+/// Throws when the offered tensors are not those of the parameters.
+void check(const fs::path& directory, const Parameters& parameters, const Offer& offer) {
+  std::vector<std::string> missing;
+  std::vector<std::string> misshapen;
+  std::vector<std::string> whole;
+  std::vector<std::string> unexpected = offer.foreign;
+  auto unused = offer.sources;
+  for (const auto& [name, parameter] : parameters) {
+    const auto found = unused.find(name);
+    if (found == unused.end()) {
+      missing.push_back(name);
+      continue;
+    }
+    const checkpoint::TensorInfo& stored = found->second.shards->tensors().at(found->second.name);
+    if (!fits(stored.shape, parameter.sizes())) {
+      misshapen.push_back(
+          fmt::format("{} [{}] for [{}]", name, fmt::join(stored.shape, ", "), fmt::join(parameter.sizes(), ", ")));
+    }
+    // Of quantized weights the scales are elsewhere, if anywhere.
+    if (!stored.dtype.starts_with("F") && stored.dtype != "BF16") {
+      whole.push_back(fmt::format("{} {}", name, stored.dtype));
+    }
+    unused.erase(found);
+  }
+  for (const auto& [parameter, source] : unused) unexpected.push_back(source.name);
+  if (!missing.empty() || !unexpected.empty() || !misshapen.empty() || !whole.empty()) {
+    throw CheckpointError(error_message(directory.string(), "its tensors are not those of the model") +
+                          listing("missing", missing) + listing("unexpected", unexpected) +
+                          listing("of another shape", misshapen) + listing("of whole numbers", whole));
+  }
+}
+
+/// Copies the offered tensors into the parameters, or throws before the first one when they are not the same set.
+void load(const fs::path& directory, const Parameters& parameters, const Offer& offer) {
+  check(directory, parameters, offer);
+  const torch::NoGradGuard no_grad;
+  for (const auto& [name, parameter] : parameters) {
+    const Source& source = offer.sources.at(name);
+    auto target = parameter;
+    target.copy_(source.shards->tensor(source.name).view(parameter.sizes()));
+  }
+}
+
+}  // namespace
+
+void save_model(const fs::path& directory, const model::ConvLlavaImpl& model, const text::Tokenizer& tokenizer,
+                const checkpoint::Record& record) {
+  checkpoint::NamedTensors language;
+  checkpoint::NamedTensors tower;
+  for (const auto& [name, parameter] : parameters_of(model)) {
+    if (name.starts_with(kTowerPrefix)) {
+      tower.emplace_back(name.substr(kTowerPrefix.size()), parameter);
+    } else {
+      language.emplace_back(file_name_of(name), parameter);
+    }
+  }
+  checkpoint::write_model_shards(directory, language);
+  write_model_json(directory, model.config(), record, language.front().second.scalar_type());
+  write_tokenizer(directory, tokenizer, record.max_length);
+
+  checkpoint::write_record(directory, record);
+  if (tower.empty()) return;
+  const fs::path tower_path = directory / kTowerDirectory;
+  checkpoint::make_directories(tower_path);
+  checkpoint::write_model_shards(tower_path, tower);
+  write_vision_json(tower_path, model.config().vision, record.image, tower.front().second.scalar_type());
+}
+
+void check_model(const fs::path& directory, const model::ConvLlavaImpl& outline) {
+  const ModelFiles files(directory, outline.config());
+  check(directory, parameters_of(outline), files.offer);
+}
+
+void load_model(const fs::path& directory, model::ConvLlavaImpl& model) {
+  const ModelFiles files(directory, model.config());
+  load(directory, parameters_of(model), files.offer);
+}
+
+void load_llama(const fs::path& directory, model::LlamaImpl& llama) {
+  const checkpoint::ModelShards shards(directory);
+  Offer offer;
+  collect_model(directory, shards, false, offer);
+  offer.foreign.clear();
+  std::erase_if(offer.sources, [](const auto& entry) { return !entry.first.starts_with(kLlmPrefix); });
+  drop_tied_head(directory, llama.config(), offer);
+  load(directory, parameters_of(llama, kLlmPrefix), offer);
+}
+
+int64_t load_vision_tower(const fs::path& directory, model::ConvNextImpl& tower) {
+  const fs::path path = tower_directory(directory);
+  const checkpoint::ModelShards shards(path);
+  Offer offer;
+  collect_tower(path, shards, offer);
+  offer.foreign.clear();
+  if (offer.sources.empty()) {
+    throw CheckpointError(error_message(path.string(), "there is no ConvNeXt in it", {},
+                                        "tensors with Hugging Face's, OpenCLIP's or timm's names"));
+  }
+  int64_t stages = 0;
+  for (const auto& [parameter, source] : offer.sources) {
+    stages = std::max(stages, stage_of(parameter).value_or(-1) + 1);
+  }
+  Parameters leading = parameters_of(tower, kTowerPrefix);
+  std::erase_if(leading, [&](const auto& entry) { return stage_of(entry.first).value_or(0) >= stages; });
+  load(path, leading, offer);
+  return stages;
+}
+
+text::Tokenizer load_tokenizer(const std::filesystem::path& directory) {
+  try {
+    return text::Tokenizer::load(directory);
+  } catch (const DataError& error) {
+    throw CheckpointError(error.what());
+  }
+}
+
+}  // namespace convllava::formats

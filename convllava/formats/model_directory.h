@@ -1,0 +1,58 @@
+#pragma once
+
+#include <filesystem>
+
+#include "convllava/checkpoint/record.h"
+#include "convllava/model/convllava.h"
+#include "convllava/model/model_config.h"
+#include "convllava/text/tokenizer.h"
+
+// A checkpoint as a directory in the Hugging Face layout (docs/checkpoints.md):
+//
+//   config.json                  LLaMA fields + mm_* fields; LlamaForCausalLM.from_pretrained reads it
+//   model*.safetensors           language model and projector (model.mm_projector.*)
+//   generation_config.json, tokenizer.model, tokenizer_config.json, special_tokens_map.json
+//   vision_tower/                config.json, preprocessor_config.json, model*.safetensors;
+//                                ConvNextModel.from_pretrained reads it
+//   convllava.yaml               Record (record.h)
+//   state/                       optimizer state, for resuming (training_state.h)
+//
+// `directory` is such a directory. `find_checkpoint` (retention.h) gives the newest one of a run folder; pretrained.h
+// opens either.
+
+namespace convllava::formats {
+
+/// Writes everything but `state/` into an existing directory (a core::PendingDirectory's). Tensors keep the type they
+/// have in the model. A model without a tower becomes a plain LLaMA directory.
+void save_model(const std::filesystem::path& directory, const model::ConvLlavaImpl& model,
+                const text::Tokenizer& tokenizer, const checkpoint::Record& record);
+
+/// The shapes of a checkpoint, from its config.json files. Throws CheckpointError naming file and field.
+/// A tower without a config.json of its own (published ConvLLaVA shards, OpenCLIP, timm) is measured from its tensors;
+/// a plain LLaMA directory has no vision stages.
+model::ModelConfig read_model_config(const std::filesystem::path& directory);
+model::LlamaConfig read_llama_config(const std::filesystem::path& directory);
+model::VisionConfig read_vision_config(const std::filesystem::path& directory);
+
+/// Compares the names and shapes of a checkpoint's tensors with those of `outline`. With an outline on the meta device,
+/// a config.json that does not match the weights is reported before a model of that size is allocated. Throws as
+/// `load_model` does.
+void check_model(const std::filesystem::path& directory, const model::ConvLlavaImpl& outline);
+
+/// Loads all parts, whatever the types of file and model. The tower comes from `vision_tower/` or, where that is
+/// absent, from the model files (`model.vision_tower.vision_tower.*`, the published layout). Throws CheckpointError
+/// listing the missing, unexpected and mis-shaped tensors; the model is then untouched.
+void load_model(const std::filesystem::path& directory, model::ConvLlavaImpl& model);
+
+/// The language model of a Hugging Face LLaMA (or ConvLLaVA) directory; other tensors in it are ignored.
+void load_llama(const std::filesystem::path& directory, model::LlamaImpl& llama);
+
+/// A ConvNeXt directory (or a ConvLLaVA one, for its tower), with Hugging Face, OpenCLIP or timm names, into the
+/// leading stages of `tower`; further stages of the tower keep their values. Returns the number of stages that were
+/// loaded. Text towers and heads in the file are ignored.
+int64_t load_vision_tower(const std::filesystem::path& directory, model::ConvNextImpl& tower);
+
+/// The tokenizer of a checkpoint. Throws CheckpointError when there is none or it cannot be read.
+text::Tokenizer load_tokenizer(const std::filesystem::path& directory);
+
+}  // namespace convllava::formats

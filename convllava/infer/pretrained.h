@@ -1,0 +1,42 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <filesystem>
+
+#include "convllava/checkpoint/record.h"
+#include "convllava/infer/answer.h"
+#include "convllava/model/convllava.h"
+#include "convllava/text/tokenizer.h"
+
+// A model ready to answer, from nothing but a directory.
+
+namespace convllava::infer {
+
+struct Pretrained {
+  model::ConvLlava model;
+  text::Tokenizer tokenizer;
+  checkpoint::Record record;
+};
+
+/// A vision tower alone.
+struct PretrainedTower {
+  model::ConvNext tower;
+  image::PreprocessOptions image;  ///< how it wants its pictures: `to_pixels` takes them
+};
+
+/// Opens a checkpoint of this project, the newest one of a run folder, a ConvLLaVA directory without convllava.yaml
+/// (template "v1", as published) or a Hugging Face LLaMA directory (a model without vision, template "plain"). Throws
+/// CheckpointError, before the model is allocated, when config.json, tensors and tokenizer do not fit together or
+/// cannot be read.
+Pretrained load_pretrained(const std::filesystem::path& path, const torch::Device& device, torch::ScalarType dtype);
+
+/// The tower of any of these, in evaluation mode; of a run folder, that of its newest checkpoint. Throws
+/// CheckpointError.
+PretrainedTower load_pretrained_tower(const std::filesystem::path& path, const torch::Device& device,
+                                      torch::ScalarType dtype = torch::kFloat);
+
+/// How the checkpoint's model wants its questions.
+AnswerOptions answer_options(const checkpoint::Record& record);
+
+}  // namespace convllava::infer

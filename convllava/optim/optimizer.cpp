@@ -1,0 +1,126 @@
+#include "convllava/optim/optimizer.h"
+
+#include <sstream>
+
+#include "convllava/core/error.h"
+#include "convllava/core/suggest.h"
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::optim {
+
+// Each in a source file of its own.
+std::unique_ptr<const Rule> make_adamw(const OptimizerOptions& options);
+std::unique_ptr<const Rule> make_lion(const OptimizerOptions& options);
+
+namespace {
+
+struct OptimizerName {
+  const char* name;
+  std::unique_ptr<const Rule> (*make)(const OptimizerOptions&);
+};
+
+constexpr OptimizerName kOptimizers[] = {{"adamw", make_adamw}, {"lion", make_lion}};
+
+std::vector<std::string> optimizer_names() {
+  std::vector<std::string> names;
+  for (const auto& row : kOptimizers) names.emplace_back(row.name);
+  return names;
+}
+
+std::string text_of(torch::IntArrayRef shape) {
+  std::ostringstream text;
+  text << shape;
+  return text.str();
+}
+
+}  // namespace
+
+void OptimizerOptions::visit_fields(config::FieldVisitor& visitor) {
+  visitor.fixed_on_resume().name_of(
+      "optimizer", optimizer, optimizer_names(),
+      "`adamw`, or `lion`: the sign of an average of gradients, with one state instead of two. Lion wants a learning "
+      "rate three to ten times smaller and a weight decay as much larger.");
+  visitor.field("betas", betas,
+                "Averaging factors: of gradient and squared gradient for `adamw`, of the update and of the state for "
+                "`lion`. Empty takes the usual ones: [0.9, 0.999] and [0.9, 0.99].",
+                {0, 0.999999});
+  visitor.field("eps", eps, "AdamW's term in the denominator.", {1e-20, 1});
+}
+
+std::unique_ptr<const Rule> make_rule(const OptimizerOptions& options) {
+  for (const auto& row : kOptimizers) {
+    if (options.optimizer == row.name) return row.make(options);
+  }
+  throw ConfigError(error_message("train.optimizer", "no such optimizer", options.optimizer,
+                                  core::one_of(optimizer_names(), options.optimizer)));
+}
+
+Optimizer::Optimizer(std::unique_ptr<const Rule> rule, const std::vector<parallel::FlatUnit>& units)
+    : rule_(std::move(rule)) {
+  const torch::NoGradGuard no_grad;
+  const size_t moments = rule_->moments().size();
+  for (const auto& unit : units) {
+    const auto& flat = unit.flat();
+    const bool wide = flat.scalar_type() == torch::kFloat;
+    states_.push_back({&unit, wide ? flat : flat.to(torch::kFloat), {}});
+    for (size_t i = 0; i < moments; ++i) {
+      states_.back().moments.push_back(torch::zeros({unit.numel()}, flat.options().dtype(torch::kFloat)));
+    }
+  }
+  steps_ = torch::zeros({}, torch::TensorOptions(torch::kFloat).device(units.front().flat().device()));
+}
+
+void Optimizer::step(const std::function<Rates(const parallel::FlatRange&)>& rates,
+                     const std::optional<torch::Tensor>& divisor, const torch::Tensor& skip) {
+  const torch::NoGradGuard no_grad;
+  whole_ = false;
+  steps_.add_(1 - skip);
+  for (auto& state : states_) {
+    for (const auto& range : state.unit->ranges()) {
+      const auto part = [&](const torch::Tensor& t) { return t.narrow(0, range.begin, range.end - range.begin); };
+      Stretch stretch{part(state.master), part(state.unit->gradient()), {}};
+      for (const auto& moment : state.moments) stretch.moments.push_back(part(moment));
+      rule_->update(stretch, rates(range), steps_, divisor, skip);
+    }
+    if (!state.master.is_same(state.unit->flat())) {
+      auto narrow = state.unit->flat();
+      narrow.copy_(state.master);
+    }
+  }
+  whole_ = true;
+}
+
+checkpoint::NamedTensors Optimizer::state() const {
+  checkpoint::NamedTensors tensors = {{"step", steps_}};
+  const auto names = rule_->moments();
+  for (const auto& state : states_) {
+    const auto add = [&](const std::string& kind, const torch::Tensor& flat) {
+      for (const auto& [name, tensor, begin] : state.unit->parameters()) {
+        tensors.emplace_back(name + "." + kind, flat.as_strided(tensor.sizes(), tensor.strides(), begin));
+      }
+    };
+    for (size_t i = 0; i < names.size(); ++i) add(names[i], state.moments[i]);
+    if (!state.master.is_same(state.unit->flat())) add("master", state.master);
+  }
+  return tensors;
+}
+
+void Optimizer::load_state(const checkpoint::TensorSource& state) {
+  const torch::NoGradGuard no_grad;
+  const auto& saved = state.tensors();
+  const auto own = this->state();
+  if (saved.size() != own.size()) {
+    throw CheckpointError(error_message("optimizer state", "does not belong to this model and trainable set",
+                                        std::to_string(saved.size()) + " tensors", std::to_string(own.size())));
+  }
+  for (const auto& [name, tensor] : own) {
+    const auto found = saved.find(name);
+    if (found != saved.end() && found->second.shape == tensor.sizes()) continue;
+    throw CheckpointError(error_message("optimizer state", "tensor \"" + name + "\" does not fit",
+                                        found == saved.end() ? "none" : text_of(found->second.shape),
+                                        text_of(tensor.sizes())));
+  }
+  for (const auto& [name, tensor] : own) torch::Tensor(tensor).copy_(state.tensor(name));
+}
+
+}  // namespace convllava::optim

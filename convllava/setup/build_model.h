@@ -1,0 +1,47 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+#include <vector>
+
+#include "convllava/model/convllava.h"
+#include "convllava/optim/groups.h"
+#include "convllava/setup/model_source.h"
+#include "convllava/text/tokenizer.h"
+
+// From a stage's configuration to a model with its weights and its trainable set.
+
+namespace convllava::setup {
+
+/// The model's shape: of the named size, of the directories, or both. What a directory states counts: with `size` and
+/// `vision_from` the tower has the size's stages and the directory's patches and norm epsilon. A directory that does
+/// not exist (yet) is left out, so that the shape of a stage can be told before the one before it has run. Throws
+/// ConfigError where size and directory contradict each other, CheckpointError for pictures prepared otherwise
+/// (formats/preprocessor_check.h).
+model::ModelConfig resolve_model_shape(const ModelSource& source);
+
+/// Where the tokenizer is: the path that `source` names, or the weights that it lies beside; "" where there is neither.
+const std::string& tokenizer_path(const ModelSource& source);
+text::Tokenizer load_tokenizer(const ModelSource& source);
+
+/// Allocates the model and fills it: from `from`, or from `vision_from` and `llm_from`; what none of them provides
+/// starts fresh from `seed`.
+model::ConvLlava build_model(const ModelSource& source, const model::ModelConfig& shape,
+                             const torch::TensorOptions& options, int64_t seed);
+
+/// Sets requires_grad by the patterns (model/trainable.h). Throws ConfigError for a pattern that matches nothing.
+void set_trainable(model::ConvLlavaImpl& model, const std::vector<std::string>& patterns);
+
+/// Parts of the model whose activations are recomputed in backward (section `train`).
+struct RecomputeOptions {
+  std::vector<std::string> recompute;  ///< vision, llm
+  void visit_fields(config::FieldVisitor& visitor);
+};
+
+void set_recompute(model::ConvLlavaImpl& model, const RecomputeOptions& options);
+
+/// A line per part of the model: parameters, trainable parameters, learning rate, weight decay; then the totals.
+std::string parameter_table(const model::ConvLlavaImpl& model, const optim::GroupOptions& groups);
+
+}  // namespace convllava::setup

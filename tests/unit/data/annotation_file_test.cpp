@@ -1,0 +1,312 @@
+#include "convllava/data/annotation_file.h"
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "convllava/core/error.h"
+#include "convllava/core/fingerprint.h"
+#include "tests/unit/data/fixtures.h"
+
+namespace convllava::data {
+namespace {
+
+using namespace testing;
+
+const std::string kGood = record_json("a.jpg", "what is it", "a cat");
+
+/// The error that a file of these bytes gives.
+std::string file_error(const std::string& bytes) {
+  const TemporaryFolder folder;
+  const auto path = folder.write("set.json", bytes);
+  return message_of<DataError>([&] { AnnotationFile file(path); });
+}
+
+/// Why record 1 of an array of a good record, `record` (on line 2) and a good one is bad.
+std::string record_error(const std::string& record) {
+  const TemporaryFolder folder;
+  const AnnotationFile file(folder.write("set.json", "[" + kGood + ",\n" + record + ",\n" + kGood + "]"));
+  REQUIRE(file.size() == 3);
+  REQUIRE(file.bad().size() == 1);
+  CHECK(file.bad()[0].index == 1);
+  CHECK(file.record(0).turns.size() == 2);
+  CHECK(file.record(2).turns.size() == 2);
+  const std::string start = (folder.path() / "set.json").string() + ":2: record 1: ";
+  CHECK(file.bad()[0].message == message_of<DataError>([&] { file.record(1); }));
+  REQUIRE(file.bad()[0].message.substr(0, start.size()) == start);
+  return file.bad()[0].message.substr(start.size());
+}
+
+}  // namespace
+
+TEST_CASE("records of a JSON array are read one by one", "[data]") {
+  const TemporaryFolder folder;
+  const auto path = folder.write("set.json", R"([
+  {"id": "x", "image": "d/a.jpg", "model": "", "conversations": [
+    {"from": "human", "value": "<image>\nIs \"it\" {[a]} \\ cat?"},
+    {"from": "gpt", "value": "Yes\t\u00e9"}]},
+  {"id": 17, "conversations": [{"from": "gpt", "value": "one"}, {"from": "human", "value": "two three"}, {"from": "gpt",
+    "value": ""}]}
+])");
+  const AnnotationFile file(path);
+  REQUIRE(file.size() == 2);
+  CHECK(file.bad().empty());
+
+  const Record first = file.record(0);
+  CHECK(first.id == "x");
+  CHECK(first.image == "d/a.jpg");
+  REQUIRE(first.turns.size() == 2);
+  CHECK(first.turns[0].speaker == text::Speaker::kHuman);
+  CHECK(first.turns[0].text == "<image>\nIs \"it\" {[a]} \\ cat?");
+  CHECK(first.turns[1].speaker == text::Speaker::kAssistant);
+  CHECK(first.turns[1].text == "Yes\té");
+  CHECK(file.summary(0).has_image);
+  CHECK(file.summary(0).words == 8);
+  CHECK(file.where(0) == path.string() + ":2: record 0");
+
+  const Record second = file.record(1);
+  CHECK(second.id == "17");
+  CHECK_FALSE(second.image.has_value());
+  CHECK(second.turns.size() == 3);
+  CHECK_FALSE(file.summary(1).has_image);
+  CHECK(file.summary(1).words == 3);
+  CHECK(file.where(1) == path.string() + ":5: record 1");
+}
+
+TEST_CASE("JSON lines may have blank lines, Windows line ends and no line end at the last", "[data]") {
+  const TemporaryFolder folder;
+  const auto path = folder.write("set.jsonl", "\n" + record_json("", "a", "b") + "\r\n\n  \n  " + kGood + "\n" + kGood);
+  const AnnotationFile file(path);
+  REQUIRE(file.size() == 3);
+  CHECK(file.bad().empty());
+  CHECK(file.record(0).turns[1].text == "b");
+  CHECK(file.record(1).image == "a.jpg");
+  CHECK(file.record(2).image == "a.jpg");
+  CHECK(file.where(1) == path.string() + ":5: record 1");
+  CHECK(file.where(2) == path.string() + ":6: record 2");
+}
+
+TEST_CASE("a byte order mark is skipped", "[data]") {
+  const TemporaryFolder folder;
+  CHECK(AnnotationFile(folder.write("set.json", "\xEF\xBB\xBF[" + kGood + "]")).record(0).image == "a.jpg");
+  CHECK(AnnotationFile(folder.write("set.jsonl", "\xEF\xBB\xBF" + kGood + "\n")).record(0).image == "a.jpg");
+}
+
+TEST_CASE("the fingerprint of a file is that of all its bytes", "[data]") {
+  const TemporaryFolder folder;
+  const auto of = [&](const std::string& bytes) { return AnnotationFile(folder.write("x", bytes)).fingerprint(); };
+  for (const std::string& bytes :
+       {"[" + kGood + "]", "\xEF\xBB\xBF " + kGood + "\n\n" + kGood + "\r\n \n", "[" + kGood + " ,\n{}, 3 ] \n"}) {
+    core::Fingerprint expected;
+    expected.add(bytes);
+    CHECK(of(bytes) == expected.value());
+  }
+  CHECK(of(kGood + "\n") != of(kGood + " "));
+}
+
+TEST_CASE("null and empty images mean that there is none", "[data]") {
+  const TemporaryFolder folder;
+  const std::string turns = R"("conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]})";
+  const AnnotationFile file(
+      folder.write("set.jsonl", R"({"image": null, )" + turns + "\n" + R"({"image": "", )" + turns));
+  CHECK(file.bad().empty());
+  for (const int64_t i : {0, 1}) {
+    CHECK_FALSE(file.summary(i).has_image);
+    CHECK_FALSE(file.record(i).image.has_value());
+  }
+}
+
+TEST_CASE("words are what Python's split() gives", "[data]") {
+  const TemporaryFolder folder;
+  const auto words = [&](const std::string& text) {
+    return AnnotationFile(folder.write("set.json", "[" + record_json("", text, "") + "]")).summary(0).words;
+  };
+  CHECK(words("") == 0);
+  CHECK(words(" \\n ") == 0);
+  CHECK(words(" one  two\\tthree\\n") == 3);
+  CHECK(words("a\\u001cb\\u0000c") == 2);
+  CHECK(words("a\\u00a0b\\u2003c\\u3000d\\u0085e\\u2028f") == 6);
+  CHECK(words("日本語 は\\u200bé") == 2);
+}
+
+TEST_CASE("several threads read one file", "[data]") {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += record_json("", "q", std::to_string(i)) + "\n";
+  const AnnotationFile file(folder.write("set.jsonl", text));
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) wrong += file.record(i).turns[1].text != std::to_string(i);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a file that is no annotation file is refused", "[data]") {
+  const TemporaryFolder folder;
+  const auto error = [](const std::filesystem::path& path) {
+    return message_of<DataError>([&] { AnnotationFile file(path); });
+  };
+  const std::string expected = "; expected a JSON array of records, or one record per line";
+  CHECK(error(folder.path() / "none.json") ==
+        (folder.path() / "none.json").string() + ": cannot read the file; got No such file or directory" + expected);
+  CHECK(error(folder.path()) == folder.path().string() + ": cannot read the file; got Is a directory" + expected);
+  CHECK(error("/dev/null") == "/dev/null: cannot read the file; got a pipe or a device" + expected);
+  const auto pipe = folder.path() / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(error(pipe) == pipe.string() + ": cannot read the file; got a pipe or a device" + expected);
+  CHECK_THAT(file_error(""), contains("set.json: the file is empty" + expected));
+  CHECK_THAT(file_error("\xEF\xBB\xBF \n"), contains("set.json: the file is empty"));
+  CHECK_THAT(file_error("[\n]"), contains("set.json:2: the array is empty" + expected));
+  CHECK_THAT(file_error("\n\"text\""),
+             contains("set.json:2: the file does not hold annotations; got \"\"text\"\"" + expected));
+  CHECK_THAT(file_error("12"), contains("does not hold annotations; got \"12\""));
+  CHECK_THAT(file_error("\x89PNG\r\n\x1a\n"), contains(R"(does not hold annotations; got "\x89PNG\x0d\x0a\x1a\x0a")"));
+  CHECK_THAT(file_error(std::string(60, 'x')), contains("got \"" + std::string(40, 'x') + "...\""));
+  CHECK_THAT(file_error(std::string("\0\0", 2)), contains(R"(got "\x00\x00")"));
+  CHECK_THAT(file_error("{\n\"data\": [" + kGood + "]\n}"),
+             contains("set.json:2: the file holds an object spread over several lines; got \"\"data\": "));
+}
+
+TEST_CASE("a JSON array that is cut off is refused wherever the cut is", "[data]") {
+  const std::string whole = "[" + kGood + ",\n" + kGood + "]";
+  for (size_t length = 1; length < whole.size(); ++length) {
+    CHECK_THAT(file_error(whole.substr(0, length)),
+               contains("set.json:" + std::string(length > kGood.size() + 2 ? "2" : "1")));
+    CHECK_THAT(file_error(whole.substr(0, length)), contains("the file is cut off"));
+  }
+  CHECK_THAT(file_error("[" + kGood + ",\n{\"conversations\": [{\"from\": \"hum"),
+             contains("set.json:2: the file is cut off inside record 1, begun on line 2; got its end inside a string; "
+                      "expected '\"}]}'"));
+  CHECK_THAT(file_error("[" + kGood + ",\n{\"conversations\":\n[{"),
+             contains("set.json:3: the file is cut off inside record 1, begun on line 2; got its end; expected '}]}'"));
+  CHECK_THAT(file_error("[{\"a\": \"b\\"), contains("got its end inside a string"));
+  CHECK_THAT(file_error("[" + std::string(50, '[')), contains("expected ']]]]]]]]]]]]...'"));
+  CHECK_THAT(file_error("[" + kGood),
+             contains("set.json:1: the file is cut off after record 0; got its end; expected ',' or ']'"));
+  CHECK_THAT(file_error("[" + kGood + ","),
+             contains("the file is cut off before record 1; got its end; expected a record"));
+}
+
+TEST_CASE("JSON lines that are cut off are refused", "[data]") {
+  CHECK_THAT(file_error(kGood + "\n" + kGood.substr(0, 60)),
+             contains("set.json:2: the file is cut off inside record 1, begun on line 2"));
+  CHECK_THAT(file_error(kGood.substr(0, 20)),
+             contains("set.json:1: the file is cut off inside record 0, begun on line 1"));
+}
+
+TEST_CASE("an array with misplaced brackets, commas or quotes is refused", "[data]") {
+  CHECK_THAT(file_error("[" + kGood + "\n" + kGood + "]"),
+             contains("set.json:2: not valid JSON after record 0; got \"{\"image\": "));
+  CHECK_THAT(file_error("[" + kGood + ",\n]"),
+             contains("set.json:2: not valid JSON before record 1; got \"]\"; expected a record"));
+  CHECK_THAT(
+      file_error("[" + kGood + "]\n[]"),
+      contains("set.json:2: not valid JSON after the array of records; got \"[]\"; expected the end of the file"));
+  CHECK_THAT(file_error("[{\"a\": [1,\n2}]"),
+             contains("set.json:2: brackets of record 0 do not pair up; got '}'; expected ']'"));
+  CHECK_THAT(file_error("[\n{\"a\": \"b},\n{}]"),
+             contains("set.json:2: a string of record 0 is not closed; got the end of the line; expected '\"'"));
+  CHECK_THAT(file_error("[\n{\"a\": \"b\\\n\"}]"), contains("set.json:2: a string of record 0 is not closed"));
+}
+
+TEST_CASE("a malformed record is listed and the others are read", "[data]") {
+  CHECK(record_error("{\"a\" 1}") ==
+        "not valid JSON at line 2, column 6: syntax error while parsing object separator - unexpected number literal; "
+        "expected ':'");
+  CHECK_THAT(record_error("{\n\"a\": \"\xff\"}"), contains("not valid JSON at line 3, column "));
+  CHECK_THAT(record_error("{\"a\": \"\xff\"}"), contains("ill-formed UTF-8 byte"));
+  CHECK_THAT(record_error("{\"a\": \"\xc3\"}"), contains("ill-formed UTF-8 byte"));
+  CHECK_THAT(record_error(R"({"a": "\ud800"})"), contains("surrogate"));
+  CHECK_THAT(record_error("{\"a\": nan}"), contains("not valid JSON at line 2"));
+  CHECK_THAT(record_error("{\"a\": NaN, 1}"), contains("not valid JSON at line 2, column 12"));
+  CHECK_THAT(record_error("{\"id\": " + std::string(200'000, '[') + std::string(200'000, ']') + "}"),
+             contains("not valid JSON at line 2, column ") && contains(": more than 127 values nested in each other"));
+  CHECK_THAT(record_error("{\"a\": 1e999}"), contains("not valid JSON: number overflow parsing '1e999'"));
+}
+
+TEST_CASE("a record that is not a conversation is listed with the reason", "[data]") {
+  const auto turns = [](const std::string& text) { return "{\"conversations\": " + text + "}"; };
+  CHECK(record_error("12") == "the record is not an object; got 12; expected {\"conversations\": [...]}");
+  CHECK_THAT(record_error("\"ab\""), contains("the record is not an object; got \"ab\""));
+  CHECK_THAT(record_error("null"), contains("the record is not an object; got null"));
+  CHECK_THAT(record_error("[1, 2]"), contains("the record is not an object; got an array of 2"));
+  CHECK_THAT(record_error(std::string(100000, '[') + std::string(100000, ']')), contains("nested in each other"));
+  CHECK(record_error("{}") == "no \"conversations\"; expected a list of turns");
+  CHECK(record_error(turns("[]")) == "\"conversations\" holds no turns; got an array of 0; expected a list of turns");
+  CHECK_THAT(record_error(turns("{\"from\": 1}")), contains("\"conversations\" holds no turns; got an object"));
+  CHECK(record_error(turns("[\"hi\"]")) ==
+        "turn 1 is not an object; got \"hi\"; expected {\"from\": ..., \"value\": ...}");
+  CHECK(record_error(turns(R"([{"value": "a"}])")) ==
+        "turn 1 has no \"from\"; expected {\"from\": ..., \"value\": ...}");
+  CHECK_THAT(record_error(turns(R"([{"from": "human"}])")), contains("turn 1 has no \"value\""));
+  CHECK(record_error(turns(R"([{"from": "human", "value": null}])")) ==
+        "\"value\" of turn 1; got null; expected a string");
+  CHECK_THAT(record_error(turns(R"([{"from": 3, "value": "a"}])")),
+             contains("\"from\" of turn 1; got 3; expected a string"));
+  CHECK(record_error(turns(R"([{"from": "human", "value": "a"}, {"from": "user\n", "value": "b"}])")) ==
+        R"(unknown speaker in turn 2; got "user\x0a"; expected "human" or "gpt")");
+  CHECK(record_error(R"({"image": ["a.jpg", "b.jpg"], "conversations": []})") ==
+        "\"image\" is not a path; got an array of 2; expected exactly one picture, as a string");
+  CHECK_THAT(record_error(R"({"image": 12})"), contains("\"image\" is not a path; got 12"));
+  CHECK_THAT(record_error(R"({"image": NaN})"), contains("\"image\" is not a path; got NaN"));
+  CHECK(record_error(R"({"image": "a\u0000b.jpg"})") ==
+        R"("image" holds a NUL byte; got "a\x00b.jpg"; expected a path)");
+}
+
+TEST_CASE("a field that Python wrote as a constant does not make a record unusable", "[data]") {
+  const TemporaryFolder folder;
+  const std::string record = "{\"score\": NaN, \"loss\": -Infinity, " + kGood.substr(1);
+  const AnnotationFile file(folder.write("set.json", "[" + kGood + ", " + record + "]"));
+  REQUIRE(file.size() == 2);
+  CHECK(file.bad().empty());
+  CHECK(file.record(1).image == "a.jpg");
+}
+
+TEST_CASE("an unusable line of JSON lines is listed", "[data]") {
+  const TemporaryFolder folder;
+  const auto path = folder.write("set.jsonl", "{}\n" + kGood + "\n{\"a\": \n[]\n" + kGood + "\n");
+  const AnnotationFile file(path);
+  REQUIRE(file.size() == 5);
+  REQUIRE(file.bad().size() == 3);
+  CHECK(file.bad()[0].message == path.string() + ":1: record 0: no \"conversations\"; expected a list of turns");
+  CHECK_THAT(file.bad()[1].message, contains(":3: record 2: not valid JSON at line 3, column "));
+  CHECK_THAT(file.bad()[2].message, contains(":4: record 3: the record is not an object; got an array of 0"));
+}
+
+TEST_CASE("a first line that is whole but unusable does not make the second one part of it", "[data]") {
+  const TemporaryFolder folder;
+  const AnnotationFile file(folder.write("set.jsonl", "{\"id\": \"}{\"}\nnonsense\n" + kGood + "\n"));
+  REQUIRE(file.size() == 3);
+  REQUIRE(file.bad().size() == 2);
+  CHECK_THAT(file.bad()[0].message, contains(":1: record 0: no \"conversations\""));
+  CHECK_THAT(file.bad()[1].message, contains(":2: record 1: not valid JSON at line 2"));
+}
+
+TEST_CASE("a record's bytes are those of the file, bad ones' too", "[data]") {
+  const TemporaryFolder folder;
+  const AnnotationFile array(folder.write("set.json", "[ " + kGood + " ,\n{\"a\": 1}]"));
+  CHECK(array.bytes(0) == kGood);
+  CHECK(array.bytes(1) == "{\"a\": 1}");
+  const AnnotationFile lines(folder.write("set.jsonl", kGood + "\n  nonsense\n"));
+  CHECK(lines.bytes(0) == kGood);
+  CHECK(lines.bytes(1) == "nonsense");
+}
+
+TEST_CASE("an unusable record counts to the modality of its image", "[data]") {
+  const TemporaryFolder folder;
+  const AnnotationFile file(folder.write("set.json", R"([{"image": "a.jpg"}, {"image": ["a.jpg"]}, {"id": 1}, 3])"));
+  CHECK(file.bad().size() == 4);
+  CHECK(file.summary(0).has_image);
+  CHECK(file.summary(1).has_image);
+  CHECK_FALSE(file.summary(2).has_image);
+  CHECK_FALSE(file.summary(3).has_image);
+}
+
+}  // namespace convllava::data

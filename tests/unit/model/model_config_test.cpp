@@ -1,0 +1,123 @@
+#include "convllava/model/model_config.h"
+
+#include "convllava/core/error.h"
+#include "tests/catch.h"
+
+namespace convllava::model {
+namespace {
+
+using convllava::testing::message_of;
+
+// Counted from the shapes.
+int64_t parameters(const VisionConfig& vision) {
+  const auto& widths = vision.hidden_sizes;
+  int64_t count = 3 * vision.patch_size * vision.patch_size * widths[0] + 3 * widths[0];
+  for (size_t i = 0; i < widths.size(); ++i) {
+    count += vision.depths[i] * (8 * widths[i] * widths[i] + 58 * widths[i]);
+    if (i > 0) count += 2 * widths[i - 1] + 4 * widths[i - 1] * widths[i] + widths[i];
+  }
+  return count;
+}
+
+int64_t parameters(const LlamaConfig& llm) {
+  const int64_t kv_width = llm.num_key_value_heads * llm.head_dim();
+  const int64_t layer = 2 * llm.hidden_size * (llm.hidden_size + kv_width) +
+                        3 * llm.hidden_size * llm.intermediate_size + 2 * llm.hidden_size;
+  return llm.num_hidden_layers * layer + llm.hidden_size + 2 * llm.vocab_size * llm.hidden_size;
+}
+
+int64_t parameters(const ModelConfig& config) {
+  const int64_t hidden = config.llm.hidden_size;
+  const int64_t projector = config.vision.hidden_sizes.back() * hidden + hidden + hidden * hidden + hidden;
+  return parameters(config.vision) + projector + parameters(config.llm);
+}
+
+std::string refusal(const ModelConfig& config, std::string_view where = "config.json") {
+  return message_of<ConfigError>([&] { validate(config, where); });
+}
+
+}  // namespace
+
+TEST_CASE("convllava-7b has the published number of parameters", "[config]") {
+  const ModelConfig config = named_model_config("convllava-7b");
+  CHECK(parameters(config.vision) == 669161664);
+  CHECK(parameters(config.llm) == 6738415616);
+  CHECK(parameters(config) == 7436945600);
+  CHECK(config.vision.layer_scale_init_value == 1e-6);
+}
+
+TEST_CASE("the sizes for a CPU stay small", "[config]") {
+  CHECK(parameters(named_model_config("small")) > 5'000'000);
+  CHECK(parameters(named_model_config("small")) < 10'000'000);
+  CHECK(parameters(named_model_config("tiny")) > 1'500'000);
+  CHECK(parameters(named_model_config("tiny")) < 2'200'000);
+}
+
+TEST_CASE("every named size is consistent and makes one token of 64 x 64 pixels", "[config]") {
+  for (const auto& name : model_size_names()) {
+    INFO(name);
+    const ModelConfig config = named_model_config(name);
+    CHECK_NOTHROW(validate(config, name));
+    CHECK(config.vision.total_stride() == 64);
+    CHECK(config.vision.num_tokens(1536, 2048) == 768);
+  }
+}
+
+TEST_CASE("an unknown size is refused with the nearest", "[config]") {
+  CHECK(message_of<ConfigError>([] { named_model_config("convlava-7b"); }) ==
+        "no such model size; got convlava-7b; expected one of convllava-7b, small, tiny");
+  CHECK(message_of<ConfigError>([] { named_model_config("enormous"); }) ==
+        "no such model size; got enormous; expected one of convllava-7b, small, tiny");
+}
+
+TEST_CASE("towers whose numbers do not fit together are refused", "[config]") {
+  ModelConfig config;
+  config.vision.depths = {3, 3, 27, 3};
+  CHECK(refusal(config) == "config.json: vision.hidden_sizes: not as many as vision.depths; got 5; expected 4");
+  config.vision.depths = {};
+  CHECK(refusal(config) == "config.json: vision.depths: the tower has no stages; expected at least one depth");
+  config.vision.depths = {3, 3, 0, 3, 6};
+  CHECK(refusal(config, "") == "vision.depths: out of range; got 0; expected at least 1");
+  config = {};
+  config.vision.hidden_sizes[0] = -1;
+  CHECK(refusal(config) == "config.json: vision.hidden_sizes: out of range; got -1; expected at least 1");
+  config = {};
+  config.vision.depths.assign(13, 1);
+  config.vision.hidden_sizes.assign(13, 8);
+  CHECK(refusal(config) == "config.json: vision.depths: too many stages; got 13; expected at most 12");
+  config = {};
+  config.vision.patch_size = 0;
+  CHECK(refusal(config) == "config.json: vision.patch_size: out of range; got 0; expected at least 1");
+  config = {};
+  config.vision.layer_norm_eps = 0;
+  CHECK(refusal(config) == "config.json: vision.layer_norm_eps: out of range; got 0; expected more than 0");
+}
+
+TEST_CASE("language models whose numbers do not fit together are refused", "[config]") {
+  ModelConfig config;
+  config.llm.num_attention_heads = 30;
+  CHECK(refusal(config) ==
+        "config.json: llm.num_attention_heads: does not divide llm.hidden_size; got 30; expected a divisor of 4096");
+  config = {};
+  config.llm.num_key_value_heads = 5;
+  CHECK(
+      refusal(config) ==
+      "config.json: llm.num_key_value_heads: does not divide llm.num_attention_heads; got 5; expected a divisor of 32");
+  config = {};
+  config.llm.hidden_size = 96;
+  CHECK(
+      refusal(config) ==
+      "config.json: llm.hidden_size: rotary positions need heads of even width; got width 3; expected an even quotient "
+      "of llm.hidden_size and llm.num_attention_heads");
+  config = {};
+  config.llm.vocab_size = 0;
+  CHECK(refusal(config) == "config.json: llm.vocab_size: out of range; got 0; expected at least 1");
+  config = {};
+  config.llm.eos_token_id = {2, 32000};
+  CHECK(refusal(config) == "config.json: llm.eos_token_id: not in the vocabulary; got 32000; expected 0 to 31999");
+  config = {};
+  config.llm.rope_theta = -1;
+  CHECK(refusal(config) == "config.json: llm.rope_theta: out of range; got -1; expected more than 0");
+}
+
+}  // namespace convllava::model

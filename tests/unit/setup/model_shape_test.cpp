@@ -1,0 +1,155 @@
+// What a directory states counts, or is refused where it contradicts the configuration.
+
+#include <nlohmann/json.hpp>
+
+#include "convllava/core/error.h"
+#include "convllava/core/files.h"
+#include "convllava/formats/model_directory.h"
+#include "convllava/nn/libtorch.h"
+#include "convllava/setup/build_model.h"
+#include "tests/catch.h"
+#include "tests/support/files.h"
+#include "tests/support/tiny_model.h"
+
+using namespace convllava;
+using namespace convllava::setup;
+using testing::contains;
+using testing::message_of;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A checkpoint with a tower of four stages, none of whose numbers is a default.
+struct Directory {
+  Directory() {
+    shape = model::named_model_config("tiny");
+    shape.vision.depths = {1, 1, 2, 1};
+    shape.vision.hidden_sizes = {32, 64, 128, 192};
+    shape.vision.patch_size = 2;
+    shape.vision.layer_norm_eps = 1e-5;
+    shape.vision.layer_scale_init_value = 0.25;
+    shape.llm.rms_norm_eps = 1e-4;
+    shape.llm.rope_theta = 5000;
+    save();
+  }
+  void save() const {
+    fs::remove_all(path());
+    fs::create_directory(path());
+    checkpoint::Record record;
+    record.image.size = 64;
+    formats::save_model(path(), *model::ConvLlava(shape), testing::small_tokenizer(), record);
+  }
+  std::string path() const { return (folder / "model").string(); }
+  std::string tower() const { return path() + "/vision_tower"; }
+
+  testing::TemporaryFolder folder;
+  model::ModelConfig shape;
+};
+
+std::string refusal(const ModelSource& source) {
+  return message_of<ConfigError>([&] { resolve_model_shape(source); });
+}
+
+ModelSource tiny_with_tower(const std::string& tower) {
+  ModelSource source;
+  source.size = "tiny";
+  source.vision_from = tower;
+  source.layer_scale_init_value = 1;
+  return source;
+}
+
+}  // namespace
+
+TEST_CASE("a tower's directory decides the norms' epsilon and the patches, also beside a size", "[train]") {
+  const Directory directory;
+  const auto shape = resolve_model_shape(tiny_with_tower(directory.tower()));
+  CHECK(shape.vision.layer_norm_eps == 1e-5);
+  CHECK(shape.vision.patch_size == 2);
+  CHECK(shape.vision.depths == std::vector<int64_t>{1, 1, 2, 1, 1});
+  CHECK(shape.vision.layer_scale_init_value == 1);
+  CHECK(shape.llm == model::named_model_config("tiny").llm);
+}
+
+TEST_CASE("a language model's directory decides all of its numbers, also beside a size", "[train]") {
+  const Directory directory;
+  ModelSource source;
+  source.size = "tiny";
+  source.llm_from = directory.path();
+  CHECK(resolve_model_shape(source).llm == directory.shape.llm);
+}
+
+TEST_CASE("a tower whose stages are not the first ones of the size is refused", "[train]") {
+  Directory directory;
+  directory.shape.vision.depths = {1, 2, 2, 1};
+  directory.save();
+  CHECK(refusal(tiny_with_tower(directory.tower())) ==
+        "model.vision_from: its stages are not the first ones of the tower; got depths [1, 2, 2, 1] and hidden sizes "
+        "[32, 64, 128, 192] in " +
+            directory.tower() +
+            "; expected the first of [1, 1, 2, 1, 1] and [32, 64, 128, 192, 256] (model.size, vision_depths, "
+            "vision_hidden_sizes)");
+  auto source = tiny_with_tower(directory.tower());
+  source.vision_depths = {1, 2, 2, 1, 3};
+  CHECK(refusal(source).empty());
+  source.vision_depths = {1, 2, 2};
+  source.vision_hidden_sizes = {32, 64, 128};
+  CHECK_THAT(refusal(source), contains("its stages are not the first ones of the tower"));
+}
+
+TEST_CASE("a start of the layer scale must be told apart and have an effect", "[train]") {
+  const Directory directory;
+  auto source = tiny_with_tower(directory.tower());
+  source.layer_scale_init_value = 0;
+  CHECK(
+      refusal(source) ==
+      "model.layer_scale_init_value: model.size and model.vision_from start new stages differently; got 1 of tiny and "
+      "0.25 of " +
+          directory.tower() + "; expected a value here");
+  source.vision_depths = directory.shape.vision.depths;
+  source.vision_hidden_sizes = directory.shape.vision.hidden_sizes;
+  CHECK(refusal(source).empty());
+  source.layer_scale_init_value = 1;
+  CHECK(refusal(source) ==
+        "model.layer_scale_init_value: would have no effect: model.vision_from gives every stage of the tower; got 1; "
+        "expected no value");
+}
+
+TEST_CASE("a size that is not the checkpoint's is refused by the first number", "[train]") {
+  Directory directory;
+  ModelSource source;
+  source.size = "tiny";
+  source.from = directory.path();
+  CHECK(
+      refusal(source) ==
+      "model.size: the checkpoint in model.from has another shape; got vision depths [1, 1, 2, 1, 1] of tiny; expected "
+      "[1, 1, 2, 1] as in " +
+          directory.path() + ": the size of the checkpoint, or none");
+  const auto tiny = model::named_model_config("tiny");
+  directory.shape = tiny;
+  directory.shape.vision.patch_size = 8;
+  directory.save();
+  CHECK_THAT(refusal(source), contains("got vision patch_size 4 of tiny; expected 8 as in"));
+  directory.shape = tiny;
+  directory.shape.llm.rope_theta = 5000;
+  directory.save();
+  CHECK_THAT(refusal(source), contains("got rope_theta 10000 of tiny; expected 5000 as in"));
+  directory.shape.llm = tiny.llm;
+  directory.shape.vision.layer_norm_eps = 1e-5;  // no number of the size's
+  directory.save();
+  CHECK(resolve_model_shape(source).vision.layer_norm_eps == 1e-5);
+}
+
+TEST_CASE("pictures that a tower expects otherwise prepared are refused, wherever it comes from", "[train]") {
+  const Directory directory;
+  const auto file = fs::path(directory.tower()) / "preprocessor_config.json";
+  auto json = nlohmann::json::parse(core::read_file(file));
+  json["image_mean"] = {0.485, 0.456, 0.406};
+  testing::write_text(file, json.dump());
+  const auto refusal_of = [](const ModelSource& source) {
+    return message_of<CheckpointError>([&] { resolve_model_shape(source); });
+  };
+  CHECK_THAT(refusal_of(tiny_with_tower(directory.tower())), contains("image_mean: not supported"));
+  ModelSource source;
+  source.from = directory.path();
+  CHECK_THAT(refusal_of(source), contains("image_mean: not supported"));
+}
