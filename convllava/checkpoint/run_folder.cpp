@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "convllava/core/files.h"
 #include "convllava/core/log.h"
 
 namespace convllava::checkpoint {

@@ -11,6 +11,7 @@
 #include "convllava/core/version.h"
 #include "convllava/formats/model_directory.h"
 #include "convllava/hardware/device_info.h"
+#include "convllava/infer/tensors.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/optim/schedule.h"
 #include "convllava/report/report.h"

@@ -5,6 +5,7 @@
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
 #include "convllava/core/process.h"
+#include "convllava/data/loader.h"
 #include "convllava/infer/answer.h"
 #include "convllava/infer/tensors.h"
 #include "convllava/nn/libtorch.h"
