@@ -61,7 +61,7 @@ void print_checkpoint(const std::string& path) {
 
 void print_reference() {
   train::RunConfig config;
-  fmt::print("{}", config::reference_markdown([&](auto& visitor) { config.visit_fields(visitor); }));
+  fmt::print("{}", config::reference_markdown(config::fields_of(config)));
 }
 
 }  // namespace

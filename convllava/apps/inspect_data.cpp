@@ -67,8 +67,7 @@ data::DataSummary check(const std::string& name, const data::DataSelection& sele
 
 void check_data(const train::RunConfig& config) {
   const auto plan = train::plan_model(config, train::Paths::kMustExist);
-  const auto data = data::open_mixture(config.data, config.sample_options(plan.shape.vision.total_stride()),
-                                       *plan.tokenizer, static_cast<uint64_t>(config.seed));
+  const auto data = train::open_data(config, plan.shape.vision.total_stride(), *plan.tokenizer);
   auto unusable = check("training", data.train, config, true).unusable;
   auto records = static_cast<int64_t>(data.train.members.size());
   if (data.validation.dataset) {

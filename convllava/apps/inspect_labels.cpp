@@ -90,8 +90,7 @@ void print_sample(const data::Dataset& dataset, int64_t member) {
 
 void print_labels(const train::RunConfig& config, int64_t index) {
   const auto plan = train::plan_model(config, train::Paths::kMustExist);
-  const auto data = data::open_mixture(config.data, config.sample_options(plan.shape.vision.total_stride()),
-                                       *plan.tokenizer, static_cast<uint64_t>(config.seed));
+  const auto data = train::open_data(config, plan.shape.vision.total_stride(), *plan.tokenizer);
   const auto& members = data.train.members;
   if (index < 0 || index >= static_cast<int64_t>(members.size())) {
     throw ConfigError(error_message("--sample", "no such sample", std::to_string(index),

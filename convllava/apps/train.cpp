@@ -60,7 +60,7 @@ int main(int argc, char** argv) {
         file, overrides, print_config ? train::Paths::kMayBeAbsent : train::Paths::kMustExist, train::goes_on);
     if (print_config) {
       auto copy = config;
-      std::cout << config::write_yaml([&](auto& visitor) { copy.visit_fields(visitor); });
+      std::cout << config::write_yaml(config::fields_of(copy));
       return 0;
     }
     return train_stage(config);

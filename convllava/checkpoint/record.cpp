@@ -107,7 +107,7 @@ void RunFacts::visit_fields(FieldVisitor& visitor) {
 
 void write_record(const fs::path& directory, Record record) {
   RecordFile file{record};
-  auto text = config::write_yaml([&](FieldVisitor& visitor) { file.visit_fields(visitor); });
+  auto text = config::write_yaml(config::fields_of(file));
   text += record.run_config.empty() ? "config: {}\n" : "config:\n" + indented(record.run_config);
   text += config::write_yaml([&](FieldVisitor& visitor) { file.visit_end(visitor); });
   core::write_file_atomic(directory / kRecordFile, text);

@@ -22,6 +22,7 @@ std::filesystem::path step_directory(const std::filesystem::path& run, int64_t s
 /// Complete checkpoints of a run, oldest first; half-written ones have another name and are not listed.
 std::vector<StepDirectory> list_checkpoints(const std::filesystem::path& run);
 std::optional<StepDirectory> latest_checkpoint(const std::filesystem::path& run);
+
 /// Removes what interrupted saves and removals left behind, and puts back a checkpoint whose replacement was
 /// interrupted before it had its place: for the start of a run, before it needs the room. What cannot be removed is a
 /// warning.

@@ -49,6 +49,10 @@ bool leads_outside(const std::filesystem::path& folder, const std::string& image
          !is_inside(std::filesystem::weakly_canonical(folder / ".", ignored), whole);
 }
 
+std::filesystem::path picture_path(const DataSource& source, const std::string& image) {
+  return std::filesystem::path(source.images) / image;
+}
+
 /// The innermost folder around the image folders of all sets.
 std::filesystem::path common_folder(const std::vector<DataSource>& sources) {
   std::filesystem::path common = std::filesystem::path(sources.front().images).lexically_normal();
@@ -178,8 +182,7 @@ std::vector<BadSample> Dataset::bad_records() const {
 
 std::filesystem::path Dataset::image_path(int64_t index) const {
   const Record record = this->record(index);
-  return record.image ? std::filesystem::path(sources_[entries_[index].source].images) / *record.image
-                      : std::filesystem::path();
+  return record.image ? picture_path(sources_[entries_[index].source], *record.image) : std::filesystem::path();
 }
 
 bool Dataset::image_is_outside(int64_t index) const {
@@ -198,8 +201,7 @@ Sample Dataset::make_sample(int64_t index, bool with_pixels) const {
     sample.prompt =
         text::encode_conversation(tokenizer_, options_.prompt_template, record.turns, record.image.has_value());
     if (record.image) {
-      add_picture(sample, std::filesystem::path(sources_[entries_[index].source].images) / *record.image, options_,
-                  with_pixels);
+      add_picture(sample, picture_path(sources_[entries_[index].source], *record.image), options_, with_pixels);
     }
     count_labels(sample, options_.max_length);
     return sample;
@@ -257,7 +259,7 @@ std::vector<uint64_t> Dataset::identities(const std::vector<int64_t>& indices) c
     try {
       const Record record = this->record(indices[i]);
       if (record.image) {
-        const auto path = (std::filesystem::path(sources_[entry.source].images) / *record.image).lexically_normal();
+        const auto path = picture_path(sources_[entry.source], *record.image).lexically_normal();
         const auto inside = path.lexically_relative(folder);
         numbers.push_back(hash((inside.empty() ? path : inside).string()));
         turns[i] = 0;

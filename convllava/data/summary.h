@@ -3,8 +3,8 @@
 // What a data set holds that its user may not expect: records that teach nothing, answers that are empty or cut off,
 // fields that nothing reads. `inspect --data` looks at everything; a run can afford a part of it at its start:
 //
-//     const auto summary = summarize(dataset, members, {.most_examined = 1000});
-//     for (const auto& line : warnings(summary)) core::log_warning(line);
+//     const auto summary = data::summarize(dataset, members, {.most_examined = 1000});
+//     for (const auto& line : data::warnings(summary)) core::log_warning(line);
 
 #include <cstdint>
 #include <functional>

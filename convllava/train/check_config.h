@@ -33,7 +33,7 @@ using GoesOn = std::function<bool(const RunConfig&)>;
 /// File -> checked RunConfig: `check_rules`, and `check_paths` for `kMustExist`, in whose messages each field has its
 /// line. What a run starts from may be absent where it `goes_on`. `overrides` are "a.b=value" (`--set`).
 ///
-///     const auto config = load_run_config("configs/stage1.yaml", {"train.lr=1e-5"}, Paths::kMustExist);
+///     const auto config = train::load_run_config("configs/stage1.yaml", {"train.lr=1e-5"}, train::Paths::kMustExist);
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides = {},
                           Paths paths = Paths::kMayBeAbsent, const GoesOn& goes_on = {});
 

@@ -14,7 +14,11 @@ constexpr int64_t kHeadChunk = int64_t{128} << 20;
 
 int64_t bytes_of(hardware::Dtype dtype) { return dtype == hardware::Dtype::kBf16 ? 2 : 4; }
 
-int64_t optimizer_bytes(hardware::Dtype dtype) { return 2 * kWide + (dtype == hardware::Dtype::kBf16 ? kWide : 0); }
+/// Of each trained parameter: the optimizer's states, and fp32 master weights beside bf16.
+int64_t optimizer_bytes(const RunConfig& config) {
+  const auto moments = static_cast<int64_t>(optim::make_rule(config.train)->moments().size());
+  return moments * kWide + (config.dtype == hardware::Dtype::kBf16 ? kWide : 0);
+}
 
 bool recomputes(const RunConfig& config, const char* part) {
   const auto& parts = config.train.recompute;
@@ -142,14 +146,14 @@ MemoryNeeds memory_needs(const model::ConvLlavaImpl& model, const RunConfig& con
   const Activations activations(model, config, batch);
   return {.weights = parameters.all * bytes_of(config.dtype),
           .gradients = parameters.trained * kWide,
-          .optimizer = parameters.trained * optimizer_bytes(config.dtype),
+          .optimizer = parameters.trained * optimizer_bytes(config),
           .activations = activations.kept(),
           .workspace = activations.workspace()};
 }
 
-int64_t checkpoint_bytes(const model::ConvLlavaImpl& model, hardware::Dtype dtype) {
+int64_t checkpoint_bytes(const model::ConvLlavaImpl& model, const RunConfig& config) {
   const Counts parameters = count(model);
-  return parameters.all * bytes_of(dtype) + parameters.trained * optimizer_bytes(dtype);
+  return parameters.all * bytes_of(config.dtype) + parameters.trained * optimizer_bytes(config);
 }
 
 int64_t loader_bytes(const RunConfig& config) {
@@ -174,7 +178,7 @@ std::string needs_table(const model::ConvLlavaImpl& model, const RunConfig& conf
   text += row(needs(most), most, " (data.max_length): the worst case");
   text += fmt::format("  {:<10} on the host: pictures that the loader has prepared, all ranks together\n",
                       size_text(loader_bytes(config)));
-  const int64_t checkpoint = checkpoint_bytes(model, config.dtype);
+  const int64_t checkpoint = checkpoint_bytes(model, config);
   const int64_t kept = config.checkpoint.keep_last;
   return text + fmt::format("disk\n  {:<10} for {} checkpoints of {}, and one more while it is written\n",
                             size_text((kept + 1) * checkpoint), kept, size_text(checkpoint));

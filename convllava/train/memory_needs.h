@@ -54,7 +54,7 @@ MemoryNeeds memory_needs(const model::ConvLlavaImpl& model, const RunConfig& con
 
 /// A checkpoint on the disk: b bytes per parameter, 8 per trained one for the optimizer's moments, and 4 more for the
 /// master weights of bf16.
-int64_t checkpoint_bytes(const model::ConvLlavaImpl& model, hardware::Dtype dtype);
+int64_t checkpoint_bytes(const model::ConvLlavaImpl& model, const RunConfig& config);
 
 /// Pictures that wait in the loaders of all ranks together: 3 bytes a pixel, data.prefetch_steps and one more step.
 int64_t loader_bytes(const RunConfig& config);

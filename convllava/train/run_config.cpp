@@ -53,4 +53,9 @@ void RunConfig::visit_fields(config::FieldVisitor& visitor) {
   visitor.section("report", report, "What the run tells about itself.");
 }
 
+data::Mixture open_data(const RunConfig& config, int64_t total_stride, const text::Tokenizer& tokenizer) {
+  return data::open_mixture(config.data, {config.data, config.image, total_stride}, tokenizer,
+                            static_cast<uint64_t>(config.seed));
+}
+
 }  // namespace convllava::train

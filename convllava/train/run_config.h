@@ -60,10 +60,10 @@ struct RunConfig {
   OptimizationConfig train;
   CheckpointOptions checkpoint;
   ReportConfig report;
-
-  /// For a tower that makes one token of `total_stride` pixels along a side.
-  data::SampleOptions sample_options(int64_t total_stride) const { return {data, image, total_stride}; }
   void visit_fields(config::FieldVisitor& visitor);
 };
+
+/// The data of a run whose tower makes one token of `total_stride` pixels along a side.
+data::Mixture open_data(const RunConfig& config, int64_t total_stride, const text::Tokenizer& tokenizer);
 
 }  // namespace convllava::train

@@ -22,8 +22,8 @@ struct TrainSummary {
 
 /// Runs stages as `train` does:
 ///
-///     const auto config = load_run_config("stage2.yaml");
-///     Trainer trainer(config, distributed::ProcessGroup(), torch::kCPU);
+///     const auto config = train::load_run_config("stage2.yaml");
+///     train::Trainer trainer(config, distributed::ProcessGroup(), torch::kCPU);
 ///     trainer.run();
 ///
 /// The run folder gets config.yaml, metrics.jsonl, report.html, quarantine.jsonl, TensorBoard events and

@@ -154,8 +154,7 @@ Trainer::Trainer(RunConfig config, distributed::ProcessGroup group, torch::Devic
   check_paths(self.config, "configuration", goes_on(self.config));
   self.check_model();
   require_same_run(self.config, *self.tokenizer);
-  self.data = data::open_mixture(self.config.data, self.config.sample_options(self.shape.vision.total_stride()),
-                                 *self.tokenizer, static_cast<uint64_t>(self.config.seed));
+  self.data = open_data(self.config, self.shape.vision.total_stride(), *self.tokenizer);
   check_known_bad(self.data.train, self.config.data.max_bad_share);
   self.check_pictures();
   self.look_at_data();

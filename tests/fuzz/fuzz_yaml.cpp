@@ -12,7 +12,7 @@ using namespace convllava;
 
 void read_config(const std::string& text) {
   train::RunConfig config;
-  const auto fields = [&](auto& visitor) { config.visit_fields(visitor); };
+  const auto fields = config::fields_of(config);
   std::string override_text = text.substr(0, text.find('\n'));
   try {
     config::read_yaml("", "fuzz.yaml", fields, {override_text});
@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
   fuzz::Reader reader;
   reader.corpus = fuzz::files_in("configs", ".yaml");
   train::RunConfig config;
-  reader.corpus.push_back("format: 2\n" + config::write_yaml([&](auto& visitor) { config.visit_fields(visitor); }));
+  reader.corpus.push_back("format: 2\n" + config::write_yaml(config::fields_of(config)));
   reader.corpus.insert(reader.corpus.end(), {"train.lr=1e-5\n", "data.train.0.weight: 2\n", "[a, {b: c}]\n", "\n"});
   reader.dictionary = fuzz::words("\' \" \\x \\U { } [ ] , ~ .inf = \x04 a. << !!str !<x> \xEF\xBB\xBF \xFF\xFE");
   for (const char* token :

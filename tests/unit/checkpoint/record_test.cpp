@@ -1,5 +1,6 @@
 #include "convllava/checkpoint/record.h"
 
+#include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "tests/catch.h"
@@ -86,12 +87,11 @@ TEST_CASE("the configuration of the run is read by whoever knows its fields, and
   write_record(folder.path(), record);
   CHECK(read_record(folder.path()));
   Options options;
-  read_run_config(folder.path(), [&](auto& visitor) { options.visit_fields(visitor); });
+  read_run_config(folder.path(), config::fields_of(options));
   CHECK(options.seed == 3);
   CHECK(options.output_dir == "~/$RUNS/a");  // as it was on the machine that wrote it
   write_text(folder / "convllava.yaml", "format: 2\n");
-  CHECK_THAT(message_of<CheckpointError>(
-                 [&] { read_run_config(folder.path(), [&](auto& visitor) { options.visit_fields(visitor); }); }),
+  CHECK_THAT(message_of<CheckpointError>([&] { read_run_config(folder.path(), config::fields_of(options)); }),
              contains("config: not given"));
 }
 

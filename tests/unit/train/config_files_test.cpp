@@ -26,9 +26,7 @@ std::vector<fs::path> yaml_files() {
   return files;
 }
 
-std::string yaml_of(RunConfig config) {
-  return config::write_yaml([&](config::FieldVisitor& visitor) { config.visit_fields(visitor); });
-}
+std::string yaml_of(RunConfig config) { return config::write_yaml(config::fields_of(config)); }
 
 std::vector<std::string> lines_of(const fs::path& file) {
   std::ifstream stream(file);

@@ -187,6 +187,13 @@ TEST_CASE("the paper's stages need what their layers' sizes give", "[train]") {
 TEST_CASE("a checkpoint holds the weights and the optimizer's state", "[train]") {
   model::ConvLlava model(model::named_model_config("convllava-7b"), torch::kMeta);
   setup::set_trainable(*model, {"vision.stages.5", "projector"});
-  CHECK(train::checkpoint_bytes(*model, hardware::Dtype::kBf16) == 2 * 7'436'945'600 + 12 * 502'302'720LL);
-  CHECK(train::checkpoint_bytes(*model, hardware::Dtype::kFp32) == 4 * 7'436'945'600 + 8 * 502'302'720LL);
+  const auto bytes = [&](hardware::Dtype dtype, const std::string& optimizer) {
+    train::RunConfig config;
+    config.dtype = dtype;
+    config.train.optimizer = optimizer;
+    return train::checkpoint_bytes(*model, config);
+  };
+  CHECK(bytes(hardware::Dtype::kBf16, "adamw") == 2 * 7'436'945'600 + 12 * 502'302'720LL);
+  CHECK(bytes(hardware::Dtype::kFp32, "adamw") == 4 * 7'436'945'600 + 8 * 502'302'720LL);
+  CHECK(bytes(hardware::Dtype::kFp32, "lion") == 4 * 7'436'945'600 + 4 * 502'302'720LL);
 }

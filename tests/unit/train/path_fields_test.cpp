@@ -32,8 +32,7 @@ TEST_CASE("every path of a configuration is expanded, its record keeps what it w
   CHECK(config.data.root == "/home/kim/");
   CHECK(config.data.train[0].annotations == "/sets/a.json");
   CHECK(config.data.train[0].images == "/home/kim/pictures");
-  CHECK_THAT(config::write_yaml([&](config::FieldVisitor& visitor) { config.visit_fields(visitor); }),
-             contains("output_dir: /home/kim/runs/x\n"));
+  CHECK_THAT(config::write_yaml(config::fields_of(config)), contains("output_dir: /home/kim/runs/x\n"));
   config = load_run_config(file, {"model={from: ~/before}"});
   CHECK(config.model.from == "/home/kim/before");
   config = load_run_config(file, {"model={vision_from: ~/tower, llm_from: $SETS/llm}"});
@@ -55,9 +54,8 @@ TEST_CASE("a path that cannot be expanded is refused with its line", "[config]")
 TEST_CASE("a record keeps the paths of the machine that wrote it, and may hold keys of a later version", "[config]") {
   const Variable home("HOME", std::nullopt);
   RunConfig config;
-  config::read_yaml(
-      "of_a_later_version: 1\noutput_dir: \"~/$SCRATCH/x\"\n", "convllava.yaml",
-      [&](config::FieldVisitor& visitor) { config.visit_fields(visitor); }, {}, config::YamlKind::kRecord);
+  config::read_yaml("of_a_later_version: 1\noutput_dir: \"~/$SCRATCH/x\"\n", "convllava.yaml",
+                    config::fields_of(config), {}, config::YamlKind::kRecord);
   CHECK(config.output_dir == "~/$SCRATCH/x");
 }
 

@@ -38,8 +38,7 @@ train::RunConfig run_with(const fs::path& folder, const std::string& records) {
 }
 
 std::vector<report::SampleAnswer> answers(const train::RunConfig& config, model::ConvLlava model) {
-  const auto data = data::open_mixture(config.data, config.sample_options(model->config().vision.total_stride()),
-                                       setup::load_tokenizer(config.model), 42);
+  const auto data = open_data(config, model->config().vision.total_stride(), setup::load_tokenizer(config.model));
   return sample_answers(*model, data.validation, config.report.samples);
 }
 
