@@ -18,14 +18,14 @@ for stage in warmup stage1 stage2 stage3; do
   step "$stage"
   "$bin/train" --config "$root/configs/demo/$stage.yaml"
 done
-step "evaluation on held-out pictures"
+step "evaluation on held-out images"
 "$bin/eval" --bench textvqa --model $runs/stage3 --data $runs/data
 step "one question"
-pictures=($runs/data/train_images/*.jpg)
-picture=${pictures[0]}
+images=($runs/data/train_images/*.jpg)
+image=${images[0]}
 question="What is the color of the shape?"
-echo "$picture: $question"
-"$bin/chat" --model $runs/stage3 --image "$picture" --prompt "$question"
+echo "$image: $question"
+"$bin/chat" --model $runs/stage3 --image "$image" --prompt "$question"
 step "done"
 echo "checkpoint: $(ls -d $runs/stage3/checkpoint-* | sort --version-sort | tail -n 1)"
 echo "report:     $runs/stage3/report.html"

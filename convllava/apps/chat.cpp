@@ -1,4 +1,4 @@
-// chat --model DIR --image FILE [--prompt TEXT] : asks a checkpoint about a picture; several turns when no prompt is
+// chat --model DIR --image FILE [--prompt TEXT] : asks a checkpoint about an image; several turns when no prompt is
 // given.
 
 #include <CLI/CLI.hpp>
@@ -19,11 +19,11 @@ using namespace convllava;
 
 namespace {
 
-/// The picture to ask about.
-image::Image open_picture(const std::string& path, const std::filesystem::path& directory) {
+/// The image to ask about.
+image::Image open_image(const std::string& path, const std::filesystem::path& directory) {
   if (formats::read_model_config(directory).vision.num_stages() == 0) {
-    throw CheckpointError(error_message(directory.string(), "there is no vision tower", "--image",
-                                        "a checkpoint with a vision tower, or no picture"));
+    throw CheckpointError(directory.string(), "there is no vision tower", "--image",
+                          "a checkpoint with a vision tower, or no image");
   }
   return image::load_image(path);
 }
@@ -32,16 +32,16 @@ image::Image open_picture(const std::string& path, const std::filesystem::path& 
 
 int main(int argc, char** argv) {
   apps::start(argv);
-  CLI::App app("Asks a checkpoint, about a picture or without one.");
+  CLI::App app("Asks a checkpoint, about an image or without one.");
   std::string directory;
-  std::string image;
+  std::string image_path;
   std::string prompt;
   int64_t max_new_tokens = 512;
   app.add_option("--model", directory, "Checkpoint, run folder or Hugging Face LLaMA directory")
       ->required()
       ->transform(apps::path());
   const auto* with_image =
-      app.add_option("--image", image, "Picture that the questions are about")->transform(apps::path());
+      app.add_option("--image", image_path, "Image that the questions are about")->transform(apps::path());
   const auto* asked =
       app.add_option("--prompt", prompt, "One question; without it, questions are read from standard input");
   app.add_option("--max-new-tokens", max_new_tokens, "Longest answer in tokens (default: 512)")
@@ -49,11 +49,11 @@ int main(int argc, char** argv) {
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return core::run_main("chat", [&] {
-    // What is wrong with the question or the picture is found before the weights are read.
+    // What is wrong with the question or the image is found before the weights are read.
     if (asked->count() > 0) apps::question_text(prompt, with_image->count() > 0, /*is_first=*/true);
     std::optional<formats::OpenCheckpoint> checkpoint(directory);
-    std::optional<image::Image> picture;
-    if (with_image->count() > 0) picture = open_picture(image, checkpoint->path());
+    std::optional<image::Image> image;
+    if (with_image->count() > 0) image = open_image(image_path, checkpoint->path());
     const torch::Device device(torch::cuda::is_available() ? torch::kCUDA : torch::kCPU);
     apps::set_arithmetic(device);
     auto pretrained =
@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
     checkpoint.reset();  // a conversation may last; a run that makes room need not wait for its end
     auto options = infer::answer_options(pretrained.record);
     options.generate.max_new_tokens = max_new_tokens;
-    apps::ChatSession session(pretrained, options, std::move(picture));
+    apps::ChatSession session(pretrained, options, std::move(image));
     if (asked->count() > 0) {
       session.ask(prompt);
     } else {

@@ -14,8 +14,8 @@ namespace convllava::apps {
 namespace {
 
 constexpr const char* kCommands =
-    "/image PATH   a new conversation, about this picture\n"
-    "/reset        a new conversation, about the same picture if there is one\n"
+    "/image PATH   a new conversation, about this image\n"
+    "/reset        a new conversation, about the same image if there is one\n"
     "/help         this list\n"
     "An empty line or Ctrl-D ends. A space in front makes a question of a line that begins with \"/\".\n";
 
@@ -47,40 +47,39 @@ std::optional<std::string> next_line(std::istream& input) {
 
 }  // namespace
 
-std::string question_text(std::string_view words, bool has_picture, bool is_first) {
+std::string question_text(std::string_view words, bool has_image, bool is_first) {
   const auto fail = [](std::string_view what, std::string_view got, std::string_view expected) {
-    throw ConfigError(error_message("question", what, got, expected));
+    throw ConfigError("question", what, got, expected);
   };
   if (words.size() > kLongestLine) fail("too long", "", fmt::format("at most {} bytes", kLongestLine));
   if (!core::is_utf8(words)) fail("not UTF-8", "", "text in UTF-8");
   const size_t placeholders = count_placeholders(words);
-  if (placeholders > 0 && !has_picture) {
-    fail("\"<image>\" stands for a picture, and there is none", "",
+  if (placeholders > 0 && !has_image) {
+    fail("\"<image>\" stands for an image, and there is none", "",
          "--image FILE (in a conversation: /image PATH), or a question without \"<image>\"");
   }
   if (placeholders > 0 && !is_first) {
-    fail("\"<image>\" after the first question, which holds the conversation's picture", "",
-         "a question without it, or /image PATH for another picture");
+    fail("\"<image>\" after the first question, which holds the conversation's image", "",
+         "a question without it, or /image PATH for another image");
   }
   if (placeholders > 1) {
-    fail("\"<image>\" more than once", fmt::format("{} times", placeholders), "once, because there is one picture");
+    fail("\"<image>\" more than once", fmt::format("{} times", placeholders), "once, because there is one image");
   }
-  if (!has_picture || !is_first || placeholders == 1) return std::string(words);
+  if (!has_image || !is_first || placeholders == 1) return std::string(words);
   return fmt::format("{}\n{}", text::kImagePlaceholder, words);
 }
 
-ChatSession::ChatSession(infer::Pretrained& pretrained, infer::AnswerOptions options,
-                         std::optional<image::Image> picture)
+ChatSession::ChatSession(infer::Pretrained& pretrained, infer::AnswerOptions options, std::optional<image::Image> image)
     : pretrained_(pretrained), options_(std::move(options)) {
-  question_.picture = std::move(picture);
+  question_.image = std::move(image);
 }
 
 infer::Finish ChatSession::ask(const std::string& words) {
   const bool plain = options_.prompt_template == text::Template::kPlain;
   if (plain) question_.turns.clear();  // it has no place for a history
-  auto human = question_text(words, question_.picture.has_value(), question_.turns.empty());
-  if (plain && question_.picture && !words.empty() && !told_of_captions_) {
-    note("this model describes pictures (its template is \"plain\"): the words of a question do not reach it");
+  auto human = question_text(words, question_.image.has_value(), question_.turns.empty());
+  if (plain && question_.image && !words.empty() && !told_of_captions_) {
+    note("this model describes images (its template is \"plain\"): the words of a question do not reach it");
     told_of_captions_ = true;
   }
   tell_about_characters(words);
@@ -132,7 +131,7 @@ void ChatSession::greet() const {
 
 void ChatSession::show(const std::string& path) {
   pretrained_.model->require_vision();
-  question_.picture = image::load_image(path);
+  question_.image = image::load_image(path);
   question_.turns.clear();
 }
 
@@ -145,11 +144,11 @@ void ChatSession::command(std::string_view line) {
     std::cout << "A new conversation, about " << path << "." << std::endl;
   } else if (name == "/reset" && argument.empty()) {
     question_.turns.clear();
-    std::cout << "A new conversation" << (question_.picture ? ", about the same picture." : ".") << std::endl;
+    std::cout << "A new conversation" << (question_.image ? ", about the same image." : ".") << std::endl;
   } else if (name == "/help" && argument.empty()) {
     std::cout << kCommands << std::flush;
   } else {
-    throw ConfigError(error_message("", "there is no such command", line, kExpectedCommand));
+    throw ConfigError("", "there is no such command", line, kExpectedCommand);
   }
 }
 

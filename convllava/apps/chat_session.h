@@ -14,15 +14,15 @@ namespace convllava::apps {
 /// The longest line that is read; no model's context holds more.
 inline constexpr size_t kLongestLine = size_t{1} << 20;
 
-/// The human turn for what a user has written. The conversation's picture goes in front of its first question, also
-/// where the user has written "<image>" in the middle. Throws ConfigError for a second "<image>", one without a picture
+/// The human turn for what a user has written. The conversation's image goes in front of its first question, also
+/// where the user has written "<image>" in the middle. Throws ConfigError for a second "<image>", one without an image
 /// or after the first question, text that is not UTF-8, and more than kLongestLine bytes.
-std::string question_text(std::string_view words, bool has_picture, bool is_first);
+std::string question_text(std::string_view words, bool has_image, bool is_first);
 
 /// Asks a model. Answers go to stdout while they are made; notes about them (cut off, empty) to stderr.
 class ChatSession {
  public:
-  ChatSession(infer::Pretrained& pretrained, infer::AnswerOptions options, std::optional<image::Image> picture);
+  ChatSession(infer::Pretrained& pretrained, infer::AnswerOptions options, std::optional<image::Image> image);
 
   /// Asks in the conversation so far, which a question that cannot be asked leaves as it was. Returns why the answer
   /// ended. Throws ConfigError (question_text) and what `infer::answer` throws.

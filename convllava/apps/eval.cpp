@@ -101,7 +101,7 @@ int evaluate(const Arguments& arguments) {
     return 0;
   }
   if (arguments.model.empty()) {
-    throw ConfigError(error_message("--model", "missing", "nothing", "a checkpoint, or --predictions to score a file"));
+    throw ConfigError("--model", "missing", "nothing", "a checkpoint, or --predictions to score a file");
   }
   const auto device = hardware::use_gpu_of_rank(environment.local_rank);
   core::log_info(apps::set_arithmetic(device));

@@ -18,24 +18,24 @@
 #include "convllava/formats/open_checkpoint.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/setup/build_model.h"
-#include "convllava/train/check_config.h"
-#include "convllava/train/memory_needs.h"
-#include "convllava/train/planned_model.h"
-#include "convllava/train/same_run.h"
+#include "convllava/stage/check_config.h"
+#include "convllava/stage/memory_needs.h"
+#include "convllava/stage/planned_model.h"
+#include "convllava/stage/same_run.h"
 
 using namespace convllava;
 
 namespace {
 
-void print_parameters(const train::RunConfig& config) {
-  const auto plan = train::plan_model(config, train::Paths::kMayBeAbsent);
+void print_parameters(const stage::RunConfig& config) {
+  const auto plan = stage::plan_model(config, stage::Paths::kMayBeAbsent);
   for (const auto& [field, path] :
        {std::pair("model.from", config.model.from), std::pair("model.vision_from", config.model.vision_from),
         std::pair("model.llm_from", config.model.llm_from)}) {
     if (path.empty() || checkpoint::path_exists(path)) continue;
     core::log_warning(fmt::format("{}: {} is not there; its shapes are taken from model.size", field, path));
   }
-  fmt::print("{}\n{}", setup::parameter_table(*plan.outline, config.train), train::needs_table(*plan.outline, config));
+  fmt::print("{}\n{}", setup::parameter_table(*plan.outline, config.train), stage::needs_table(*plan.outline, config));
 }
 
 void print_tensors(const std::filesystem::path& directory) {
@@ -60,7 +60,7 @@ void print_checkpoint(const std::string& path) {
 }
 
 void print_reference() {
-  train::RunConfig config;
+  stage::RunConfig config;
   fmt::print("{}", config::reference_markdown(config::fields_of(config)));
 }
 
@@ -81,7 +81,7 @@ int main(int argc, char** argv) {
           ->transform(apps::path());
   const auto* with_data =
       what->add_option("--data", data,
-                       "Check all records and pictures of a configuration: what is broken, cut off, empty or not used")
+                       "Check all records and images of a configuration: what is broken, cut off, empty or not used")
           ->transform(apps::path());
   auto* with_tensors = what->add_option("--tensors", tensors, "Tensors of a checkpoint")->transform(apps::path());
   auto* with_labels =
@@ -101,12 +101,12 @@ int main(int argc, char** argv) {
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return core::run_main("inspect", [&] {
-    if (with_parameters->count() > 0) print_parameters(train::load_run_config(parameters, overrides));
+    if (with_parameters->count() > 0) print_parameters(stage::load_run_config(parameters, overrides));
     if (with_tensors->count() > 0) print_checkpoint(tensors);
     if (with_data->count() > 0)
-      apps::check_data(train::load_run_config(data, overrides, train::Paths::kMustExist, train::goes_on));
+      apps::check_data(stage::load_run_config(data, overrides, stage::Paths::kMustExist, stage::goes_on));
     if (with_labels->count() > 0)
-      apps::print_labels(train::load_run_config(labels, overrides, train::Paths::kMustExist, train::goes_on), sample);
+      apps::print_labels(stage::load_run_config(labels, overrides, stage::Paths::kMustExist, stage::goes_on), sample);
     if (reference) print_reference();
     return 0;
   });

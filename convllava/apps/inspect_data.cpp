@@ -7,8 +7,8 @@
 #include "convllava/core/progress.h"
 #include "convllava/data/mixture.h"
 #include "convllava/data/summary.h"
+#include "convllava/stage/planned_model.h"
 #include "convllava/text/characters.h"
-#include "convllava/train/planned_model.h"
 
 namespace convllava::apps {
 namespace {
@@ -30,9 +30,9 @@ void print_summary(const std::string& name, const data::DataSummary& summary, in
   for (const auto& reason : summary.reasons) fmt::print("    {}\n", reason);
   const auto untold = summary.unusable - static_cast<int64_t>(summary.reasons.size());
   if (untold > 0) fmt::print("    and {} more\n", untold);
-  print_row("pictures not there", share(summary.missing, summary.records - summary.text_only));
+  print_row("images not there", share(summary.missing, summary.records - summary.text_only));
   print_row("outside their folder", share(summary.outside, summary.records - summary.text_only));
-  print_row("pictures decoded", share(summary.decoded, summary.records - summary.text_only));
+  print_row("images decoded", share(summary.decoded, summary.records - summary.text_only));
   print_row("with an empty answer", share(summary.with_empty_answer, summary.records));
   print_row("cut by data.max_length",
             fmt::format("{}: they lose {} answer tokens", share(summary.cut_records, summary.records),
@@ -49,7 +49,7 @@ void print_summary(const std::string& name, const data::DataSummary& summary, in
                         summary.longest_tokens, max_length, summary.longest_where));
 }
 
-data::DataSummary check(const std::string& name, const data::DataSelection& selection, const train::RunConfig& config,
+data::DataSummary check(const std::string& name, const data::DataSelection& selection, const stage::RunConfig& config,
                         bool with_fields) {
   const auto records = static_cast<int64_t>(selection.members.size());
   core::Progress progress(name, records);
@@ -65,9 +65,9 @@ data::DataSummary check(const std::string& name, const data::DataSelection& sele
 
 }  // namespace
 
-void check_data(const train::RunConfig& config) {
-  const auto plan = train::plan_model(config, train::Paths::kMustExist);
-  const auto data = train::open_data(config, plan.shape.vision.total_stride(), *plan.tokenizer);
+void check_data(const stage::RunConfig& config) {
+  const auto plan = stage::plan_model(config, stage::Paths::kMustExist);
+  const auto data = stage::open_data(config, plan.shape.vision.total_stride(), *plan.tokenizer);
   auto unusable = check("training", data.train, config, true).unusable;
   auto records = static_cast<int64_t>(data.train.members.size());
   if (data.validation.dataset) {
@@ -75,7 +75,7 @@ void check_data(const train::RunConfig& config) {
     records += static_cast<int64_t>(data.validation.members.size());
   }
   if (!train::too_many_bad(unusable, records, config.data.max_bad_share)) return;
-  throw train::bad_share_error("data", "too many records or pictures cannot be used", share(unusable, records),
+  throw train::bad_share_error("data", "too many records or images cannot be used", share(unusable, records),
                                config.data.max_bad_share);
 }
 

@@ -11,8 +11,8 @@
 #include "convllava/core/error.h"
 #include "convllava/data/mixture.h"
 #include "convllava/data/packed_batch.h"
+#include "convllava/stage/planned_model.h"
 #include "convllava/text/characters.h"
-#include "convllava/train/planned_model.h"
 
 namespace convllava::apps {
 namespace {
@@ -25,7 +25,7 @@ bool has_colours() {
   return isatty(STDOUT_FILENO) != 0 && variable("NO_COLOR").empty() && variable("TERM") != "dumb";
 }
 
-/// One token, or one picture, in colour or, where there are no colours, as it is.
+/// One token, or one image, in colour or, where there are no colours, as it is.
 class TokenPrinter {
  public:
   explicit TokenPrinter(const text::Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
@@ -34,9 +34,9 @@ class TokenPrinter {
   void print(const data::Sample& sample, size_t entry, bool learnt) {
     mark(learnt);
     const int64_t id = sample.prompt.input_ids[entry];
-    const bool picture = id == text::kImageToken;
-    const auto shown = picture ? fmt::format("[{} visual tokens]", sample.visual_tokens) : tokenizer_.piece(id);
-    const auto colour = picture  ? fmt::terminal_color::blue
+    const bool image = id == text::kImageToken;
+    const auto shown = image ? fmt::format("[{} visual tokens]", sample.visual_tokens) : tokenizer_.piece(id);
+    const auto colour = image    ? fmt::terminal_color::blue
                         : learnt ? fmt::terminal_color::green
                                  : fmt::terminal_color::bright_black;
     fmt::print(colours_ ? fmt::fg(colour) : fmt::text_style(), "{}", shown);
@@ -88,13 +88,13 @@ void print_sample(const data::Dataset& dataset, int64_t member) {
 
 }  // namespace
 
-void print_labels(const train::RunConfig& config, int64_t index) {
-  const auto plan = train::plan_model(config, train::Paths::kMustExist);
-  const auto data = train::open_data(config, plan.shape.vision.total_stride(), *plan.tokenizer);
+void print_labels(const stage::RunConfig& config, int64_t index) {
+  const auto plan = stage::plan_model(config, stage::Paths::kMustExist);
+  const auto data = stage::open_data(config, plan.shape.vision.total_stride(), *plan.tokenizer);
   const auto& members = data.train.members;
   if (index < 0 || index >= static_cast<int64_t>(members.size())) {
-    throw ConfigError(error_message("--sample", "no such sample", std::to_string(index),
-                                    "0 to " + std::to_string(members.size() - 1)));
+    throw ConfigError("--sample", "no such sample", std::to_string(index),
+                      "0 to " + std::to_string(members.size() - 1));
   }
   print_sample(*data.train.dataset, members[index]);
 }

@@ -13,15 +13,15 @@
 #include "convllava/distributed/launch.h"
 #include "convllava/distributed/process_group.h"
 #include "convllava/nn/libtorch.h"
-#include "convllava/train/check_config.h"
-#include "convllava/train/same_run.h"
-#include "convllava/train/trainer.h"
+#include "convllava/stage/check_config.h"
+#include "convllava/stage/same_run.h"
+#include "convllava/stage/training_run.h"
 
 using namespace convllava;
 
 namespace {
 
-int train_stage(const train::RunConfig& config) {
+int train_stage(const stage::RunConfig& config) {
   const auto environment = distributed::launch_environment();
   core::set_log_rank(environment.rank, environment.world_size);
   const auto device = hardware::pick_device(config.device, environment.local_rank);
@@ -29,7 +29,7 @@ int train_stage(const train::RunConfig& config) {
   distributed::ProcessGroup group(environment, device);
   train::TrainSummary summary;
   try {
-    train::Trainer trainer(config, group, device);
+    stage::TrainingRun trainer(config, group, device);
     // Until here a signal may end the process: there is nothing to save.
     core::install_stop_handler();
     summary = trainer.run();
@@ -56,8 +56,8 @@ int main(int argc, char** argv) {
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return apps::run_rank("train", [&] {
-    const auto config = train::load_run_config(
-        file, overrides, print_config ? train::Paths::kMayBeAbsent : train::Paths::kMustExist, train::goes_on);
+    const auto config = stage::load_run_config(
+        file, overrides, print_config ? stage::Paths::kMayBeAbsent : stage::Paths::kMustExist, stage::goes_on);
     if (print_config) {
       auto copy = config;
       std::cout << config::write_yaml(config::fields_of(copy));

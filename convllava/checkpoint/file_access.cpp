@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 namespace {
 
 void check(const std::error_code& error, const fs::path& path, std::string_view what) {
-  if (error) throw CheckpointError(error_message(path.string(), what, error.message()));
+  if (error) throw CheckpointError(path.string(), what, error.message());
 }
 
 fs::file_status status_of(const fs::path& path) {

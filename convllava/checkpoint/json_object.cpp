@@ -23,8 +23,7 @@ struct JsonObject::Impl {
 
   [[noreturn]] void fail(const char* field, std::string_view what, const std::string& expected) const {
     const auto* found = find(field);
-    throw CheckpointError(error_message(fmt::format("{}: {}", where, field), what,
-                                        found ? core::json_excerpt(*found) : "none", expected));
+    throw CheckpointError({where, field}, what, found ? core::json_excerpt(*found) : "none", expected);
   }
 
   /// The field as `T`; `is_right` says whether its value has the right type.
@@ -58,10 +57,10 @@ JsonObject::JsonObject(const std::filesystem::path& path) {
   try {
     impl->value = core::parse_python_json<nlohmann::json>(read_text(path));
   } catch (const core::JsonError& error) {
-    throw CheckpointError(error_message(impl->where, "not JSON", error.what()));
+    throw CheckpointError(impl->where, "not JSON", error.what());
   }
   if (!impl->value.is_object()) {
-    throw CheckpointError(error_message(impl->where, "not a JSON object", impl->value.type_name()));
+    throw CheckpointError(impl->where, "not a JSON object", impl->value.type_name());
   }
   impl_ = std::move(impl);
 }

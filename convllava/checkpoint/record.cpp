@@ -52,7 +52,7 @@ struct RecordFile {
     visitor.field("format", format, "Version of this file's layout.", {1, kFormat});
     visitor.field("written_by", record.written_by, "Program and version that wrote the checkpoint.");
     text::visit_template(visitor, record.prompt_template);
-    visitor.section("image", record.image, "How a picture becomes pixels.");
+    visitor.section("image", record.image, "How an image becomes pixels.");
     visitor.field("max_length", record.max_length, "Longest sample in training, in tokens, visual ones included.",
                   config::kPositive);
     visitor.field("step", record.step, "Optimizer steps taken by the run.", config::kNonNegative);
@@ -82,7 +82,7 @@ config::Origins read_fields(const fs::path& path, const config::VisitFields& vis
 void require_fields(const fs::path& path, const config::Origins& found, const std::vector<std::string>& fields) {
   for (const auto& field : fields) {
     if (found.contains(field)) continue;
-    throw CheckpointError(error_message(path.string() + ": " + field, "not given; the file may have been cut off"));
+    throw CheckpointError(path.string() + ": " + field, "not given; the file may have been cut off");
   }
 }
 
@@ -117,8 +117,8 @@ std::optional<Record> read_record(const fs::path& directory) {
   const fs::path path = directory / kRecordFile;
   if (!path_exists(path)) {
     if (!path_exists(directory / kStateDirectory)) return std::nullopt;
-    throw CheckpointError(error_message(path.string(), "the file is missing", "",
-                                        "the one that the run wrote: it holds template and picture size"));
+    throw CheckpointError(path.string(), "the file is missing", "",
+                          "the one that the run wrote: it holds template and image size");
   }
   Record record;
   RecordFile file{record};

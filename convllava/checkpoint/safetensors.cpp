@@ -74,7 +74,7 @@ core::WatchedFile open(const fs::path& path) {
   try {
     return core::WatchedFile(path);
   } catch (const Error& reason) {
-    throw CheckpointError(error_message(path.string(), "cannot read the file", reason.what(), "a safetensors file"));
+    throw CheckpointError(path.string(), "cannot read the file", reason.what(), "a safetensors file");
   }
 }
 
@@ -133,11 +133,11 @@ class HeaderReader {
 
  private:
   [[noreturn]] void fail(std::string_view what, std::string_view got = {}, std::string_view expected = {}) const {
-    throw CheckpointError(error_message(path_.string(), what, got, expected));
+    throw CheckpointError(path_.string(), what, got, expected);
   }
   [[noreturn]] void fail_tensor(const std::string& name, std::string_view what, std::string_view got,
                                 std::string_view expected) const {
-    throw CheckpointError(error_message(fmt::format("{}: tensor {}", path_.string(), name), what, got, expected));
+    throw CheckpointError(fmt::format("{}: tensor {}", path_.string(), name), what, got, expected);
   }
 
   nlohmann::json parse(std::string_view text) const {
@@ -201,8 +201,8 @@ class HeaderReader {
     uint64_t bytes = c10::elementSize(*type);
     uint64_t stride = 1;  // LibTorch counts a size of 0 as 1 in its strides
     for (auto size = shape.rbegin(); size != shape.rend(); ++size) {
-      if (__builtin_mul_overflow(bytes, *size, &bytes) || stride > INT64_MAX || bytes > INT64_MAX || *size > INT64_MAX ||
-          __builtin_mul_overflow(stride, std::max<uint64_t>(*size, 1), &stride)) {
+      if (__builtin_mul_overflow(bytes, *size, &bytes) || stride > INT64_MAX || bytes > INT64_MAX ||
+          *size > INT64_MAX || __builtin_mul_overflow(stride, std::max<uint64_t>(*size, 1), &stride)) {
         fail_tensor(name, "its shape is too large", fmt::format("[{}]", fmt::join(shape, ", ")), "");
       }
     }
@@ -292,7 +292,7 @@ class OutputFile {
 
  private:
   [[noreturn]] void fail(std::string_view what) const {
-    throw CheckpointError(error_message(path_.string(), what, std::strerror(errno)));
+    throw CheckpointError(path_.string(), what, std::strerror(errno));
   }
 
   const fs::path& path_;
@@ -306,11 +306,11 @@ std::vector<const NamedTensors::value_type*> storage_order(const fs::path& path,
   for (const auto& entry : tensors) {
     const auto& [name, tensor] = entry;
     if (!dtype_rank(tensor.scalar_type())) {
-      throw CheckpointError(error_message(path.string(), fmt::format("tensor {} cannot be stored", name),
-                                          c10::toString(tensor.scalar_type())));
+      throw CheckpointError(path.string(), fmt::format("tensor {} cannot be stored", name),
+                            c10::toString(tensor.scalar_type()));
     }
     if (!names.insert(name).second) {
-      throw CheckpointError(error_message(path.string(), "two tensors have the same name", name));
+      throw CheckpointError(path.string(), "two tensors have the same name", name);
     }
     order.push_back(&entry);
   }
@@ -350,7 +350,7 @@ const std::map<std::string, std::string>& SafetensorsFile::metadata() const { re
 torch::Tensor SafetensorsFile::tensor(const std::string& name) const {
   const auto found = impl_->entries.find(name);
   if (found == impl_->entries.end()) {
-    throw CheckpointError(error_message(impl_->path.string(), "there is no such tensor", name));
+    throw CheckpointError(impl_->path.string(), "there is no such tensor", name);
   }
   const Entry& entry = found->second;
   auto tensor = torch::empty(entry.info.shape, entry.type);

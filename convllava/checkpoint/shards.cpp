@@ -21,7 +21,7 @@ constexpr const char* kIndexFile = "model.safetensors.index.json";
 
 [[noreturn]] void fail(const fs::path& path, std::string_view what, std::string_view got = {},
                        std::string_view expected = {}) {
-  throw CheckpointError(error_message(path.string(), what, got, expected));
+  throw CheckpointError(path.string(), what, got, expected);
 }
 
 int64_t bytes_of(const torch::Tensor& tensor) { return tensor.numel() * static_cast<int64_t>(tensor.element_size()); }
@@ -127,7 +127,7 @@ ModelShards::ModelShards(const fs::path& directory) {
 
 torch::Tensor ModelShards::tensor(const std::string& name) const {
   const auto found = file_of_.find(name);
-  if (found == file_of_.end()) throw CheckpointError(error_message(name, "there is no such tensor"));
+  if (found == file_of_.end()) throw CheckpointError(name, "there is no such tensor");
   return files_[found->second].tensor(name);
 }
 

@@ -51,8 +51,8 @@ TrainingState read_counters(const fs::path& file) {
   TrainingState state;
   state.format = counters.whole("format", 1);  // absent in the first
   if (state.format < 1 || state.format > kStateFormat) {
-    throw CheckpointError(error_message(file.string() + ": format", "unknown, perhaps of a newer version",
-                                        std::to_string(state.format), fmt::format("1 to {}", kStateFormat)));
+    throw CheckpointError(file.string() + ": format", "unknown, perhaps of a newer version",
+                          std::to_string(state.format), fmt::format("1 to {}", kStateFormat));
   }
   state.step = counters.whole(kStepKey);
   state.skipped_steps = counters.whole("skipped_steps");
@@ -72,16 +72,16 @@ TrainingState read_counters(const fs::path& file) {
 StateFiles open_state(const fs::path& directory) {
   const fs::path path = directory / kStateDirectory;
   if (!directory_exists(path)) {
-    throw CheckpointError(error_message(path.string(), "there is no training state to resume from", {},
-                                        "a checkpoint that `train` wrote"));
+    throw CheckpointError(path.string(), "there is no training state to resume from", {},
+                          "a checkpoint that `train` wrote");
   }
   StateFiles files{read_counters(path / kCountersFile), SafetensorsFile(path / kTensorsFile)};
   const auto& metadata = files.tensors.metadata();
   const auto step = metadata.find(kStepKey);
   const std::string got = step == metadata.end() ? "none" : step->second;
   if (got != std::to_string(files.counters.step)) {
-    throw CheckpointError(error_message((path / kTensorsFile).string(), "of another step than state.json", got,
-                                        std::to_string(files.counters.step)));
+    throw CheckpointError((path / kTensorsFile).string(), "of another step than state.json", got,
+                          std::to_string(files.counters.step));
   }
   return files;
 }

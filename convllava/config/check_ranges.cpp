@@ -50,8 +50,7 @@ class RangeChecker : public FieldVisitor {
   void check(const std::string& name, Number value, const Range& range) const {
     const auto real = static_cast<double>(value);
     if (real >= range.low && real <= range.high) return;  // false for NaN
-    throw ConfigError(
-        error_message(where_ + ": " + prefix_ + name, "out of range", fmt::format("{}", value), range_text(range)));
+    throw ConfigError({where_, prefix_ + name}, "out of range", fmt::format("{}", value), range_text(range));
   }
 
   const std::string& where_;

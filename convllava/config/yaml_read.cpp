@@ -41,8 +41,7 @@ std::string with_range(std::string type, const Range& range) {
 
 [[noreturn]] void fail(const YamlValue& value, const std::string& path, std::string_view what,
                        std::string_view expected) {
-  const std::string where = path.empty() ? value.origin : value.origin + ": " + path;
-  throw ConfigError(error_message(where, what, describe(value), expected));
+  throw ConfigError({value.origin, path}, what, describe(value), expected);
 }
 
 void require_kind(const YamlValue& value, Kind kind, const std::string& path, std::string_view what,
@@ -223,7 +222,7 @@ class Reader : public FieldVisitor {
     }
     const std::string what =
         suggestion.empty() ? "unknown key" : fmt::format("unknown key (did you mean {}?)", suggestion);
-    throw ConfigError(error_message(value.origin + ": " + path_of(key), what, "", "one of " + core::join(known_)));
+    throw ConfigError({value.origin, path_of(key)}, what, "", "one of " + core::join(known_));
   }
 
   const YamlValue& section_;

@@ -29,11 +29,11 @@ constexpr size_t kMaxPathNames = 100;
 /// no UTF-8.
 void check_text(std::string_view text, const std::string& where, bool with_lines) {
   if (text.size() > kMaxBytes) {
-    throw ConfigError(error_message(where, "the text is too large", fmt::format("{} bytes", text.size()),
-                                    fmt::format("at most {}", kMaxBytes)));
+    throw ConfigError(where, "the text is too large", fmt::format("{} bytes", text.size()),
+                      fmt::format("at most {}", kMaxBytes));
   }
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
-    throw ConfigError(error_message(where, "not UTF-8", "UTF-16", "text in UTF-8"));
+    throw ConfigError(where, "not UTF-8", "UTF-16", "text in UTF-8");
   }
   for (size_t i = 0; i < text.size();) {
     const auto byte = static_cast<unsigned char>(text[i]);
@@ -42,9 +42,9 @@ void check_text(std::string_view text, const std::string& where, bool with_lines
     const bool is_invalid = byte >= 0x80 && bytes == 1;
     if (is_control || is_invalid) {
       const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(i), '\n');
-      throw ConfigError(error_message(with_lines ? fmt::format("{}:{}", where, line) : where,
-                                      is_control ? "a control character" : "not UTF-8",
-                                      fmt::format("the byte 0x{:02x}", byte), "text in UTF-8"));
+      throw ConfigError(with_lines ? fmt::format("{}:{}", where, line) : where,
+                        is_control ? "a control character" : "not UTF-8", fmt::format("the byte 0x{:02x}", byte),
+                        "text in UTF-8");
     }
     i += bytes;
   }
@@ -56,14 +56,13 @@ class TreeBuilder : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++documents_ > 1) {
-      throw ConfigError(error_message(origin(mark), "a second YAML document starts here", "", "one document"));
+      throw ConfigError(origin(mark), "a second YAML document starts here", "", "one document");
     }
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(make(Kind::kNull, mark)); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    throw ConfigError(
-        error_message(join(origin(mark), path()), "YAML aliases are not read here", "", "the value itself"));
+    throw ConfigError({origin(mark), path()}, "YAML aliases are not read here", "", "the value itself");
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& text) override {
     YamlValue value = make(Kind::kScalar, mark);
@@ -92,10 +91,6 @@ class TreeBuilder : public YAML::EventHandler {
     std::string key_origin;
     std::unordered_map<std::string, size_t> positions;  ///< of the keys
   };
-
-  static std::string join(const std::string& origin, const std::string& path) {
-    return path.empty() ? origin : origin + ": " + path;
-  }
 
   YamlValue make(Kind kind, const YAML::Mark& mark) const {
     YamlValue value;
@@ -136,12 +131,11 @@ class TreeBuilder : public YAML::EventHandler {
 
   void add_key(Open& parent, const YamlValue& key) {
     if (key.kind != Kind::kScalar) {
-      throw ConfigError(error_message(join(key.origin, path()), "a key is not a plain name", "", "name: value"));
+      throw ConfigError({key.origin, path()}, "a key is not a plain name", "", "name: value");
     }
     if (const auto [first, is_new] = parent.positions.emplace(key.text, parent.value.keys.size()); !is_new) {
-      throw ConfigError(
-          error_message(join(key.origin, join_path(path(), key.text)),
-                        fmt::format("key given twice, first at {}", parent.value.items[first->second].origin)));
+      throw ConfigError({key.origin, join_path(path(), key.text)},
+                        fmt::format("key given twice, first at {}", parent.value.items[first->second].origin));
     }
     parent.value.keys.push_back(key.text);
     parent.has_key = true;
@@ -164,10 +158,10 @@ YamlValue build_tree(std::string_view text, const std::string& where, bool with_
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::DeepRecursion& error) {
-    throw ConfigError(error_message(builder.origin(error.mark), "not valid YAML: values are nested too deeply",
-                                    fmt::format("{} in each other", error.depth()), "a few"));
+    throw ConfigError(builder.origin(error.mark), "not valid YAML: values are nested too deeply",
+                      fmt::format("{} in each other", error.depth()), "a few");
   } catch (const YAML::Exception& error) {
-    throw ConfigError(error_message(builder.origin(error.mark), "not valid YAML: " + error.msg));
+    throw ConfigError(builder.origin(error.mark), "not valid YAML: " + error.msg);
   }
   return builder.take();
 }
@@ -177,8 +171,8 @@ std::vector<std::string> split_path(const std::string& path) {
   std::istringstream stream(path);
   for (std::string part; std::getline(stream, part, '.');) parts.push_back(part);
   if (parts.size() > kMaxPathNames) {
-    throw ConfigError(error_message("--set", "a path of too many names", fmt::format("{} names", parts.size()),
-                                    fmt::format("at most {}", kMaxPathNames)));
+    throw ConfigError("--set", "a path of too many names", fmt::format("{} names", parts.size()),
+                      fmt::format("at most {}", kMaxPathNames));
   }
   return parts;
 }
@@ -200,11 +194,11 @@ YamlValue& child(YamlValue& parent, const std::string& name, const std::string& 
     if (error == std::errc() && end == name.data() + name.size() && index < parent.items.size()) {
       return parent.items[index];
     }
-    throw ConfigError(error_message(
-        label + ": " + path, "no such element", name,
-        parent.items.empty() ? "nothing: the list is empty" : fmt::format("0 to {}", parent.items.size() - 1)));
+    throw ConfigError(
+        {label, path}, "no such element", name,
+        parent.items.empty() ? "nothing: the list is empty" : fmt::format("0 to {}", parent.items.size() - 1));
   }
-  throw ConfigError(error_message(label + ": " + path, "has no fields of its own", name));
+  throw ConfigError({label, path}, "has no fields of its own", name);
 }
 
 }  // namespace
@@ -239,7 +233,7 @@ void apply_override(YamlValue& root, const std::string& override_text) {
   const std::string path = override_text.substr(0, equals);
   if (equals == std::string::npos || path.empty() || path.front() == '.' || path.back() == '.' ||
       path.find("..") != std::string::npos) {
-    throw ConfigError(error_message(label, "not an assignment", "", "name=value, for example train.lr=1e-5"));
+    throw ConfigError(label, "not an assignment", "", "name=value, for example train.lr=1e-5");
   }
   YamlValue value = build_tree(std::string_view(override_text).substr(equals + 1), label, false);
   // "--set model.from=" clears a text.

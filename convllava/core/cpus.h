@@ -24,7 +24,7 @@ bool openmp_binds_threads();
 /// than the limit would make the kernel stop all of them for a part of each tenth of a second.
 int usable_cores();
 
-/// Threads that decode pictures and the like: `wanted`, and no more than `usable_cores`, because each can fill one.
+/// Threads that decode images and the like: `wanted`, and no more than `usable_cores`, because each can fill one.
 int worker_threads(int64_t wanted);
 
 }  // namespace convllava::core

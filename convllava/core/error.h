@@ -3,16 +3,58 @@
 // The error types of the library. Library code throws them and never exits; a program's `main` hands what it caught to
 // `exit_code`. Nothing to link, so that folders without other needs can throw them.
 
+#include <concepts>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
 namespace convllava {
 
-/// Base of every error that is the caller's to mend. `what()` reads "where: what; got X; expected Y".
+/// Where an error is: a file with line or record, a field of it, or both. Prints as "where: field".
+struct Place {
+  std::string where;
+  std::string field;
+
+  Place() = default;
+  template <class Text>
+  requires std::convertible_to<const Text&, std::string_view> Place(const Text& text, std::string_view name = {})
+      : where(std::string_view(text)), field(name) {}
+};
+
+/// "where: field: kind; got X; expected Y"; the parts whose text is empty are left out.
+inline std::string error_message(const Place& place, std::string_view kind, std::string_view got = {},
+                                 std::string_view expected = {}) {
+  std::string text;
+  for (const auto& part : {place.where, place.field}) {
+    if (!part.empty()) text.append(part).append(": ");
+  }
+  text.append(kind);
+  if (!got.empty()) text.append("; got ").append(got);
+  if (!expected.empty()) text.append("; expected ").append(expected);
+  return text;
+}
+
+/// Base of every error that the caller can correct. Its parts are data; `what()` is their text (error_message).
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& text) : std::runtime_error(text), kind_(text) {}
+  Error(const Place& place, std::string_view kind, std::string_view got = {}, std::string_view expected = {})
+      : std::runtime_error(error_message(place, kind, got, expected)),
+        place_(place),
+        kind_(kind),
+        got_(got),
+        expected_(expected) {}
+
+  const Place& place() const { return place_; }
+  const std::string& kind() const { return kind_; }          ///< what is wrong, the same words for each case of it
+  const std::string& got() const { return got_; }            ///< the value found; "" where it adds nothing
+  const std::string& expected() const { return expected_; }  ///< what is allowed
+
+ private:
+  Place place_;
+  std::string kind_;
+  std::string got_;
+  std::string expected_;
 };
 
 /// A mistake in a configuration file or on a command line. Exit code 2.
@@ -38,17 +80,6 @@ class DistributedError : public Error {
  public:
   using Error::Error;
 };
-
-/// "where: what; got X; expected Y"; the parts whose text is empty are left out.
-inline std::string error_message(std::string_view where, std::string_view what, std::string_view got = {},
-                                 std::string_view expected = {}) {
-  std::string text;
-  if (!where.empty()) text.append(where).append(": ");
-  text.append(what);
-  if (!got.empty()) text.append("; got ").append(got);
-  if (!expected.empty()) text.append("; expected ").append(expected);
-  return text;
-}
 
 /// 2 ConfigError, 3 DataError, 4 CheckpointError, 5 DistributedError, 1 anything else.
 inline int exit_code(const std::exception& error) noexcept {

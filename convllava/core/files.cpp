@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void fail(const fs::path& path, std::string_view what) {
-  throw CheckpointError(error_message(path.string(), what, std::strerror(errno)));
+  throw CheckpointError(path.string(), what, std::strerror(errno));
 }
 
 class Descriptor {
@@ -66,18 +66,18 @@ void warn_unlocked(const fs::path& folder, std::string_view reason) {
 
 std::string read_file(const fs::path& path, size_t most_bytes) {
   const auto refuse = [&] {
-    throw DataError(error_message(path.string(), "cannot read the file", std::strerror(errno), "a readable file"));
+    throw DataError(path.string(), "cannot read the file", std::strerror(errno), "a readable file");
   };
   const Descriptor file(path, O_RDONLY | O_NONBLOCK);  // a FIFO would wait for its writer
   struct stat status {};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) refuse();
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
-    throw DataError(error_message(path.string(), "cannot read the file", "a pipe or a device", "a regular file"));
+    throw DataError(path.string(), "cannot read the file", "a pipe or a device", "a regular file");
   }
   const auto check_size = [&](size_t size) {
     if (size <= most_bytes) return;
-    throw DataError(error_message(path.string(), "the file is too large", fmt::format("{} bytes", size),
-                                  fmt::format("at most {}", most_bytes)));
+    throw DataError(path.string(), "the file is too large", fmt::format("{} bytes", size),
+                    fmt::format("at most {}", most_bytes));
   };
   check_size(static_cast<size_t>(status.st_size));
   std::string bytes(static_cast<size_t>(status.st_size) + 1, '\0');  // one more, to meet the end without growing
@@ -128,7 +128,7 @@ PendingDirectory::PendingDirectory(fs::path target) : target_(std::move(target))
   if (!fs::exists(target_, error) && fs::exists(old, error)) fs::rename(old, target_, error);
   fs::remove_all(temporary_, error);
   if (!error) fs::create_directories(temporary_, error);
-  if (error) throw CheckpointError(error_message(temporary_.string(), "cannot create the directory", error.message()));
+  if (error) throw CheckpointError(temporary_.string(), "cannot create the directory", error.message());
 }
 
 PendingDirectory::~PendingDirectory() {
@@ -147,7 +147,7 @@ void PendingDirectory::commit() {
     fs::rename(temporary_, target_);
   } catch (const fs::filesystem_error& error) {
     if (!fs::exists(target_, ignored)) fs::rename(old, target_, ignored);
-    throw CheckpointError(error_message(target_.string(), "cannot put the directory in place", error.code().message()));
+    throw CheckpointError(target_.string(), "cannot put the directory in place", error.code().message());
   }
   committed_ = true;
   fs::remove_all(old, ignored);
@@ -160,12 +160,12 @@ FolderLock::FolderLock(const fs::path& folder) {
   const bool locked = file.get() >= 0 && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0;
   if (!locked && errno == EWOULDBLOCK) {
     const std::string holder = read_file(path);  // empty while the other process has not written its number yet
-    throw ConfigError(error_message(folder.string(), "another run is writing into this folder",
-                                    "a lock held by " + (holder.empty() ? "another process" : "process " + holder),
-                                    "a folder of its own for each run (output_dir of train, --output of eval)"));
+    throw ConfigError(folder.string(), "another run is writing into this folder",
+                      "a lock held by " + (holder.empty() ? "another process" : "process " + holder),
+                      "a folder of its own for each run (output_dir of train, --output of eval)");
   }
   if (!locked && (file.get() < 0 || !has_no_locks(errno))) {
-    throw ConfigError(error_message(folder.string(), "cannot lock the folder", std::strerror(errno)));
+    throw ConfigError(folder.string(), "cannot lock the folder", std::strerror(errno));
   }
   if (!locked) warn_unlocked(folder, std::strerror(errno));
   if (::ftruncate(file.get(), 0) != 0) fail(path, "cannot truncate");

@@ -110,7 +110,7 @@ int run_main(const char* program, const std::function<int()>& body) {
     const int code = body();
     std::cout.flush();
     if (!std::cout || std::fflush(stdout) != 0) {
-      throw Error(error_message("standard output", "cannot be written", std::strerror(errno)));
+      throw Error("standard output", "cannot be written", std::strerror(errno));
     }
     return code;
   } catch (const std::exception& error) {

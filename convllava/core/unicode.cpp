@@ -31,7 +31,7 @@ std::string mapped(std::string_view text, Map map) {
   icu::StringByteSink<std::string> sink(&result, static_cast<int32_t>(text.size()));
   UErrorCode status = U_ZERO_ERROR;
   map(icu::StringPiece(text.data(), static_cast<int32_t>(text.size())), sink, status);
-  if (U_FAILURE(status)) throw Error(error_message("letter case", "ICU failed", u_errorName(status)));
+  if (U_FAILURE(status)) throw Error("letter case", "ICU failed", u_errorName(status));
   return result;
 }
 

@@ -48,15 +48,15 @@ void WatchedFile::read(int64_t offset, int64_t count, void* bytes) const {
     const ssize_t more = ::pread(descriptor_, static_cast<char*>(bytes) + filled, count - filled, offset + filled);
     if (more < 0 && errno == EINTR) continue;
     if (more < 0) {
-      throw DataError(error_message(path_.string(), "cannot read the file", std::strerror(errno), "a readable file"));
+      throw DataError(path_.string(), "cannot read the file", std::strerror(errno), "a readable file");
     }
     if (more == 0) break;  // it has been shortened
     filled += more;
   }
   // Asked afterwards: what was read before a change may be used.
   if (filled == count && is_unchanged()) return;
-  throw FileChanged(error_message(path_.string(), "the file was changed while it is in use", {},
-                                  "the same contents until the end; a new version beside it, or moved over it"));
+  throw FileChanged(path_.string(), "the file was changed while it is in use", {},
+                    "the same contents until the end; a new version beside it, or moved over it");
 }
 
 }  // namespace convllava::core

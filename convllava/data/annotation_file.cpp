@@ -26,7 +26,7 @@ core::WatchedFile open(const std::filesystem::path& path) {
   try {
     return core::WatchedFile(path);
   } catch (const Error& reason) {
-    throw DataError(error_message(path.string(), "cannot read the file", reason.what(), kExpectedFile));
+    throw DataError(path.string(), "cannot read the file", reason.what(), kExpectedFile);
   }
 }
 
@@ -39,7 +39,7 @@ std::string describe(const json& value) {
 }
 
 [[noreturn]] void unusable(std::string_view what, std::string_view got = {}, std::string_view expected = {}) {
-  throw DataError(error_message("", what, got, expected));
+  throw DataError("", what, got, expected);
 }
 
 /// `line` is where `bytes` begin.
@@ -88,7 +88,7 @@ Record record_of(json& value) {
   if (!value.is_object()) unusable("the record is not an object", describe(value), "{\"conversations\": [...]}");
   Record record;
   if (const json* image = image_of(value)) {
-    if (!image->is_string()) unusable("\"image\" is not a path", describe(*image), "exactly one picture, as a string");
+    if (!image->is_string()) unusable("\"image\" is not a path", describe(*image), "exactly one image, as a string");
     record.image = image->get<std::string>();
     if (record.image->find('\0') != std::string::npos) {  // the system would open what stands before it
       unusable("\"image\" holds a NUL byte", describe(*image), "a path");
@@ -178,10 +178,10 @@ void AnnotationFile::Impl::index(std::string_view contents) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   JsonScanner scanner(text, file);
   const char first = scanner.peek();
-  if (scanner.at_end()) throw DataError(error_message(file, "the file is empty", "", kExpectedFile));
+  if (scanner.at_end()) throw DataError(file, "the file is empty", "", kExpectedFile);
   if (first != '[' && first != '{') {
-    throw DataError(error_message(scanner.where(), "the file does not hold annotations",
-                                  printable(text.substr(scanner.position())), kExpectedFile));
+    throw DataError(scanner.where(), "the file does not hold annotations", printable(text.substr(scanner.position())),
+                    kExpectedFile);
   }
   first == '{' ? index_lines(scanner) : index_array(scanner);
   fingerprint.add(contents);
@@ -191,7 +191,7 @@ void AnnotationFile::Impl::index(std::string_view contents) {
 
 void AnnotationFile::Impl::index_array(JsonScanner& scanner) {
   scanner.take();
-  if (scanner.peek() == ']') throw DataError(error_message(scanner.where(), "the array is empty", "", kExpectedFile));
+  if (scanner.peek() == ']') throw DataError(scanner.where(), "the array is empty", "", kExpectedFile);
   for (char next = ','; next != ']';) {
     scanner.peek();
     const std::string name = fmt::format("record {}", entries.size());
@@ -213,8 +213,8 @@ void AnnotationFile::Impl::index_lines(JsonScanner& scanner) {
     const std::string_view bytes = line_at(offset);
     if (entries.size() == 1 && bad.size() == 1 && text[offset] != '{' &&
         is_cut_off(text.substr(entries[0].offset - (text.data() - first_byte), entries[0].bytes))) {
-      throw DataError(error_message(scanner.where(), "the file holds an object spread over several lines",
-                                    printable(bytes), kExpectedFile));
+      throw DataError(scanner.where(), "the file holds an object spread over several lines", printable(bytes),
+                      kExpectedFile);
     }
     add(bytes, scanner.line());
     const bool is_last = offset + bytes.size() == text.size();
@@ -264,7 +264,7 @@ Record AnnotationFile::record(int64_t index) const {
   } catch (const core::FileChanged&) {  // no fault of the record
     throw;
   } catch (const DataError& error) {
-    throw DataError(error_message(where(index), error.what()));
+    throw DataError(where(index), error.what());
   }
 }
 

@@ -49,7 +49,7 @@ bool leads_outside(const std::filesystem::path& folder, const std::string& image
          !is_inside(std::filesystem::weakly_canonical(folder / ".", ignored), whole);
 }
 
-std::filesystem::path picture_path(const DataSource& source, const std::string& image) {
+std::filesystem::path path_of_image(const DataSource& source, const std::string& image) {
   return std::filesystem::path(source.images) / image;
 }
 
@@ -69,42 +69,41 @@ std::filesystem::path common_folder(const std::vector<DataSource>& sources) {
 void check(const std::vector<DataSource>& sources, const SampleOptions& options) {
   for (const DataSource& source : sources) {
     if (!std::isfinite(source.weight) || source.weight < 0) {
-      throw ConfigError(error_message(source.annotations, "the set's weight cannot be used",
-                                      fmt::format("{}", source.weight), "a number >= 0"));
+      throw ConfigError(source.annotations, "the set's weight cannot be used", fmt::format("{}", source.weight),
+                        "a number >= 0");
     }
   }
   if (options.total_stride < 1 || options.image.size < options.total_stride) {
-    throw ConfigError(error_message("dataset", "pictures are smaller than one visual token",
-                                    fmt::format("{} pixels", options.image.size),
-                                    fmt::format("at least {}", options.total_stride)));
+    throw ConfigError("dataset", "images are smaller than one visual token",
+                      fmt::format("{} pixels", options.image.size), fmt::format("at least {}", options.total_stride));
   }
 }
 
-/// The visual tokens of a picture of this final size behind `before` tokens of text. All of them must fit into the
-/// sample, which is found out before the picture is resized: native aspect can make a small file enormous. `origin`
+/// The visual tokens of an image of this final size behind `before` tokens of text. All of them must fit into the
+/// sample, which is found out before the image is resized: native aspect can make a small file enormous. `origin`
 /// says where the size comes from.
 int64_t visual_tokens(std::pair<int64_t, int64_t> size, int64_t before, const SampleOptions& options,
                       std::string_view origin) {
   const int64_t tokens = (size.first / options.total_stride) * (size.second / options.total_stride);
   if (before + tokens <= options.max_length) return tokens;
-  throw DataError(error_message("", "the picture does not fit into the sample",
-                                fmt::format("{}{} visual tokens behind {} tokens of text", origin, tokens, before),
-                                fmt::format("at most max_length {} together", options.max_length)));
+  throw DataError("", "the image does not fit into the sample",
+                  fmt::format("{}{} visual tokens behind {} tokens of text", origin, tokens, before),
+                  fmt::format("at most max_length {} together", options.max_length));
 }
 
-/// Without pixels a picture keeps its size, for which its file is only read where the size depends on it.
-void add_picture(Sample& sample, const std::filesystem::path& path, const SampleOptions& options, bool with_pixels) {
+/// Without pixels an image keeps its size, for which its file is only read where the size depends on it.
+void add_image(Sample& sample, const std::filesystem::path& path, const SampleOptions& options, bool with_pixels) {
   const bool reads = with_pixels || options.image.aspect == image::Aspect::kNative;
-  const image::Image picture = reads ? image::load_image(path) : image::Image{1, 1, {}};
+  const image::Image image = reads ? image::load_image(path) : image::Image{1, 1, {}};
   const auto& ids = sample.prompt.input_ids;
   const int64_t before = std::find(ids.begin(), ids.end(), text::kImageToken) - ids.begin();
   try {
-    const auto [height, width] = image::output_size(options.image, picture.height, picture.width);
-    const auto origin = fmt::format("{}x{} pixels, resized to {}x{}: ", picture.width, picture.height, width, height);
+    const auto [height, width] = image::output_size(options.image, image.height, image.width);
+    const auto origin = fmt::format("{}x{} pixels, resized to {}x{}: ", image.width, image.height, width, height);
     sample.visual_tokens = visual_tokens({height, width}, before, options, reads ? origin : "");
-    sample.picture = with_pixels ? image::preprocess(picture, options.image) : image::Image{width, height, {}};
+    sample.image = with_pixels ? image::preprocess(image, options.image) : image::Image{width, height, {}};
   } catch (const DataError& error) {
-    throw DataError(error_message(path.string(), error.what()));
+    throw DataError(path.string(), error.what());
   }
 }
 
@@ -116,9 +115,9 @@ void count_labels(Sample& sample, int64_t max_length) {
   sample.kept_labels = std::count_if(labels.begin(), cut, supervised);
   sample.cut_labels = std::count_if(cut, labels.end(), supervised);
   if (sample.kept_labels == 0) {
-    throw DataError(error_message("", fmt::format("no part of an answer fits into max_length {}", max_length),
-                                  fmt::format("{} tokens, {} of them visual", sample.tokens(), sample.visual_tokens),
-                                  "a shorter question, or a larger max_length"));
+    throw DataError("", fmt::format("no part of an answer fits into max_length {}", max_length),
+                    fmt::format("{} tokens, {} of them visual", sample.tokens(), sample.visual_tokens),
+                    "a shorter question, or a larger max_length");
   }
 }
 
@@ -182,7 +181,7 @@ std::vector<BadSample> Dataset::bad_records() const {
 
 std::filesystem::path Dataset::image_path(int64_t index) const {
   const Record record = this->record(index);
-  return record.image ? picture_path(sources_[entries_[index].source], *record.image) : std::filesystem::path();
+  return record.image ? path_of_image(sources_[entries_[index].source], *record.image) : std::filesystem::path();
 }
 
 bool Dataset::image_is_outside(int64_t index) const {
@@ -201,12 +200,12 @@ Sample Dataset::make_sample(int64_t index, bool with_pixels) const {
     sample.prompt =
         text::encode_conversation(tokenizer_, options_.prompt_template, record.turns, record.image.has_value());
     if (record.image) {
-      add_picture(sample, picture_path(sources_[entries_[index].source], *record.image), options_, with_pixels);
+      add_image(sample, path_of_image(sources_[entries_[index].source], *record.image), options_, with_pixels);
     }
     count_labels(sample, options_.max_length);
     return sample;
   } catch (const DataError& error) {
-    throw DataError(error_message(where(index), error.what()));
+    throw DataError(where(index), error.what());
   }
 }
 
@@ -225,7 +224,7 @@ std::pair<std::vector<int64_t>, std::vector<int64_t>> Dataset::split(double shar
     if (weight(index) > 0) used.push_back(index);
   }
   if (share <= 0 || used.empty()) return {used, {}};
-  // Sorted by random numbers, of which each picture has one: its records are neighbours.
+  // Sorted by random numbers, of which each image has one: its records are neighbours.
   std::vector<std::pair<uint64_t, int64_t>> order;
   const std::vector<uint64_t> identities = this->identities(used);
   for (size_t i = 0; i < used.size(); ++i) {
@@ -244,13 +243,13 @@ std::pair<std::vector<int64_t>, std::vector<int64_t>> Dataset::split(double shar
   return {training, validation};
 }
 
-/// A number for each record's picture, by its path from the folder around all sets so that the data can be moved.
-/// Records without one, or whose picture cannot be told, share the number of one of them, the least, with those of
+/// A number for each record's image, by its path from the folder around all sets so that the data can be moved.
+/// Records without one, or whose image cannot be told, share the number of one of them, the least, with those of
 /// equal turns; ids and layout of the file do not make them different.
 std::vector<uint64_t> Dataset::identities(const std::vector<int64_t>& indices) const {
   const std::filesystem::path folder = common_folder(sources_);
   std::vector<uint64_t> numbers;
-  std::vector<uint64_t> turns(indices.size());  // 0: a record with a picture
+  std::vector<uint64_t> turns(indices.size());  // 0: a record with an image
   std::map<uint64_t, uint64_t> least;
   for (size_t i = 0; i < indices.size(); ++i) {
     const Entry& entry = entries_[indices[i]];
@@ -259,7 +258,7 @@ std::vector<uint64_t> Dataset::identities(const std::vector<int64_t>& indices) c
     try {
       const Record record = this->record(indices[i]);
       if (record.image) {
-        const auto path = picture_path(sources_[entry.source], *record.image).lexically_normal();
+        const auto path = path_of_image(sources_[entry.source], *record.image).lexically_normal();
         const auto inside = path.lexically_relative(folder);
         numbers.push_back(hash((inside.empty() ? path : inside).string()));
         turns[i] = 0;

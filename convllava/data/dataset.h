@@ -36,19 +36,19 @@ struct SampleOptions : EncodeOptions {
   int64_t total_stride = 64;  ///< pixels per visual token along one side
 };
 
-/// A record, tokenised and with its picture resized.
+/// A record, tokenised and with its image resized.
 struct Sample {
-  text::EncodedPrompt prompt;           ///< one kImageToken where the picture goes
-  std::optional<image::Image> picture;  ///< 8-bit, at its final size
+  text::EncodedPrompt prompt;         ///< one kImageToken where the image goes
+  std::optional<image::Image> image;  ///< 8-bit, at its final size
   int64_t visual_tokens = 0;
   int64_t kept_labels = 0;  ///< supervised tokens within max_length: what the loss sees
   int64_t cut_labels = 0;   ///< supervised tokens beyond it
 
   /// Of the whole sample, visual ones included, also what max_length cuts off.
-  int64_t tokens() const { return static_cast<int64_t>(prompt.input_ids.size()) + (picture ? visual_tokens - 1 : 0); }
+  int64_t tokens() const { return static_cast<int64_t>(prompt.input_ids.size()) + (image ? visual_tokens - 1 : 0); }
 };
 
-/// A record or picture that is left out.
+/// A record or image that is left out.
 struct BadSample {
   int64_t index = 0;
   std::string message;
@@ -57,7 +57,7 @@ struct BadSample {
 /// Several sets as one list of records; index = position in the concatenation. Thread-safe after construction.
 class Dataset {
  public:
-  /// Throws DataError for an annotation file that cannot be read, ConfigError for a negative weight or pictures smaller
+  /// Throws DataError for an annotation file that cannot be read, ConfigError for a negative weight or images smaller
   /// than a visual token.
   Dataset(std::vector<DataSource> sources, SampleOptions options, text::Tokenizer tokenizer);
 
@@ -69,19 +69,19 @@ class Dataset {
   /// "file:line: record 12".
   std::string where(int64_t index) const;
   Record record(int64_t index) const;
-  /// The records that are known to be bad before a picture is opened (AnnotationFile::bad), in ascending order.
+  /// The records that are known to be bad before an image is opened (AnnotationFile::bad), in ascending order.
   std::vector<BadSample> bad_records() const;
-  /// The picture's path: `image` behind the set's image folder, or alone where it is absolute, as LLaVA joins them.
+  /// The image's path: `image` behind the set's image folder, or alone where it is absolute, as LLaVA joins them.
   /// Empty for a record without one.
   std::filesystem::path image_path(int64_t index) const;
-  /// Whether that path leads out of the image folder, by `..` or because it is absolute. Such a picture is used, but a
-  /// report must not publish it: annotations from elsewhere could name any picture of this machine. Links inside the
+  /// Whether that path leads out of the image folder, by `..` or because it is absolute. Such an image is used, but a
+  /// report must not publish it: annotations from elsewhere could name any image of this machine. Links inside the
   /// folder are followed.
   bool image_is_outside(int64_t index) const;
-  /// Throws DataError naming file, record and reason: a bad record, a picture that cannot be used, an answer of which
+  /// Throws DataError naming file, record and reason: a bad record, an image that cannot be used, an answer of which
   /// nothing fits into max_length.
   Sample sample(int64_t index) const;
-  /// The same sample, and the same errors of its record and text, for whoever only counts: its picture has a size and
+  /// The same sample, and the same errors of its record and text, for whoever only counts: its image has a size and
   /// no pixels. The file is read only with native aspect, where its shape decides how many tokens it has.
   Sample outline(int64_t index) const;
   /// Fields of the records that nothing reads, with the number of records that hold a value there; of sets with a
@@ -89,8 +89,8 @@ class Dataset {
   std::map<std::string, int64_t> unused_fields() const;
 
   /// Keeps about `share` of the records for validation, at least one unless it is 0: (training, validation) indices,
-  /// both ascending. Records of one picture (the same path) stay together, and so do those of equal turns without a
-  /// picture, so that nothing that was trained on is validated on: validation grows beyond `share` until it holds all
+  /// both ascending. Records of one image (the same path) stay together, and so do those of equal turns without an
+  /// image, so that nothing that was trained on is validated on: validation grows beyond `share` until it holds all
   /// of them. Which ones depends on `seed` and on what they are, not on their order or on where the data lie. Records
   /// of sets with weight 0 are in neither part. With a share > 0 every record is parsed once more.
   std::pair<std::vector<int64_t>, std::vector<int64_t>> split(double share, uint64_t seed) const;

@@ -15,7 +15,7 @@ namespace {
 
 void check(const LoaderSetup& setup, int64_t first_step) {
   const auto require = [](bool condition, std::string_view what, int64_t got, std::string_view expected) {
-    if (!condition) throw ConfigError(error_message("loader", what, fmt::format("{}", got), expected));
+    if (!condition) throw ConfigError("loader", what, fmt::format("{}", got), expected);
   };
   require(setup.global_batch_size >= 1, "global_batch_size", setup.global_batch_size, ">= 1");
   require(setup.micro_batch_size >= 1, "micro_batch_size", setup.micro_batch_size, ">= 1");
@@ -66,13 +66,13 @@ Loader::Impl::Impl(const Dataset& dataset, const std::vector<int64_t>& members, 
       next_step(first_step),
       pool(core::worker_threads(setup.workers)) {
   if (const auto weight = weight_without_effect(items)) {
-    throw ConfigError(error_message("data.train", "a set is so small that its weight leaves nothing of it",
-                                    fmt::format("weight {}", *weight), "a larger weight, or 0 to leave the set out"));
+    throw ConfigError("data.train", "a set is so small that its weight leaves nothing of it",
+                      fmt::format("weight {}", *weight), "a larger weight, or 0 to leave the set out");
   }
   const int64_t drawn = epoch_size(items);
   if (drawn == 0) {
-    throw ConfigError(error_message("loader", "an epoch holds no sample",
-                                    fmt::format("{} records after weighting", items.size()), "larger weights or sets"));
+    throw ConfigError("loader", "an epoch holds no sample", fmt::format("{} records after weighting", items.size()),
+                      "larger weights or sets");
   }
   steps_per_epoch = (drawn + setup.global_batch_size - 1) / setup.global_batch_size;
   for (int64_t i = 0; i < setup.prefetch_steps; ++i) submit_step();
@@ -103,13 +103,13 @@ void LoaderOptions::visit_fields(config::FieldVisitor& visitor) {
   visitor.fixed_on_resume().choice<Grouping>(
       "group_by", group_by,
       {{"modality_length", Grouping::kModalityLength}, {"modality", Grouping::kModality}, {"none", Grouping::kNone}},
-      "What the samples of a batch share: with or without picture and similar length (fastest), with "
-      "or without picture, or nothing.");
+      "What the samples of a batch share: with or without image and similar length (fastest), with "
+      "or without image, or nothing.");
   visitor.field("workers", workers,
                 "Threads per rank that read, decode and tokenise; at most as many as the cores that the rank may use.",
                 {1, 1024});
   visitor.field("prefetch_steps", prefetch_steps,
-                "Optimizer steps prepared ahead. Each costs the memory of its pictures.", {1, 1000});
+                "Optimizer steps prepared ahead. Each costs the memory of its images.", {1, 1000});
 }
 
 void BatchOptions::visit_fields(config::FieldVisitor& visitor) {

@@ -55,7 +55,7 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// Waits for the next step. Unusable records and pictures are left out and listed; other errors of a worker come out
+  /// Waits for the next step. Unusable records and images are left out and listed; other errors of a worker come out
   /// here.
   StepBatch next();
 

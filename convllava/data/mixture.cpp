@@ -46,8 +46,8 @@ void MixtureOptions::visit_fields(config::FieldVisitor& visitor) {
   visitor.fixed_on_resume().field(
       "validation_share", validation_share,
       "Share of the training records that is kept aside for validation when `data.validation` is empty. Which ones "
-      "depends on `seed` and on the records, not on their order. Records of one picture stay together, and so do "
-      "records of equal turns without a picture.",
+      "depends on `seed` and on the records, not on their order. Records of one image stay together, and so do "
+      "records of equal turns without an image.",
       {0, 0.5});
 }
 
@@ -68,9 +68,8 @@ Mixture open_mixture(const MixtureOptions& mixture, const SampleOptions& samples
   }
   if (train.members.empty()) {
     const bool split = !validation.members.empty() && validation_sets.empty();
-    throw DataError(error_message(
-        "data.train", "there is nothing to train on", "0 records",
-        split ? "more than one picture, or no data.validation_share, which took them all" : "at least 1"));
+    throw DataError("data.train", "there is nothing to train on", "0 records",
+                    split ? "more than one image, or no data.validation_share, which took them all" : "at least 1");
   }
   identity.records = train.dataset->size();
   identity.training = train.members;

@@ -9,13 +9,13 @@
 namespace convllava::data {
 namespace {
 
-/// Appends a picture to the group of its shape and returns that group's number.
-size_t add_picture(std::vector<PackedBatch::ImageGroup>& groups, const image::Image& picture) {
+/// Appends an image to the group of its shape and returns that group's number.
+size_t add_image(std::vector<PackedBatch::ImageGroup>& groups, const image::Image& image) {
   auto group = std::find_if(groups.begin(), groups.end(), [&](const PackedBatch::ImageGroup& candidate) {
-    return candidate.height == picture.height && candidate.width == picture.width;
+    return candidate.height == image.height && candidate.width == image.width;
   });
-  if (group == groups.end()) group = groups.insert(group, {picture.height, picture.width, 0, {}});
-  group->pixels.insert(group->pixels.end(), picture.pixels.begin(), picture.pixels.end());
+  if (group == groups.end()) group = groups.insert(group, {image.height, image.width, 0, {}});
+  group->pixels.insert(group->pixels.end(), image.pixels.begin(), image.pixels.end());
   ++group->count;
   return static_cast<size_t>(group - groups.begin());
 }
@@ -66,14 +66,13 @@ PackedBatch pack(const std::vector<Sample>& samples, int64_t max_length) {
   std::vector<std::vector<int64_t>> rows_of_group;
   for (const Sample& sample : samples) {
     const std::vector<int64_t> rows = add_sequence(batch, sample, max_length);
-    const int64_t expected = sample.picture ? sample.visual_tokens : 0;
+    const int64_t expected = sample.image ? sample.visual_tokens : 0;
     if (static_cast<int64_t>(rows.size()) != expected) {
-      throw DataError(error_message("pack", "a sample's visual tokens do not match its picture",
-                                    fmt::format("{} within max_length {}", rows.size(), max_length),
-                                    fmt::format("{}", expected)));
+      throw DataError("pack", "a sample's visual tokens do not match its image",
+                      fmt::format("{} within max_length {}", rows.size(), max_length), fmt::format("{}", expected));
     }
-    if (!sample.picture) continue;
-    const size_t group = add_picture(batch.images, *sample.picture);
+    if (!sample.image) continue;
+    const size_t group = add_image(batch.images, *sample.image);
     rows_of_group.resize(batch.images.size());
     rows_of_group[group].insert(rows_of_group[group].end(), rows.begin(), rows.end());
   }

@@ -9,7 +9,7 @@
 
 namespace convllava::data {
 
-/// T tokens of S sequences; R positions with loss; pictures grouped by shape because a batch may mix sizes.
+/// T tokens of S sequences; R positions with loss; images grouped by shape because a batch may mix sizes.
 struct PackedBatch {
   struct ImageGroup {
     int64_t height = 0;
@@ -24,18 +24,18 @@ struct PackedBatch {
   std::vector<int64_t> target_rows;   ///< [R], position whose output predicts `targets`
   std::vector<int64_t> targets;       ///< [R], token ids
   std::vector<ImageGroup> images;
-  std::vector<int64_t> visual_rows;  ///< [V], position of each visual token, in the order of the groups' pictures
+  std::vector<int64_t> visual_rows;  ///< [V], position of each visual token, in the order of the groups' images
 
   int64_t tokens() const { return static_cast<int64_t>(input_ids.size()); }
   int64_t supervised_tokens() const { return static_cast<int64_t>(targets.size()); }
 };
 
-/// How many entries of `sample.prompt` begin within `max_length` tokens, the picture's placeholder counted as its
+/// How many entries of `sample.prompt` begin within `max_length` tokens, the image's placeholder counted as its
 /// visual tokens. `pack` keeps these and no more, so that their labels are what the loss sees.
 int64_t kept_entries(const Sample& sample, int64_t max_length);
 
-/// Expands each picture's placeholder to its visual tokens, cuts a sequence at `max_length`, and joins the sequences.
-/// Throws DataError when a picture's tokens would be cut, which `Dataset::sample` rules out.
+/// Expands each image's placeholder to its visual tokens, cuts a sequence at `max_length`, and joins the sequences.
+/// Throws DataError when an image's tokens would be cut, which `Dataset::sample` rules out.
 PackedBatch pack(const std::vector<Sample>& samples, int64_t max_length);
 
 }  // namespace convllava::data

@@ -43,7 +43,7 @@ void add_sample(DataSummary& summary, const Dataset& dataset, int64_t index, con
   }
 }
 
-/// Throws what training would meet with this record; a picture that is only looked for must be a file.
+/// Throws what training would meet with this record; an image that is only looked for must be a file.
 void examine(DataSummary& summary, const Dataset& dataset, const Task& task) {
   const auto path = dataset.image_path(task.index);
   std::error_code ignored;
@@ -92,13 +92,13 @@ void merge(DataSummary& into, DataSummary part) {
 
 std::vector<Task> tasks_of(const Dataset& dataset, const std::vector<int64_t>& members, const SummaryOptions& options) {
   std::vector<Task> tasks;
-  std::vector<size_t> with_picture;
+  std::vector<size_t> with_image;
   for (const int64_t position : spread(options.most_examined, static_cast<int64_t>(members.size()))) {
-    if (dataset.summary(members[position]).has_image) with_picture.push_back(tasks.size());
+    if (dataset.summary(members[position]).has_image) with_image.push_back(tasks.size());
     tasks.push_back({members[position], false});
   }
-  for (const int64_t i : spread(options.most_decoded, static_cast<int64_t>(with_picture.size()))) {
-    tasks[with_picture[i]].decode = true;
+  for (const int64_t i : spread(options.most_decoded, static_cast<int64_t>(with_image.size()))) {
+    tasks[with_image[i]].decode = true;
   }
   return tasks;
 }
@@ -147,7 +147,7 @@ std::vector<std::string> warnings(const DataSummary& summary) {
   };
   if (!summary.unused_fields.empty()) {
     lines.push_back("fields that are not used: " + list_fields(summary.unused_fields) +
-                    "; only \"id\", \"image\" (one picture) and \"conversations\" are read");
+                    "; only \"id\", \"image\" (one image) and \"conversations\" are read");
   }
   if (summary.with_empty_answer > 0) {
     lines.push_back(fmt::format("{} of {} records have an empty answer: the model learns to say nothing",
@@ -160,11 +160,11 @@ std::vector<std::string> warnings(const DataSummary& summary) {
   if (summary.unusable > 0) {
     lines.push_back(fmt::format(
         "{} cannot be used{}; the first: {}", of_examined(summary.unusable),
-        summary.missing == 0 ? "" : fmt::format(", {} of them because their picture is not there", summary.missing),
+        summary.missing == 0 ? "" : fmt::format(", {} of them because their image is not there", summary.missing),
         summary.reasons.front()));
   }
   if (summary.outside > 0) {
-    lines.push_back(fmt::format("{} have a picture outside of their set's image folder; a report does not show those",
+    lines.push_back(fmt::format("{} have an image outside of their set's image folder; a report does not show those",
                                 of_examined(summary.outside)));
   }
   int64_t characters = 0;

@@ -17,9 +17,9 @@
 namespace convllava::data {
 
 struct SummaryOptions {
-  /// Records that are tokenised, spread evenly over the members; their pictures must exist.
+  /// Records that are tokenised, spread evenly over the members; their images must exist.
   int64_t most_examined = 1000;
-  int64_t most_decoded = 0;  ///< of these, records whose pictures are decoded as well, spread evenly
+  int64_t most_decoded = 0;  ///< of these, records whose images are decoded as well, spread evenly
   int threads = 1;
   std::function<void(int64_t examined)> progress = {};  ///< called from one thread, now and then
 };
@@ -33,10 +33,10 @@ struct DataSummary {
 
   // Of the records that were examined.
   int64_t examined = 0;
-  int64_t decoded = 0;               ///< pictures
+  int64_t decoded = 0;               ///< images
   int64_t unusable = 0;              ///< records that training would leave out, for whatever reason
-  int64_t missing = 0;               ///< of these, those whose picture is not there
-  int64_t outside = 0;               ///< records whose picture lies outside of the set's image folder
+  int64_t missing = 0;               ///< of these, those whose image is not there
+  int64_t outside = 0;               ///< records whose image lies outside of the set's image folder
   std::vector<std::string> reasons;  ///< the first kMostReasons of the unusable: "file:line: record 12: ..."
   int64_t tokens = 0;                ///< of the usable ones, visual ones and those beyond max_length included
   int64_t answer_tokens = 0;         ///< supervised ones, those beyond max_length included
@@ -58,7 +58,7 @@ DataSummary summarize(const Dataset& dataset, const std::vector<int64_t>& member
 std::string list_fields(const std::map<std::string, int64_t>& fields);
 
 /// What is odd, a sentence each, with the numbers; none for data without faults. Fields that are not used, empty
-/// answers, answers cut off, pictures that are missing and other unusable records, pictures outside of the image
+/// answers, answers cut off, images that are missing and other unusable records, images outside of the image
 /// folder, and characters without a token where they are more than one token in a hundred.
 std::vector<std::string> warnings(const DataSummary& summary);
 

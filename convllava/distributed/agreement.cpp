@@ -17,9 +17,9 @@ void require_agreement(ProcessGroup& group, const std::vector<std::pair<std::str
   for (size_t at = count; at < table.size(); ++at) {
     const size_t i = at % count;
     if (table[at] == table[i]) continue;
-    throw DistributedError(error_message(
-        fmt::format("rank {} of {}", group.rank(), group.world_size()), "the ranks disagree on " + values[i].first,
-        fmt::format("{} on rank 0 and {} on rank {}", table[i], table[at], at / count), expected));
+    throw DistributedError(fmt::format("rank {} of {}", group.rank(), group.world_size()),
+                           "the ranks disagree on " + values[i].first,
+                           fmt::format("{} on rank 0 and {} on rank {}", table[i], table[at], at / count), expected);
   }
 }
 

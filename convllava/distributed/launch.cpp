@@ -57,7 +57,7 @@ std::string listed(std::initializer_list<const char*> names) {
 
 [[noreturn]] void fail(const Launcher& launcher, const std::string& what, const std::string& got,
                        const std::string& expected) {
-  throw DistributedError(error_message(fmt::format("launch environment ({})", launcher.name), what, got, expected));
+  throw DistributedError(fmt::format("launch environment ({})", launcher.name), what, got, expected);
 }
 
 std::optional<int> to_number(const std::string& text) {

@@ -12,8 +12,8 @@ bool has_nccl() { return true; }
 
 void require_nccl() {
   if (c10::cuda::device_count() == 0) {
-    throw DistributedError(error_message("process group", "NCCL needs a GPU", "no visible CUDA device",
-                                         "a CUDA device for each rank, or device: cpu"));
+    throw DistributedError("process group", "NCCL needs a GPU", "no visible CUDA device",
+                           "a CUDA device for each rank, or device: cpu");
   }
 }
 

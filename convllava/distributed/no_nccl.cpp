@@ -6,8 +6,8 @@ namespace convllava::distributed {
 bool has_nccl() { return false; }
 
 void require_nccl() {
-  throw DistributedError(error_message("process group", "this build has no NCCL", "a CUDA device",
-                                       "a build with CONVLLAVA_CUDA=ON, or device: cpu"));
+  throw DistributedError("process group", "this build has no NCCL", "a CUDA device",
+                         "a build with CONVLLAVA_CUDA=ON, or device: cpu");
 }
 
 BackendPtr nccl_backend(const StorePtr&, const LaunchEnvironment&, const torch::Device&) {

@@ -213,12 +213,12 @@ void ProcessGroup::Impl::leave_connecting(const std::exception_ptr& cause, Liven
   const auto news = failure->reason();
   heartbeat->leave(news.value_or(fmt::format("rank {} left: {}", environment.rank, own)));
   if (ring != nullptr) ring->leave(own);
-  throw DistributedError(error_message(where(), news.value_or(own)));
+  throw DistributedError(where(), news.value_or(own));
 }
 
 void ProcessGroup::Impl::check(const char* name) const {
-  if (const auto reason = failure->reason()) throw DistributedError(error_message(where(), *reason));
-  if (!data) throw DistributedError(error_message(where(), fmt::format("{} after shutdown", name)));
+  if (const auto reason = failure->reason()) throw DistributedError(where(), *reason);
+  if (!data) throw DistributedError(where(), fmt::format("{} after shutdown", name));
 }
 
 void ProcessGroup::Impl::finish(const WorkPtr& work, const char* name, bool on_host) {
@@ -242,7 +242,7 @@ void ProcessGroup::Impl::finish(const WorkPtr& work, const char* name, bool on_h
 void ProcessGroup::Impl::fail(const char* name, const std::exception& error) {
   failure->wait([] { return false; }, kNewsTimeout);
   if (liveness) liveness->leave(fmt::format("{} failed: {}", name, brief(error)));
-  throw DistributedError(error_message(where(), failure->reason().value_or(brief(error))));
+  throw DistributedError(where(), failure->reason().value_or(brief(error)));
 }
 
 void ProcessGroup::Impl::close() {

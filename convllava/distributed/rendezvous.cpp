@@ -63,8 +63,7 @@ class Notes {
 
 [[noreturn]] void fail(const LaunchEnvironment& environment, const std::string& what, const std::string& got,
                        const std::string& expected = {}) {
-  throw DistributedError(
-      error_message(fmt::format("rank {} of {}", environment.rank, environment.world_size), what, got, expected));
+  throw DistributedError(fmt::format("rank {} of {}", environment.rank, environment.world_size), what, got, expected);
 }
 
 /// c10d prints a backtrace for every attempt that fails; what it throws in the end says enough.

@@ -40,12 +40,12 @@ std::unique_ptr<Benchmark> make_benchmark(const std::string& name) {
   for (const auto& entry : kBenchmarks) {
     if (name == entry.name) return entry.make();
   }
-  throw ConfigError(error_message("benchmark", "unknown benchmark", name, core::one_of(benchmark_names(), name, "\"")));
+  throw ConfigError("benchmark", "unknown benchmark", name, core::one_of(benchmark_names(), name, "\""));
 }
 
 Prediction parse_prediction(std::string_view line, const std::string& where) {
   const auto fail = [&where](std::string_view what, std::string_view got = "") {
-    throw DataError(error_message(where, what, got, R"({"question_id": "...", "text": "..."} on a line of its own)"));
+    throw DataError(where, what, got, R"({"question_id": "...", "text": "..."} on a line of its own)");
   };
   nlohmann::json value;
   try {

@@ -21,8 +21,8 @@
 namespace convllava::eval {
 namespace {
 
-/// Batches whose pictures are prepared together, so that those of one shape can be answered together. Twice as many
-/// prepared pictures are in memory: 0.9 GB for batches of 16 at 1536 pixels.
+/// Batches whose images are prepared together, so that those of one shape can be answered together. Twice as many
+/// prepared images are in memory: 0.9 GB for batches of 16 at 1536 pixels.
 constexpr int64_t kWindowBatches = 4;
 
 std::string text_of(const core::Fingerprint& fingerprint) { return fmt::format("{:016x}", fingerprint.value()); }
@@ -54,19 +54,19 @@ PredictionIdentity identity_of(const infer::Pretrained& pretrained, const Benchm
       {"precision", fmt::format("{} on {}", torch::toString(weight.scalar_type()), weight.is_cuda() ? "cuda" : "cpu")},
       {"weights", weights_fingerprint(*pretrained.model)},
       {"template", std::string(text::template_name(record.prompt_template))},
-      {"pictures", fmt::format("{} {}", record.image.size, image::aspect_name(record.image.aspect))},
+      {"images", fmt::format("{} {}", record.image.size, image::aspect_name(record.image.aspect))},
       {"max_new_tokens", fmt::to_string(max_new_tokens)},
   };
 }
 
-/// A question with its picture at its final size, or the reason why there is none.
+/// A question with its image at its final size, or the reason why there is none.
 struct Prepared {
   const Question* question = nullptr;
-  std::optional<image::Image> picture;
+  std::optional<image::Image> image;
   std::string error;
 
-  int64_t height() const { return picture ? picture->height : 0; }
-  int64_t width() const { return picture ? picture->width : 0; }
+  int64_t height() const { return image ? image->height : 0; }
+  int64_t width() const { return image ? image->width : 0; }
 };
 
 Prepared prepare(const Question& question, const image::PreprocessOptions& options) {
@@ -112,7 +112,7 @@ class Predictor {
     return pending;
   }
 
-  /// Pictures of one shape go through the tower together.
+  /// Images of one shape go through the tower together.
   static std::vector<Prepared> grouped(Pending& pending) {
     std::vector<Prepared> prepared;
     for (auto& future : pending) prepared.push_back(future.get());
@@ -127,7 +127,7 @@ class Predictor {
     std::vector<Prediction> predictions;
     std::vector<const Prepared*> askable;
     for (const auto& prepared : batch) {
-      if (prepared.picture) {
+      if (prepared.image) {
         askable.push_back(&prepared);
       } else {
         ++unreadable_;
@@ -141,7 +141,7 @@ class Predictor {
   std::vector<Prediction> ask(const std::vector<const Prepared*>& batch) {
     std::vector<infer::Question> questions;
     for (const auto* prepared : batch) {
-      questions.push_back({{{text::Speaker::kHuman, "<image>\n" + prepared->question->text}}, prepared->picture});
+      questions.push_back({{{text::Speaker::kHuman, "<image>\n" + prepared->question->text}}, prepared->image});
     }
     std::vector<Prediction> predictions;
     if (batch.empty()) return predictions;
@@ -177,16 +177,16 @@ class Predictor {
 
 void check(const infer::Pretrained& pretrained, const PredictOptions& options) {
   if (pretrained.model->vision_tower.is_empty()) {
-    throw ConfigError(error_message("model", "has no vision tower to see pictures with", "a language model",
-                                    "a checkpoint of this project"));
+    throw ConfigError("model", "has no vision tower to see images with", "a language model",
+                      "a checkpoint of this project");
   }
   if (options.batch_size < 1 || options.batch_size > kMaxBatchSize) {
-    throw ConfigError(error_message("batch size", "out of range", fmt::to_string(options.batch_size),
-                                    fmt::format("1 to {}", kMaxBatchSize)));
+    throw ConfigError("batch size", "out of range", fmt::to_string(options.batch_size),
+                      fmt::format("1 to {}", kMaxBatchSize));
   }
   if (options.max_new_tokens < 0 || options.max_new_tokens > infer::kMaxNewTokens) {
-    throw ConfigError(error_message("new tokens", "out of range", fmt::to_string(options.max_new_tokens),
-                                    fmt::format("0 (the benchmark's) to {}", infer::kMaxNewTokens)));
+    throw ConfigError("new tokens", "out of range", fmt::to_string(options.max_new_tokens),
+                      fmt::format("0 (the benchmark's) to {}", infer::kMaxNewTokens));
   }
 }
 
@@ -225,8 +225,8 @@ std::vector<Prediction> predict(infer::Pretrained& pretrained, const Benchmark& 
                     counts[1], answer_options.generate.max_new_tokens));
   }
   if (counts[0] == static_cast<double>(questions.size())) {
-    throw DataError(error_message(data.string(), "none of the pictures can be read", questions.front().image.string(),
-                                  "the benchmark's pictures beside its file"));
+    throw DataError(data.string(), "none of the images can be read", questions.front().image.string(),
+                    "the benchmark's images beside its file");
   }
   std::vector<Prediction> joined;
   if (group.rank() == 0) joined = store.join(questions);

@@ -12,7 +12,7 @@
 
 namespace convllava::eval {
 
-/// Larger batches are refused: no memory holds their pictures.
+/// Larger batches are refused: no memory holds their images.
 inline constexpr int64_t kMaxBatchSize = 65536;
 
 struct PredictOptions {
@@ -25,8 +25,8 @@ struct PredictOptions {
 /// already, from however many ranks, is not asked again. Rank 0 joins the parts into `output`/predictions.jsonl in the
 /// order of the questions. Returns them on rank 0, nothing elsewhere.
 ///
-/// A picture that cannot be read, or a question that does not fit into the model, gives an empty answer with its
-/// `error` and a warning; the next run tries it again. DataError when no picture at all can be read. ConfigError when
+/// An image that cannot be read, or a question that does not fit into the model, gives an empty answer with its
+/// `error` and a warning; the next run tries it again. DataError when no image at all can be read. ConfigError when
 /// the folder holds answers of another model, precision or benchmark or cannot be written into, when an option is out
 /// of range, and when the model has no vision tower.
 std::vector<Prediction> predict(infer::Pretrained& pretrained, const Benchmark& benchmark,

@@ -29,7 +29,7 @@ std::vector<fs::path> part_paths(const fs::path& folder) {
     const std::string name = entry->path().filename().string();
     if (name.starts_with("predictions.rank") && name.ends_with(".jsonl")) parts.push_back(entry->path());
   }
-  if (error) throw DataError(error_message(folder.string(), "cannot list the folder", error.message()));
+  if (error) throw DataError(folder.string(), "cannot list the folder", error.message());
   std::sort(parts.begin(), parts.end());
   return parts;
 }
@@ -50,8 +50,8 @@ void check_identity(const fs::path& folder, const PredictionIdentity& identity) 
   const fs::path path = folder / kIdentityFile;
   if (!is_there(path)) {
     if (!is_there(folder / kJoinedFile) && part_paths(folder).empty()) return;
-    throw ConfigError(error_message(path.string(), "the file is missing, so nothing tells what made the answers here",
-                                    "", "a folder without answers: choose another --output, or remove them"));
+    throw ConfigError(path.string(), "the file is missing, so nothing tells what made the answers here", "",
+                      "a folder without answers: choose another --output, or remove them");
   }
   ordered_json found;
   try {
@@ -64,9 +64,8 @@ void check_identity(const fs::path& folder, const PredictionIdentity& identity) 
                                   ? found[name].get<std::string>()
                                   : "nothing";
     if (other == value) continue;
-    throw ConfigError(error_message(path.string(), "belongs to a different evaluation",
-                                    fmt::format("{} {}", name, other),
-                                    fmt::format("{} {}; choose another --output", name, value)));
+    throw ConfigError(path.string(), "belongs to a different evaluation", fmt::format("{} {}", name, other),
+                      fmt::format("{} {}; choose another --output", name, value));
   }
 }
 
@@ -107,11 +106,11 @@ void PredictionStore::start() {
   if (is_there(path)) {
     std::error_code error;
     fs::resize_file(path, finished_lines(path).size(), error);
-    if (error) throw DataError(error_message(path.string(), "cannot be written", error.message()));
+    if (error) throw DataError(path.string(), "cannot be written", error.message());
   }
   part_.open(path, std::ios::binary | std::ios::app);
   if (!part_) {
-    throw DataError(error_message(path.string(), "cannot be opened for writing", std::strerror(errno)));
+    throw DataError(path.string(), "cannot be opened for writing", std::strerror(errno));
   }
 }
 
@@ -119,7 +118,7 @@ void PredictionStore::append(const std::vector<Prediction>& predictions) {
   for (const auto& prediction : predictions) part_ << prediction_line(prediction) << '\n';
   part_.flush();
   if (!part_) {
-    throw DataError(error_message(part_path(folder_, rank_).string(), "cannot write", std::strerror(errno)));
+    throw DataError(part_path(folder_, rank_).string(), "cannot write", std::strerror(errno));
   }
 }
 
@@ -131,8 +130,8 @@ std::vector<Prediction> PredictionStore::join(const std::vector<Question>& quest
   for (const auto& question : questions) {
     const auto found = known_.find(question.id);
     if (found == known_.end()) {
-      throw DataError(error_message(folder_.string(), "an answer of another rank is not there", question.id,
-                                    "a folder that all ranks see"));
+      throw DataError(folder_.string(), "an answer of another rank is not there", question.id,
+                      "a folder that all ranks see");
     }
     predictions.push_back(found->second);
     lines += prediction_line(found->second) + "\n";
@@ -141,7 +140,7 @@ std::vector<Prediction> PredictionStore::join(const std::vector<Question>& quest
   for (const auto& part : part_paths(folder_)) {
     std::error_code error;
     fs::remove(part, error);
-    if (error) throw DataError(error_message(part.string(), "cannot be removed", error.message()));
+    if (error) throw DataError(part.string(), "cannot be removed", error.message());
   }
   return predictions;
 }

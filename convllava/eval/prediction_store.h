@@ -29,7 +29,7 @@ class PredictionStore {
   /// or nobody can; DataError when they cannot be read.
   PredictionStore(std::filesystem::path folder, PredictionIdentity identity, int rank);
 
-  /// Answers that need not be asked for again. Those with an error do: the picture may be there now.
+  /// Answers that need not be asked for again. Those with an error do: the image may be there now.
   bool has(const std::string& id) const { return known_.contains(id) && known_.at(id).error.empty(); }
 
   /// To be called when every rank has opened its store; before the first `append`.

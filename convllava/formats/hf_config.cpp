@@ -29,8 +29,8 @@ constexpr int64_t kMostLayers = 1000;
 constexpr int64_t kMostChannels = int64_t{1} << 20;
 constexpr int64_t kMostTokens = int64_t{1} << 24;
 constexpr int64_t kMostPatch = 1024;
-constexpr int64_t kLeastPicture = 64;  // pixels on a side
-constexpr int64_t kMostPicture = 16384;
+constexpr int64_t kLeastImage = 64;  // pixels on a side
+constexpr int64_t kMostImage = 16384;
 
 /// model::validate, as an error of the checkpoint.
 void check(const model::ModelConfig& model, const std::string& where) {
@@ -88,8 +88,8 @@ void refuse_llava_variants(const checkpoint::JsonObject& file) {
 
 bool is_llava(const std::string& model_type) { return model_type == "llava" || model_type == "llava_llama"; }
 
-/// The side of the square pictures: `crop_size`, or `size` where that is absent. Older files write the number alone.
-int64_t read_picture_size(const checkpoint::JsonObject& file) {
+/// The side of the square images: `crop_size`, or `size` where that is absent. Older files write the number alone.
+int64_t read_image_size(const checkpoint::JsonObject& file) {
   const char* field = file.has("crop_size") ? "crop_size" : "size";
   int64_t side = 0;
   if (!file.is_object(field)) {
@@ -100,25 +100,25 @@ int64_t read_picture_size(const checkpoint::JsonObject& file) {
     side = size.whole("height");
     if (size.whole("width") != side) file.fail_value(field, "a square");
   }
-  if (side < kLeastPicture || side > kMostPicture) {
-    file.fail_value(field, fmt::format("{} to {} pixels on a side", kLeastPicture, kMostPicture));
+  if (side < kLeastImage || side > kMostImage) {
+    file.fail_value(field, fmt::format("{} to {} pixels on a side", kLeastImage, kMostImage));
   }
   return side;
 }
 
 /// The same where there is no preprocessor_config.json: what the tower's name ends with ("...-ConvNeXt-1536"), or the
 /// default.
-int64_t guess_picture_size(const checkpoint::JsonObject& model, const fs::path& absent) {
+int64_t guess_image_size(const checkpoint::JsonObject& model, const fs::path& absent) {
   const std::string tower = model.text("mm_vision_tower", "");
   const size_t dash = tower.rfind('-');
   const std::string_view end = dash == tower.npos ? "" : std::string_view(tower).substr(dash + 1);
   int64_t size = 0;
   const auto number = std::from_chars(end.data(), end.data() + end.size(), size);
   const bool whole = number.ec == std::errc() && number.ptr == end.data() + end.size();
-  if (whole && size >= kLeastPicture && size <= kMostPicture) return size;
+  if (whole && size >= kLeastImage && size <= kMostImage) return size;
   const int64_t assumed = image::PreprocessOptions().size;
   core::log_warning(
-      fmt::format("{}: absent; pictures are assumed to have {} pixels on a side", absent.string(), assumed));
+      fmt::format("{}: absent; images are assumed to have {} pixels on a side", absent.string(), assumed));
   return assumed;
 }
 
@@ -153,7 +153,7 @@ image::PreprocessOptions read_image_options(const fs::path& directory) {
   check_preprocessor(directory);
   const fs::path path = tower_directory(directory) / kPreprocessorFile;
   options.size =
-      checkpoint::path_exists(path) ? read_picture_size(checkpoint::JsonObject(path)) : guess_picture_size(model, path);
+      checkpoint::path_exists(path) ? read_image_size(checkpoint::JsonObject(path)) : guess_image_size(model, path);
   return options;
 }
 
@@ -183,15 +183,14 @@ model::VisionConfig vision_config_of(const std::map<std::string, checkpoint::Ten
   }
   const auto stem = shapes.find("vision_tower.embeddings.patch_embeddings.weight");
   if (vision.depths.empty() || stem == shapes.end() || stem->second.size() != 4) {
-    throw CheckpointError(error_message(directory.string(), "there is no ConvNeXt in it", {},
-                                        "a config.json with model_type \"convnext\", or tensors with Hugging Face's, "
-                                        "OpenCLIP's or timm's names"));
+    throw CheckpointError(directory.string(), "there is no ConvNeXt in it", {},
+                          "a config.json with model_type \"convnext\", or tensors with Hugging Face's, "
+                          "OpenCLIP's or timm's names");
   }
   vision.patch_size = stem->second.back();
   if (vision.patch_size > kMostPatch) {
-    throw CheckpointError(error_message(directory.string(), "the stem's patches are too large",
-                                        fmt::format("{} pixels", vision.patch_size),
-                                        fmt::format("at most {}", kMostPatch)));
+    throw CheckpointError(directory.string(), "the stem's patches are too large",
+                          fmt::format("{} pixels", vision.patch_size), fmt::format("at most {}", kMostPatch));
   }
   if (timm && vision.hidden_sizes == kXxlHiddenSizes) vision.layer_norm_eps = kXxlNormEps;
   model::ModelConfig model;

@@ -22,7 +22,7 @@ void write_model_json(const std::filesystem::path& directory, const model::Model
 void write_vision_json(const std::filesystem::path& directory, const model::VisionConfig& vision,
                        const image::PreprocessOptions& image, torch::ScalarType dtype);
 
-/// How the pictures of a ConvLLaVA directory are prepared: `image_aspect_ratio` of its config.json, and `crop_size` or
+/// How the images of a ConvLLaVA directory are prepared: `image_aspect_ratio` of its config.json, and `crop_size` or
 /// else `size` of the tower's preprocessor_config.json. Where that file is absent, the number at the end of
 /// `mm_vision_tower` counts ("...-ConvNeXt-1536"), or else 768, with a warning. Throws CheckpointError.
 image::PreprocessOptions read_image_options(const std::filesystem::path& directory);

@@ -37,8 +37,8 @@ struct Offer {
            const fs::path& directory) {
     const auto [found, is_new] = sources.try_emplace(parameter, Source{&shards, name});
     if (!is_new) {
-      throw CheckpointError(error_message(directory.string(), fmt::format("two tensors for {}", parameter),
-                                          fmt::format("{} and {}", found->second.name, name)));
+      throw CheckpointError(directory.string(), fmt::format("two tensors for {}", parameter),
+                            fmt::format("{} and {}", found->second.name, name));
     }
   }
 };
@@ -84,9 +84,9 @@ void drop_tied_head(const fs::path& directory, const model::LlamaConfig& llm, Of
   const auto embedding = offer.sources.find("llm.model.embed_tokens.weight");
   const auto tensor = [](const Source& source) { return source.shards->tensor(source.name); };
   if (embedding != offer.sources.end() && !torch::equal(tensor(head->second), tensor(embedding->second))) {
-    throw CheckpointError(error_message(directory.string(), "the head is not tied to the embedding",
-                                        "lm_head.weight and embed_tokens.weight with different values",
-                                        "\"tie_word_embeddings\": false in config.json, or a file without lm_head"));
+    throw CheckpointError(directory.string(), "the head is not tied to the embedding",
+                          "lm_head.weight and embed_tokens.weight with different values",
+                          "\"tie_word_embeddings\": false in config.json, or a file without lm_head");
   }
   offer.sources.erase(head);
 }
@@ -151,9 +151,10 @@ void check(const fs::path& directory, const Parameters& parameters, const Offer&
   }
   for (const auto& [parameter, source] : unused) unexpected.push_back(source.name);
   if (!missing.empty() || !unexpected.empty() || !misshapen.empty() || !whole.empty()) {
-    throw CheckpointError(error_message(directory.string(), "its tensors are not those of the model") +
-                          listing("missing", missing) + listing("unexpected", unexpected) +
-                          listing("of another shape", misshapen) + listing("of whole numbers", whole));
+    throw CheckpointError(directory.string(), "its tensors are not those of the model" + listing("missing", missing) +
+                                                  listing("unexpected", unexpected) +
+                                                  listing("of another shape", misshapen) +
+                                                  listing("of whole numbers", whole));
   }
 }
 
@@ -220,8 +221,8 @@ int64_t load_vision_tower(const fs::path& directory, model::ConvNextImpl& tower)
   collect_tower(path, shards, offer);
   offer.foreign.clear();
   if (offer.sources.empty()) {
-    throw CheckpointError(error_message(path.string(), "there is no ConvNeXt in it", {},
-                                        "tensors with Hugging Face's, OpenCLIP's or timm's names"));
+    throw CheckpointError(path.string(), "there is no ConvNeXt in it", {},
+                          "tensors with Hugging Face's, OpenCLIP's or timm's names");
   }
   int64_t stages = 0;
   for (const auto& [parameter, source] : offer.sources) {

@@ -32,8 +32,8 @@ fs::path newest_usable(const fs::path& run, const std::vector<checkpoint::StepDi
   if (!damage) return found.back().path;
   for (auto other = found.rbegin() + 1; other != found.rend(); ++other) {
     if (!damage_of_model(other->path)) {
-      throw CheckpointError(error_message(run.string(), "the newest checkpoint is damaged", *damage,
-                                          other->path.string() + " to be named instead, which is whole"));
+      throw CheckpointError(run.string(), "the newest checkpoint is damaged", *damage,
+                            other->path.string() + " to be named instead, which is whole");
     }
   }
   return found.back().path;
@@ -64,8 +64,7 @@ fs::path find_checkpoint(const fs::path& path) {
     got = fs::exists(path, error) ? "a path without config.json, *.safetensors and checkpoint-<step>"
                                   : "a path that does not exist";
   }
-  throw CheckpointError(
-      error_message(path.string(), "no checkpoint here", got, "a checkpoint directory or a run folder"));
+  throw CheckpointError(path.string(), "no checkpoint here", got, "a checkpoint directory or a run folder");
 }
 
 OpenCheckpoint::OpenCheckpoint(const fs::path& path) {

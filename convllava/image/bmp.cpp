@@ -185,7 +185,7 @@ class RunExpander {
     return true;
   }
 
-  /// The end of a row or the picture, a jump, or indices without a run.
+  /// The end of a row or the image, a jump, or indices without a run.
   bool add_special(uint8_t kind) {
     const size_t missing = wanted_ - indices_.size();
     if (kind == 0) {

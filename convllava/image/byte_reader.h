@@ -37,7 +37,7 @@ class ByteReader {
     return taken;
   }
 
-  /// Exactly `count` bytes, or a DataError that the picture is truncated.
+  /// Exactly `count` bytes, or a DataError that the image is truncated.
   std::string_view take(uint64_t count) {
     if (count > left()) file_.fail_truncated();
     return take_at_most(count);

@@ -24,7 +24,7 @@ constexpr Format kFormats[] = {
     {"GIF", accepts_gif, read_gif},    {"BMP", accepts_bmp, read_bmp}, {"TIFF", accepts_tiff, read_tiff},
     {"PPM", accepts_ppm, read_ppm},
 };
-constexpr std::string_view kFormatNames = "a JPEG, PNG, WebP, GIF, BMP, TIFF or PPM picture";
+constexpr std::string_view kFormatNames = "a JPEG, PNG, WebP, GIF, BMP, TIFF or PPM image";
 
 /// The first bytes in hexadecimal and, where they can be printed, as text.
 std::string describe_start(std::string_view bytes) {
@@ -38,11 +38,11 @@ std::string describe_start(std::string_view bytes) {
 }
 
 const Format& find_format(std::string_view bytes, std::string_view where) {
-  if (bytes.empty()) throw DataError(error_message(where, "the picture is empty", "0 bytes", kFormatNames));
+  if (bytes.empty()) throw DataError(where, "the image is empty", "0 bytes", kFormatNames);
   for (const Format& format : kFormats) {
     if (format.accepts(bytes)) return format;
   }
-  throw DataError(error_message(where, "not a picture of a known format", describe_start(bytes), kFormatNames));
+  throw DataError(where, "not an image of a known format", describe_start(bytes), kFormatNames);
 }
 
 Image decode(std::string_view bytes, std::string_view where) {
@@ -50,39 +50,38 @@ Image decode(std::string_view bytes, std::string_view where) {
   return format.read({bytes, where, format.name});
 }
 
-/// One line for a whole data set of such pictures.
+/// One line for a whole data set of such images.
 void warn_once(std::atomic<bool>& warned, const std::string& message) {
-  if (!warned.exchange(true)) core::log_warning(message + "; more such pictures are not named");
+  if (!warned.exchange(true)) core::log_warning(message + "; more such images are not named");
 }
 
 }  // namespace
 
 void EncodedImage::fail(std::string_view reason, std::string_view expected) const {
-  throw DataError(error_message(where, fmt::format("the {} picture cannot be decoded", format), reason, expected));
+  throw DataError(where, fmt::format("the {} image cannot be decoded", format), reason, expected);
 }
 
 void EncodedImage::fail_truncated() const {
-  throw DataError(error_message(where, fmt::format("the {} picture is truncated", format),
-                                fmt::format("{} bytes", bytes.size()), "the file to its end"));
+  throw DataError(where, fmt::format("the {} image is truncated", format), fmt::format("{} bytes", bytes.size()),
+                  "the file to its end");
 }
 
 void EncodedImage::check_size(int64_t width, int64_t height) const {
   if (width < 1 || height < 1) fail(fmt::format("a size of {}x{}", width, height), "at least 1x1 pixels");
   if (width > kMostPixels / height) {
-    throw DataError(error_message(where, fmt::format("the {} picture has too many pixels", format),
-                                  fmt::format("{}x{}", width, height),
-                                  fmt::format("at most {} pixels, Pillow's limit", kMostPixels)));
+    throw DataError(where, fmt::format("the {} image has too many pixels", format), fmt::format("{}x{}", width, height),
+                    fmt::format("at most {} pixels, Pillow's limit", kMostPixels));
   }
   static std::atomic<bool> warned{false};
   if (width * height > kManyPixels) {
-    warn_once(warned, error_message(where, fmt::format("a large {} picture", format),
+    warn_once(warned, error_message(where, fmt::format("a large {} image", format),
                                     fmt::format("{}x{}, more than {} pixels", width, height, kManyPixels)));
   }
 }
 
 void EncodedImage::warn_damaged(std::string_view damage) const {
   static std::atomic<bool> warned{false};
-  warn_once(warned, error_message(where, fmt::format("the {} picture is read although it is damaged", format), damage));
+  warn_once(warned, error_message(where, fmt::format("the {} image is read although it is damaged", format), damage));
 }
 
 std::string_view identify(std::string_view bytes, std::string_view where) { return find_format(bytes, where).name; }
@@ -92,8 +91,8 @@ Image decode_image(std::string_view bytes) { return decode(bytes, {}); }
 Image load_image(const std::filesystem::path& path) {
   const std::string& name = path.native();
   if (const size_t end = name.find('\0'); end != name.npos) {  // the system would open what stands before it
-    throw DataError(error_message(name.substr(0, end), "the path of the picture holds a NUL byte",
-                                  fmt::format("{} bytes, the NUL byte at {}", name.size(), end), "a path without one"));
+    throw DataError(name.substr(0, end), "the path of the image holds a NUL byte",
+                    fmt::format("{} bytes, the NUL byte at {}", name.size(), end), "a path without one");
   }
   return decode(core::read_file(path), name);
 }

@@ -14,20 +14,20 @@ namespace convllava::image {
 inline constexpr int64_t kManyPixels = 89478485;
 inline constexpr int64_t kMostPixels = 2 * kManyPixels;
 
-/// A picture file in memory, and what messages about it need. Its views outlive the reading.
+/// An image file in memory, and what messages about it need. Its views outlive the reading.
 struct EncodedImage {
   std::string_view bytes;
   std::string_view where;   ///< path, or nothing; begins each message
   std::string_view format;  ///< "PNG"
 
-  /// DataError "the PNG picture cannot be decoded; got REASON; expected EXPECTED".
+  /// DataError "the PNG image cannot be decoded; got REASON; expected EXPECTED".
   [[noreturn]] void fail(std::string_view reason, std::string_view expected = "undamaged data") const;
 
-  /// DataError: "the PNG picture is truncated; got N bytes".
+  /// DataError: "the PNG image is truncated; got N bytes".
   [[noreturn]] void fail_truncated() const;
 
-  /// Throws DataError unless Pillow would make a picture of this size. Call before pixels are allocated. The first
-  /// large picture of the process is named in a warning.
+  /// Throws DataError unless Pillow would make an image of this size. Call before pixels are allocated. The first
+  /// large image of the process is named in a warning.
   void check_size(int64_t width, int64_t height) const;
 
   /// The pixels are there, but DAMAGE was passed over as Pillow passes over it. Warns once in the process.

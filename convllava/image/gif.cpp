@@ -1,4 +1,4 @@
-// The first frame of a GIF picture. Own code: giflib demands the end of a frame's data, of which Pillow needs no more
+// The first frame of a GIF image. Own code: giflib demands the end of a frame's data, of which Pillow needs no more
 // than the last pixel.
 
 #include <fmt/format.h>
@@ -21,7 +21,7 @@ using Colors = std::optional<Palette>;
 struct Frame {
   int64_t left = 0, top = 0, width = 0, height = 0;
   bool interlaced = false;
-  uint8_t transparent = 0;  // what the picture is filled with before
+  uint8_t transparent = 0;  // what the image is filled with before
   int minimum_bits = 0;     // of a code
 };
 
@@ -177,7 +177,7 @@ Frame find_frame(const EncodedImage& file, ByteReader& reader, Colors& colors) {
       const auto flags = static_cast<uint8_t>(place[8]);
       frame.interlaced = (flags & 64) != 0;
       if ((flags & 128) != 0) {
-        // Pillow paints a frame whose own palette is grey with the picture's palette.
+        // Pillow paints a frame whose own palette is grey with the image's palette.
         if (const Colors own = read_palette(reader, (flags & 7) + 1)) colors = own;
       }
       frame.minimum_bits = reader.byte();

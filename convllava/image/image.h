@@ -1,6 +1,6 @@
 #pragma once
 
-// Pictures as bytes: decode and resize exactly as Pillow does, pad, crop. No tensor library here.
+// Images as bytes: decode and resize exactly as Pillow does, pad, crop. No tensor library here.
 
 #include <cstdint>
 #include <filesystem>
@@ -22,10 +22,10 @@ struct Image {
 /// anything else; `where` begins the message.
 std::string_view identify(std::string_view bytes, std::string_view where = {});
 
-/// A picture file -> RGB, as Pillow 13.0's `Image.open(file).convert("RGB")` gives it: the first frame or page, alpha
+/// An image file -> RGB, as Pillow 13.0's `Image.open(file).convert("RGB")` gives it: the first frame or page, alpha
 /// dropped, CMYK without colour management, grey of more than 8 bits clipped, EXIF orientation ignored but in TIFF.
-/// What differs is in docs/pictures.md. Throws DataError saying what is wrong (not a picture, truncated, damaged, more
-/// pixels than Pillow's limit) where Pillow raises; the first large picture and the first one whose end is damaged are
+/// What differs is in docs/images.md. Throws DataError saying what is wrong (not an image, truncated, damaged, more
+/// pixels than Pillow's limit) where Pillow raises; the first large image and the first one whose end is damaged are
 /// named in a warning.
 Image decode_image(std::string_view bytes);
 
@@ -33,14 +33,14 @@ Image decode_image(std::string_view bytes);
 Image load_image(const std::filesystem::path& path);
 
 /// Pillow's `resize((width, height), BICUBIC)` to the bit: a = -0.5, antialiased, 22-bit fixed point, horizontal pass
-/// first with the result rounded to bytes; like Pillow since version 13, vertical pass first for a picture that loses
+/// first with the result rounded to bytes; like Pillow since version 13, vertical pass first for an image that loses
 /// more than twice as many rows as columns. Sizes >= 1.
 Image resize_bicubic(const Image& source, int64_t width, int64_t height);
 
-/// Equals `resize_bicubic(pad_to_square(source, color), size, size)` to the bit without making the padded picture.
+/// Equals `resize_bicubic(pad_to_square(source, color), size, size)` to the bit without making the padded image.
 Image pad_to_square_and_resize(const Image& source, const Color& color, int64_t size);
 
-/// The picture centred on a square of side max(width, height); an odd remainder goes to the bottom or right.
+/// The image centred on a square of side max(width, height); an odd remainder goes to the bottom or right.
 Image pad_to_square(const Image& source, const Color& color);
 
 }  // namespace convllava::image

@@ -16,7 +16,7 @@
 namespace convllava::image {
 namespace {
 
-/// Pixels (left + i * column_step, top + j * row_step) of the picture.
+/// Pixels (left + i * column_step, top + j * row_step) of the image.
 struct Pass {
   int64_t left, top, column_step, row_step;
 };
@@ -118,7 +118,7 @@ class PngDecoder {
     } else {
       read_pass(kPlain);
     }
-    // A stream that ends between two rows is taken for a whole picture; what is missing stays black.
+    // A stream that ends between two rows is taken for a whole image; what is missing stays black.
     if (rows_missing_) file_.warn_damaged("rows are missing");
     if (!chunks_.read_to_end()) file_.warn_damaged("the end chunk is missing");
     return std::move(image_);

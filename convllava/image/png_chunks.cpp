@@ -58,7 +58,7 @@ void PngChunks::read_to_pixels() {
   if (!has_frame_) frame_ = {0, 0, header_.width, header_.height};
   if (frame_.width < 1 || frame_.height < 1 || frame_.left + frame_.width > header_.width ||
       frame_.top + frame_.height > header_.height) {
-    file_.fail("a frame outside the picture");
+    file_.fail("a frame outside the image");
   }
 }
 
@@ -157,7 +157,7 @@ void PngChunks::read_frame(std::string_view data) {
   frame_ = {.left = number(12), .top = number(16), .width = number(4), .height = number(8)};
   has_frame_ = true;
   if (frame_.left + frame_.width > header_.width || frame_.top + frame_.height > header_.height) {
-    file_.fail("a frame outside the picture");
+    file_.fail("a frame outside the image");
   }
 }
 

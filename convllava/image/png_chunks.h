@@ -31,7 +31,7 @@ struct PngFrame {
   int64_t height = 0;
 };
 
-/// Reads a file in three steps: `read_to_pixels`, `pixel_data` until it is empty or the picture is whole,
+/// Reads a file in three steps: `read_to_pixels`, `pixel_data` until it is empty or the image is whole,
 /// `read_to_end`.
 class PngChunks {
  public:

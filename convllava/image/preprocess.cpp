@@ -10,7 +10,7 @@
 namespace convllava::image {
 namespace {
 
-/// At size 1536 such a picture takes 2 GB as floats.
+/// At size 1536 such an image takes 2 GB as floats.
 constexpr int64_t kMostElongated = 64;
 
 /// Short side to `size`, (height, width). The integer quotient equals int(size * long / short) in floating point.
@@ -19,9 +19,9 @@ std::pair<int64_t, int64_t> scaled_size(int64_t size, int64_t height, int64_t wi
   return height < width ? std::pair{size, long_side} : std::pair{long_side, size};
 }
 
-/// The middle of the resized picture, without making the rest.
+/// The middle of the resized image, without making the rest.
 Image resize_and_center_crop(const Image& source, int64_t size) {
-  check_picture(source, "preprocess");
+  check_image(source, "preprocess");
   const auto [height, width] = scaled_size(size, source.height, source.width);
   const auto span = [&](int64_t input, int64_t output) {
     return Span{.input = input, .output = output, .first = (output - size) / 2, .count = size};
@@ -35,21 +35,21 @@ std::string_view aspect_name(Aspect aspect) {
   for (const auto& [name, known] : kAspectNames) {
     if (aspect == known) return name;
   }
-  throw Error(error_message("aspect_name", "not an aspect", fmt::to_string(static_cast<int>(aspect))));
+  throw Error("aspect_name", "not an aspect", fmt::to_string(static_cast<int>(aspect)));
 }
 
 std::pair<int64_t, int64_t> output_size(const PreprocessOptions& options, int64_t height, int64_t width) {
   if (options.size < 1) {
-    throw ConfigError(error_message("image size", "no pixels asked for", fmt::to_string(options.size), "at least 1"));
+    throw ConfigError("image size", "no pixels asked for", fmt::to_string(options.size), "at least 1");
   }
   if (height < 1 || width < 1) {
-    throw DataError(error_message("", "not a picture", fmt::format("{}x{}", width, height), "at least 1x1 pixels"));
+    throw DataError("", "not an image", fmt::format("{}x{}", width, height), "at least 1x1 pixels");
   }
   if (options.aspect != Aspect::kNative) return {options.size, options.size};
   if (std::max(height, width) > kMostElongated * std::min(height, width)) {
-    throw DataError(error_message("", "the picture is too elongated for its native aspect ratio",
-                                  fmt::format("{}x{} pixels", width, height),
-                                  fmt::format("at most {}:1, or another aspect option", kMostElongated)));
+    throw DataError("", "the image is too elongated for its native aspect ratio",
+                    fmt::format("{}x{} pixels", width, height),
+                    fmt::format("at most {}:1, or another aspect option", kMostElongated));
   }
   return scaled_size(options.size, height, width);
 }
@@ -64,14 +64,14 @@ Image preprocess(const Image& source, const PreprocessOptions& options) {
 void PreprocessOptions::visit_fields(config::FieldVisitor& visitor) {
   visitor.fixed_on_resume().field(
       "size", size,
-      "Side of the picture in pixels; with `native`, its short side. A tower of five stages makes one visual "
+      "Side of the image in pixels; with `native`, its short side. A tower of five stages makes one visual "
       "token of 64 x 64 pixels: 768 gives 144 tokens, 1024 gives 256, 1536 gives 576. "
       "Take a multiple of 64: the model does not see the rest.",
       {64, 16384});
   visitor.fixed_on_resume().choice<Aspect>(
       "aspect", aspect, {kAspectNames.begin(), kAspectNames.end()},
-      "How a picture that is not square is brought to its size: `pad` adds a border of the mean colour, `native` "
-      "keeps the aspect ratio and gives more tokens to long pictures, `crop` cuts the middle out.");
+      "How an image that is not square is brought to its size: `pad` adds a border of the mean colour, `native` "
+      "keeps the aspect ratio and gives more tokens to long images, `crop` cuts the middle out.");
 }
 
 }  // namespace convllava::image

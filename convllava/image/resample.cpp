@@ -153,7 +153,7 @@ Image columns_then_rows(const Image& source, const Span& columns, const Span& ro
   int64_t most_taps = 0;
   for (int64_t i = 0; i < rows.count; ++i) most_taps = std::max(most_taps, weights.taps(i));
 
-  // Row r of the picture waits at r % capacity; the row of padding lies behind the ring.
+  // Row r of the image waits at r % capacity; the row of padding lies behind the ring.
   const int64_t row_bytes = round_up(columns.count * 3, kSumBlock);
   const int64_t capacity = round_up(most_taps, kTileRows) + 2 * kTileRows;
   std::vector<uint8_t> ring((capacity + 1) * row_bytes);

@@ -10,7 +10,7 @@
 namespace convllava::image {
 
 /// One direction of a resampling: `before + input + after` pixels become `output`, of which [first, first + count) are
-/// wanted. `before` and `after` count pixels of one colour that surround the picture.
+/// wanted. `before` and `after` count pixels of one colour that surround the image.
 struct Span {
   int64_t input = 0;
   int64_t before = 0;
@@ -21,7 +21,7 @@ struct Span {
 };
 
 /// Pillow's bicubic weights of one direction, in 1 / 2^22. Output i is the sum of `weights[start[i] .. start[i + 1])`
-/// times the cells from `cell[i]` on. Cells 1 .. input are the picture's pixels; cell 0 is all the padding before them
+/// times the cells from `cell[i]` on. Cells 1 .. input are the image's pixels; cell 0 is all the padding before them
 /// and cell input + 1 all the padding after: integer sums may be regrouped, so one cell with the sum of their weights
 /// equals them.
 struct Weights {
@@ -34,12 +34,12 @@ struct Weights {
 
 Weights bicubic_weights(const Span& span);
 
-/// The wanted window of the padded, resized picture; equals Pillow's `paste` and `resize(..., BICUBIC)` to the bit.
-/// Columns first, rounded to bytes, then rows; or, as Pillow does since version 13, rows first for a picture without
+/// The wanted window of the padded, resized image; equals Pillow's `paste` and `resize(..., BICUBIC)` to the bit.
+/// Columns first, rounded to bytes, then rows; or, as Pillow does since version 13, rows first for an image without
 /// padding that loses more than twice as many rows as columns. Only source rows that matter are read, each once.
 Image resample(const Image& source, const Span& columns, const Span& rows, const Color& padding);
 
 /// Throws DataError unless `source` has pixels and as many bytes as its size says.
-void check_picture(const Image& source, const char* where);
+void check_image(const Image& source, const char* where);
 
 }  // namespace convllava::image

@@ -10,20 +10,20 @@ namespace convllava::image {
 namespace {
 
 void check(const Image& source, const char* where, int64_t width, int64_t height) {
-  check_picture(source, where);
+  check_image(source, where);
   if (width < 1 || height < 1) {
-    throw ConfigError(error_message(where, "no pixels asked for", fmt::format("{}x{}", width, height), "at least 1x1"));
+    throw ConfigError(where, "no pixels asked for", fmt::format("{}x{}", width, height), "at least 1x1");
   }
 }
 
 }  // namespace
 
-void check_picture(const Image& source, const char* where) {
+void check_image(const Image& source, const char* where) {
   if (source.width < 1 || source.height < 1 ||
       static_cast<int64_t>(source.pixels.size()) != source.width * source.height * 3) {
-    throw DataError(error_message(where, "not a picture",
-                                  fmt::format("{}x{} with {} bytes", source.width, source.height, source.pixels.size()),
-                                  "at least 1x1 pixels and width * height * 3 bytes"));
+    throw DataError(where, "not an image",
+                    fmt::format("{}x{} with {} bytes", source.width, source.height, source.pixels.size()),
+                    "at least 1x1 pixels and width * height * 3 bytes");
   }
 }
 
@@ -46,7 +46,7 @@ Image pad_to_square_and_resize(const Image& source, const Color& color, int64_t 
 }
 
 Image pad_to_square(const Image& source, const Color& color) {
-  check_picture(source, "pad_to_square");
+  check_image(source, "pad_to_square");
   const int64_t side = std::max(source.width, source.height);
   const int64_t left = (side - source.width) / 2;
   const int64_t top = (side - source.height) / 2;

@@ -94,7 +94,7 @@ class TiffDecoder {
  private:
   [[noreturn]] void fail() { file_.fail(last_error.empty() ? "damaged data" : last_error); }
 
-  /// Strips are tiles as wide as the picture.
+  /// Strips are tiles as wide as the image.
   void check_blocks() {
     TIFF* tiff = tiff_.get();
     tiled_ = TIFFIsTiled(tiff) != 0;

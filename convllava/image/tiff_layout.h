@@ -35,7 +35,7 @@ TiffLayout find_tiff_layout(const EncodedImage& file, tiff* handle);
 /// `count` pixels as libtiff gives them: samples side by side, wide ones in this machine's byte order.
 void tiff_row_to_rgb(const TiffLayout& layout, const uint8_t* samples, int64_t count, uint8_t* rgb);
 
-/// The picture as TIFF's orientation 1 to 8 wants it shown. Pillow turns TIFF pictures, and no others, on its own.
+/// The image as TIFF's orientation 1 to 8 wants it shown. Pillow turns TIFF images, and no others, on its own.
 Image oriented(Image image, int orientation);
 
 }  // namespace convllava::image

@@ -12,30 +12,30 @@ namespace {
 
 data::Sample encode(const model::ConvLlavaImpl& model, const text::Tokenizer& tokenizer, const Question& question,
                     const AnswerOptions& options) {
-  if (question.picture) model.require_vision();
+  if (question.image) model.require_vision();
   data::Sample sample;
   sample.prompt.input_ids =
-      text::encode_question(tokenizer, options.prompt_template, question.turns, question.picture.has_value());
+      text::encode_question(tokenizer, options.prompt_template, question.turns, question.image.has_value());
   sample.prompt.labels.assign(sample.prompt.input_ids.size(), text::kIgnoreLabel);
-  if (question.picture) {
+  if (question.image) {
     const auto& vision = model.config().vision;
-    const auto [height, width] = image::output_size(options.image, question.picture->height, question.picture->width);
+    const auto [height, width] = image::output_size(options.image, question.image->height, question.image->width);
     sample.visual_tokens = vision.num_tokens(height, width);
     if (sample.visual_tokens == 0) {
-      throw DataError(error_message("picture", "gives no visual token",
-                                    std::to_string(width) + "x" + std::to_string(height) + " pixels after resizing",
-                                    "at least " + std::to_string(vision.total_stride()) + " on a side"));
+      throw DataError("image", "gives no visual token",
+                      std::to_string(width) + "x" + std::to_string(height) + " pixels after resizing",
+                      "at least " + std::to_string(vision.total_stride()) + " on a side");
     }
   }
-  const auto text_tokens = static_cast<int64_t>(sample.prompt.input_ids.size()) - (question.picture ? 1 : 0);
+  const auto text_tokens = static_cast<int64_t>(sample.prompt.input_ids.size()) - (question.image ? 1 : 0);
   const int64_t limit = model.config().llm.max_position_embeddings;
   if (text_tokens + sample.visual_tokens >= limit) {
-    throw ContextError(error_message(
+    throw ContextError(
         question.turns.size() > 1 ? "conversation" : "question", "does not fit into the model's context",
         std::to_string(text_tokens) + " text and " + std::to_string(sample.visual_tokens) + " visual tokens",
-        "fewer than " + std::to_string(limit) + " together"));
+        "fewer than " + std::to_string(limit) + " together");
   }
-  if (question.picture) sample.picture = image::preprocess(*question.picture, options.image);
+  if (question.image) sample.image = image::preprocess(*question.image, options.image);
   return sample;
 }
 
@@ -104,7 +104,7 @@ std::vector<Answer> answer(model::ConvLlavaImpl& model, const text::Tokenizer& t
 
   std::vector<AnswerText> texts;
   for (const auto& question : questions) {
-    texts.emplace_back(tokenizer, text::stop_text(options.prompt_template, question.picture.has_value()));
+    texts.emplace_back(tokenizer, text::stop_text(options.prompt_template, question.image.has_value()));
   }
   std::vector<Answer> answers(questions.size());
   const auto hand_out = [&](size_t i) {

@@ -12,18 +12,18 @@
 #include "convllava/text/conversation.h"
 #include "convllava/text/tokenizer.h"
 
-// Questions in words and pictures -> answers in words.
+// Questions in words and images -> answers in words.
 
 namespace convllava::infer {
 
-/// A conversation that ends with a human turn, and the picture that the "<image>" of one of its human turns stands for.
+/// A conversation that ends with a human turn, and the image for the "<image>" in one of its human turns.
 /// Everything else in the turns is data (text/prompt.h), so an earlier `Answer::text` can be put back whatever it says.
 struct Question {
   std::vector<text::Turn> turns;
-  std::optional<image::Image> picture;
+  std::optional<image::Image> image;
 };
 
-/// How a model wants its input; a checkpoint's convllava.yaml says so.
+/// The input format of a model; a checkpoint's convllava.yaml has it.
 struct AnswerOptions {
   text::Template prompt_template = text::Template::kV1;
   image::PreprocessOptions image;
@@ -32,7 +32,7 @@ struct AnswerOptions {
 
 /// An answer ends at an end token of the model or of the tokenizer, or where its text holds the template's stop text
 /// (text/conversation.h), which may be written by several tokens. It is then stripped of white space at both ends, as
-/// in LLaVA; bare text of the template "plain", which goes on from the question, is not.
+/// in LLaVA; bare text of the template "plain", which continues the question, is not.
 struct Answer {
   std::string text;  ///< UTF-8; without what ended it
   Finish finish = Finish::kEnd;
@@ -48,7 +48,7 @@ class ContextError : public DataError {
 using OnText = std::function<void(size_t, std::string_view)>;
 
 /// Answers in the order of the questions, all in one batch. Throws ContextError, and DataError for a question whose
-/// picture is too small, or that has a picture where the model has no tower.
+/// image is too small, or that has an image where the model has no tower.
 std::vector<Answer> answer(model::ConvLlavaImpl& model, const text::Tokenizer& tokenizer,
                            const std::vector<Question>& questions, const AnswerOptions& options,
                            const OnText& on_text = {});

@@ -22,8 +22,8 @@ std::vector<int64_t> most_likely(model::LlamaImpl& llm, const torch::Tensor& sta
   // The most likely of NaN is the first token of the vocabulary.
   const auto ids = torch::where(scores.isfinite().all(-1), scores.argmax(-1), -1).to(torch::kCPU);
   if (ids.min().item<int64_t>() < 0) {
-    throw CheckpointError(error_message("model", "the scores of the next token are not finite", "NaN or infinity",
-                                        "weights that are finite"));
+    throw CheckpointError("model", "the scores of the next token are not finite", "NaN or infinity",
+                          "weights that are finite");
   }
   return {ids.data_ptr<int64_t>(), ids.data_ptr<int64_t>() + ids.numel()};
 }
@@ -36,7 +36,7 @@ torch::Tensor last_states(model::ConvLlavaImpl& model, const model::Batch& batch
   return states.index_select(0, torch::tensor(last, torch::kLong).to(states.device()));
 }
 
-/// Hands out the chosen tokens and keeps track of which sequences go on.
+/// Hands out the chosen tokens and keeps track of which sequences are not finished.
 class Progress {
  public:
   Progress(const model::LlamaConfig& config, std::vector<int64_t> prompt_lengths, const GenerateOptions& options,
@@ -52,7 +52,7 @@ class Progress {
     end_tokens_.insert(config.eos_token_id.begin(), config.eos_token_id.end());
   }
 
-  /// `tokens` belong to `active()`. Returns the places in it of the sequences that go on.
+  /// `tokens` belong to `active()`. Returns the places in it of the unfinished sequences.
   std::vector<int64_t> accept(const std::vector<int64_t>& tokens) {
     std::vector<int64_t> places;
     std::vector<int64_t> still_active;
@@ -72,7 +72,7 @@ class Progress {
   const std::vector<Generated>& answers() const { return answers_; }
 
  private:
-  /// Nothing while the sequence goes on.
+  /// Nothing while the sequence is unfinished.
   std::optional<Finish> add(int64_t sequence, int64_t token) {
     if (end_tokens_.contains(token)) return Finish::kEnd;
     auto& made = answers_[sequence].tokens;

@@ -30,7 +30,7 @@ checkpoint::Record record_of(const std::filesystem::path& directory, const model
   return record;
 }
 
-/// What generation_config.json asks for and greedy decoding here does not do.
+/// Options of generation_config.json that greedy decoding does not use.
 void warn_of_unused_generation(const std::filesystem::path& directory) {
   const auto path = directory / "generation_config.json";
   if (!checkpoint::path_exists(path)) return;
@@ -60,9 +60,8 @@ Pretrained load_pretrained(const std::filesystem::path& path, const torch::Devic
   const auto record = stored ? *stored : record_of(directory, shape);
   const auto tokenizer = formats::load_tokenizer(directory);
   if (tokenizer.vocab_size() > shape.llm.vocab_size) {
-    throw CheckpointError(
-        error_message(directory.string(), "the tokenizer has more tokens than the language model has embeddings",
-                      std::to_string(tokenizer.vocab_size()), "at most " + std::to_string(shape.llm.vocab_size)));
+    throw CheckpointError(directory.string(), "the tokenizer has more tokens than the language model has embeddings",
+                          std::to_string(tokenizer.vocab_size()), "at most " + std::to_string(shape.llm.vocab_size));
   }
   formats::check_model(directory, *model::ConvLlava(shape, torch::TensorOptions(torch::kMeta)));
   model::ConvLlava model(shape, torch::TensorOptions(device).dtype(dtype));

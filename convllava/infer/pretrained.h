@@ -22,7 +22,7 @@ struct Pretrained {
 /// A vision tower alone.
 struct PretrainedTower {
   model::ConvNext tower;
-  image::PreprocessOptions image;  ///< how it wants its pictures: `to_pixels` takes them
+  image::PreprocessOptions image;  ///< its image preprocessing, for `to_pixels`
 };
 
 /// Opens a checkpoint of this project, the newest one of a run folder, a ConvLLaVA directory without convllava.yaml
@@ -36,7 +36,7 @@ Pretrained load_pretrained(const std::filesystem::path& path, const torch::Devic
 PretrainedTower load_pretrained_tower(const std::filesystem::path& path, const torch::Device& device,
                                       torch::ScalarType dtype = torch::kFloat);
 
-/// How the checkpoint's model wants its questions.
+/// The question format of the checkpoint's model.
 AnswerOptions answer_options(const checkpoint::Record& record);
 
 }  // namespace convllava::infer

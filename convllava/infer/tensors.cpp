@@ -21,15 +21,15 @@ model::Batch to_tensors(const data::PackedBatch& packed, const torch::Device& de
   return batch;
 }
 
-torch::Tensor to_pixels(const image::Image& picture, const image::PreprocessOptions& options,
-                        const torch::Device& device, torch::ScalarType dtype) {
-  const auto resized = image::preprocess(picture, options);
+torch::Tensor to_pixels(const image::Image& image, const image::PreprocessOptions& options, const torch::Device& device,
+                        torch::ScalarType dtype) {
+  const auto resized = image::preprocess(image, options);
   return model::normalize_pixels(
       nn::upload(resized.pixels.data(), {1, resized.height, resized.width, 3}, torch::kByte, device), dtype);
 }
 
-model::BatchShape shape_of(const data::PackedBatch& packed) {
-  model::BatchShape shape;
+nn::BatchShape shape_of(const data::PackedBatch& packed) {
+  nn::BatchShape shape;
   shape.tokens = packed.tokens();
   shape.visual_tokens = static_cast<int64_t>(packed.visual_rows.size());
   shape.supervised_tokens = packed.supervised_tokens();

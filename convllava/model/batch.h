@@ -6,10 +6,10 @@
 
 namespace convllava::model {
 
-/// Packed sequences with their pictures, on the model's device. T tokens of S sequences, V visual tokens, R supervised
+/// Packed sequences with their images, on the model's device. T tokens of S sequences, V visual tokens, R supervised
 /// positions.
 struct Batch {
-  torch::Tensor input_ids;            ///< [T] int64; what stands at visual positions is ignored
+  torch::Tensor input_ids;            ///< [T] int64; values at visual positions are ignored
   torch::Tensor position_ids;         ///< [T] int64
   std::vector<int64_t> cu_seqlens;    ///< [S + 1]
   std::vector<torch::Tensor> pixels;  ///< per shape [n, H, W, 3] uint8

@@ -1,5 +1,6 @@
 #include "convllava/model/connector.h"
 
+#include "convllava/nn/init.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::model {
@@ -7,8 +8,21 @@ namespace convllava::model {
 ProjectorImpl::ProjectorImpl(int64_t in_features, int64_t out_features, const torch::TensorOptions& options) {
   first = register_module("0", nn::Linear(in_features, out_features, /*with_bias=*/true, options));
   second = register_module("2", nn::Linear(out_features, out_features, /*with_bias=*/true, options));
+  auto block = nn::make_block("", "projector", *this);
+  block.initialize = [this] {
+    nn::fill_default(first->weight, first->bias);
+    nn::fill_default(second->weight, second->bias);
+  };
+  block.cost = [in_features, out_features](const nn::BatchShape& batch, int64_t bytes) {
+    const int64_t weights = (in_features + out_features) * out_features;
+    return nn::BlockCost{.multiply_adds = static_cast<double>(batch.visual_tokens) * static_cast<double>(weights),
+                         .kept = batch.visual_tokens * (in_features + 2 * out_features) * bytes};
+  };
+  runner.add(std::move(block));
 }
 
-torch::Tensor ProjectorImpl::forward(const torch::Tensor& x) { return second(at::gelu(first(x))); }
+torch::Tensor ProjectorImpl::forward(const torch::Tensor& x) {
+  return runner.run(0, x, [this](const torch::Tensor& features) { return second(at::gelu(first(features))); });
+}
 
 }  // namespace convllava::model

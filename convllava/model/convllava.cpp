@@ -2,7 +2,6 @@
 
 #include "convllava/core/error.h"
 #include "convllava/image/pixel_stats.h"
-#include "convllava/nn/head_loss.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/nn/upload.h"
 
@@ -15,10 +14,32 @@ ConvLlavaImpl::ConvLlavaImpl(ModelConfig config, const torch::TensorOptions& opt
                                    Projector(config_.vision.hidden_sizes.back(), config_.llm.hidden_size, options));
   }
   llm = register_module("llm", Llama(config_.llm, options));
+  for (const auto& part : named_children()) {
+    std::dynamic_pointer_cast<nn::BlockModule>(part.value())->runner.add_prefix(part.key());
+  }
+}
+
+std::vector<std::shared_ptr<nn::BlockModule>> ConvLlavaImpl::parts() const {
+  if (!vision_tower) return {llm.ptr()};
+  return {vision_tower.ptr(), mm_projector.ptr(), llm.ptr()};
+}
+
+std::vector<nn::Block> ConvLlavaImpl::blocks() const {
+  std::vector<nn::Block> all;
+  for (const auto& part : parts()) all.insert(all.end(), part->blocks().begin(), part->blocks().end());
+  return all;
+}
+
+void ConvLlavaImpl::set_recompute(const std::vector<std::string>& patterns) {
+  for (const auto& part : parts()) part->runner.set_recompute(patterns);
+}
+
+void ConvLlavaImpl::set_observer(nn::BlockObserver* observer) {
+  for (const auto& part : parts()) part->runner.set_observer(observer);
 }
 
 void ConvLlavaImpl::require_vision() const {
-  if (!vision_tower) throw DataError(error_message("model", "there is no vision tower", "a picture", "text"));
+  if (!vision_tower) throw DataError("model", "there is no vision tower", "an image", "text");
 }
 
 torch::Tensor ConvLlavaImpl::encode_images(const torch::Tensor& pixels) {
@@ -30,7 +51,7 @@ torch::Tensor ConvLlavaImpl::encode_images(const torch::Tensor& pixels) {
 torch::Tensor ConvLlavaImpl::embed(const Batch& batch) {
   std::vector<torch::Tensor> features;
   for (const auto& pixels : batch.pixels) features.push_back(encode_images(pixels));
-  // Behind vision, as in `parameter_blocks`: backward then has this gradient before it enters the tower.
+  // Behind vision, as in `blocks`: backward then has this gradient before it enters the tower.
   const auto embeddings = llm->embed(batch.input_ids.clamp_min(0));
   if (features.empty()) return embeddings;
   return embeddings.index_copy(0, batch.visual_rows, features.size() == 1 ? features[0] : torch::cat(features));
@@ -44,7 +65,7 @@ torch::Tensor ConvLlavaImpl::hidden_states(const Batch& batch, nn::KvCache* cach
 
 torch::Tensor ConvLlavaImpl::loss(const Batch& batch, double scale) {
   const auto states = hidden_states(batch).index_select(0, batch.target_rows);
-  return nn::head_cross_entropy(states, llm->head_weight(), batch.targets, scale);
+  return llm->loss(states, batch.targets, scale);
 }
 
 torch::Tensor normalize_pixels(const torch::Tensor& pixels, torch::ScalarType dtype) {

@@ -3,6 +3,7 @@
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,21 +23,28 @@ namespace convllava::model {
 /// stages makes a language model alone: tower and projector are then null.
 class ConvLlavaImpl : public torch::nn::Module {
  public:
-  /// Weights start uninitialised (initialize.h, formats/model_directory.h). On the meta device nothing is allocated.
+  /// Weights start uninitialised (nn/init.h, formats/model_directory.h). On the meta device nothing is allocated.
   explicit ConvLlavaImpl(ModelConfig config, const torch::TensorOptions& options = {});
 
   /// `scale` * sum of cross-entropies over the batch's supervised positions: scalar fp32. Dividing by the supervised
-  /// tokens of the global batch is the caller's `scale`. A batch without pictures does not run the tower.
+  /// tokens of the global batch is the caller's `scale`. A batch without images does not run the tower.
   torch::Tensor loss(const Batch& batch, double scale);
 
   /// Final states [T, hidden] (before the head).
   torch::Tensor hidden_states(const Batch& batch, nn::KvCache* cache = nullptr);
 
-  /// Pictures [n, H, W, 3] uint8 -> projected visual tokens [n * N, hidden], picture by picture.
+  /// Images [n, H, W, 3] uint8 -> projected visual tokens [n * N, hidden], image by image.
   torch::Tensor encode_images(const torch::Tensor& pixels);
 
   /// Throws DataError of a language model alone.
   void require_vision() const;
+
+  /// All parameters, in the order in which forward uses them. They refer to this model.
+  std::vector<nn::Block> blocks() const;
+  /// Recomputes in backward what the patterns select (nn/block_pattern.h).
+  void set_recompute(const std::vector<std::string>& patterns);
+  /// nn::BlockRunner::set_observer of all parts.
+  void set_observer(nn::BlockObserver* observer);
 
   const ModelConfig& config() const { return config_; }
   ConvNext vision_tower{nullptr};
@@ -45,6 +53,7 @@ class ConvLlavaImpl : public torch::nn::Module {
 
  private:
   torch::Tensor embed(const Batch& batch);
+  std::vector<std::shared_ptr<nn::BlockModule>> parts() const;
   ModelConfig config_;
 };
 TORCH_MODULE(ConvLlava);
@@ -52,8 +61,5 @@ TORCH_MODULE(ConvLlava);
 /// CLIP's normalisation as the reference does it: (pixel * (1/255) - mean) / std. [n, H, W, 3] uint8 -> [n, 3, H, W] of
 /// `dtype`, channels-last memory.
 torch::Tensor normalize_pixels(const torch::Tensor& pixels, torch::ScalarType dtype);
-
-/// All parameters, in the order in which forward uses them.
-std::vector<nn::Block> parameter_blocks(const ConvLlavaImpl& model);
 
 }  // namespace convllava::model

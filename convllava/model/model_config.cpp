@@ -9,7 +9,7 @@ namespace convllava::model {
 namespace {
 
 // The small sizes start from nothing. With the defaults of large models (layer scale 1e-6, weights of 0.02) they would
-// not notice the pictures: every part has to start with about unit gain, weights near 1 / sqrt(hidden_size).
+// not notice the images: every part has to start with about unit gain, weights near 1 / sqrt(hidden_size).
 constexpr double kFreshLayerScale = 1.0;
 
 // 8 M parameters: 4.7 M tower, 0.2 M projector, 3.2 M language model.
@@ -64,8 +64,7 @@ class Checker {
   }
   [[noreturn]] void fail(const std::string& field, std::string_view what, std::string_view got,
                          std::string_view expected) const {
-    const std::string place = where_.empty() ? field : fmt::format("{}: {}", where_, field);
-    throw ConfigError(error_message(place, what, got, expected));
+    throw ConfigError({where_, field}, what, got, expected);
   }
 
  private:
@@ -126,7 +125,7 @@ ModelConfig named_model_config(std::string_view name) {
   if (name == "convllava-7b") return {};
   if (name == "small") return small();
   if (name == "tiny") return tiny();
-  throw ConfigError(error_message("", "no such model size", name, fmt::format("one of {}", fmt::join(model_size_names(), ", "))));
+  throw ConfigError("", "unknown model size", name, fmt::format("one of {}", fmt::join(model_size_names(), ", ")));
 }
 
 void validate(const ModelConfig& config, std::string_view where) {

@@ -14,7 +14,7 @@ namespace convllava::model {
 
 /// ConvNeXt with any number of stages; the paper's "ConvNeXt with a fifth stage" has five.
 struct VisionConfig {
-  /// Beyond this the strides of the stages multiply to more than any picture has pixels.
+  /// Beyond this the strides of the stages multiply to more than any image has pixels.
   static constexpr int64_t kMostStages = 12;
 
   std::vector<int64_t> depths = {3, 3, 27, 3, 6};                   ///< blocks per stage
@@ -26,7 +26,7 @@ struct VisionConfig {
   int64_t num_stages() const { return static_cast<int64_t>(depths.size()); }
   /// Pixels per visual token along one side: patch_size * 2^(stages - 1).
   int64_t total_stride() const { return patch_size << (num_stages() - 1); }
-  /// Visual tokens of a picture: floor(H / stride) * floor(W / stride).
+  /// Visual tokens of an image: floor(H / stride) * floor(W / stride).
   int64_t num_tokens(int64_t height, int64_t width) const {
     return (height / total_stride()) * (width / total_stride());
   }

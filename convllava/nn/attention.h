@@ -8,7 +8,7 @@
 
 namespace convllava::nn {
 
-/// Where the sequences of a packed batch begin and end, in the forms that the kernels want. Made once a batch.
+/// Where the sequences of a packed batch begin and end, in the forms that the kernels take. Made once a batch.
 struct SequenceLayout {
   std::vector<int64_t> cu_seqlens;  ///< [S + 1] on the host
   int64_t longest = 0;

@@ -8,7 +8,6 @@ namespace convllava::nn {
 namespace {
 
 /// One chunk of fp32 logits stays below this.
-constexpr int64_t kChunkBytes = int64_t{128} << 20;
 
 /// sum += a @ b, with `sum` in fp32 whatever the type of the others.
 void add_product(torch::Tensor& sum, const torch::Tensor& a, const torch::Tensor& b) {
@@ -29,7 +28,7 @@ struct HeadLossFunction : torch::autograd::Function<HeadLossFunction> {
     auto hidden_gradient = wants_hidden ? torch::empty_like(hidden) : torch::Tensor();
     auto weight_gradient =
         wants_weight ? torch::zeros_like(weight, weight.options().dtype(torch::kFloat)) : torch::Tensor();
-    const int64_t step = std::max<int64_t>(1, kChunkBytes / (4 * weight.size(0)));
+    const int64_t step = std::max<int64_t>(1, kHeadChunkBytes / (4 * weight.size(0)));
     for (int64_t begin = 0; begin < hidden.size(0); begin += step) {
       const int64_t rows = std::min(step, hidden.size(0) - begin);
       const auto states = hidden.narrow(0, begin, rows);

@@ -6,6 +6,9 @@
 
 namespace convllava::nn {
 
+/// Of one chunk of logits in fp32.
+inline constexpr int64_t kHeadChunkBytes = int64_t{128} << 20;
+
 /// Sum over rows of cross_entropy(hidden @ weight^T, targets), `scale` times.
 /// hidden: [R, C] rows that have a target, weight: [V, C], targets: [R] int64 -> scalar fp32.
 /// Rows are taken in chunks; each chunk's gradient is formed while its logits exist, so that memory is one chunk of

@@ -26,8 +26,8 @@ void KvCache::begin(const std::vector<int64_t>& new_tokens) {
   for (int64_t s = 0; s < sequences; ++s) {
     seen.push_back(lengths_[s] + new_tokens[s]);
     if (seen.back() > capacity_) {
-      throw Error(error_message("KvCache", "a sequence does not fit", std::to_string(seen.back()) + " tokens",
-                                "at most " + std::to_string(capacity_)));
+      throw Error("KvCache", "a sequence does not fit", std::to_string(seen.back()) + " tokens",
+                  "at most " + std::to_string(capacity_));
     }
     for (int64_t p = lengths_[s]; p < seen.back(); ++p) {
       positions.push_back(p);

@@ -3,7 +3,7 @@
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 
-// Layers whose weights start uninitialised and on the device and in the type that the caller asks for: a 7B model is
+// Layers whose weights start uninitialised and on the device and in the type of `options`: a 7B model is
 // loaded, or only counted on the meta device, without first being filled with random numbers in fp32. Fresh weights:
 // model/initialize.h.
 

@@ -22,7 +22,7 @@ class RmsNormImpl : public torch::nn::Module {
 };
 TORCH_MODULE(RmsNorm);
 
-/// LayerNorm over the channels of a channels-last picture (transformers `ConvNextLayerNorm` in both of its layouts).
+/// LayerNorm over the channels of a channels-last image (transformers `ConvNextLayerNorm` in both of its layouts).
 /// x: [B, H, W, C].
 class ChannelLayerNormImpl : public torch::nn::Module {
  public:

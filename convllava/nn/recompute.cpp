@@ -20,8 +20,11 @@ bool any_requires_grad(const torch::Tensor& x, const std::vector<torch::Tensor>&
 class RecomputeNode : public torch::autograd::Node {
  public:
   RecomputeNode(std::function<torch::Tensor(const torch::Tensor&)> block, const torch::Tensor& x,
-                std::vector<torch::Tensor> parameters)
-      : block_(std::move(block)), x_(x, /*is_output=*/false), parameters_(std::move(parameters)) {
+                std::vector<torch::Tensor> parameters, RecomputeHooks hooks)
+      : block_(std::move(block)),
+        x_(x, /*is_output=*/false),
+        parameters_(std::move(parameters)),
+        hooks_(std::move(hooks)) {
     torch::autograd::variable_list inputs = {x};
     inputs.insert(inputs.end(), parameters_.begin(), parameters_.end());
     set_next_edges(torch::autograd::collect_next_edges(inputs));
@@ -32,6 +35,14 @@ class RecomputeNode : public torch::autograd::Node {
   void release_variables() override { x_.reset_data(); }
 
   torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override {
+    if (hooks_.before) hooks_.before();
+    auto result = gradients_of_inputs(gradients);
+    if (hooks_.after) hooks_.after();
+    return result;
+  }
+
+ private:
+  torch::autograd::variable_list gradients_of_inputs(const torch::autograd::variable_list& gradients) {
     if (!gradients[0].defined()) return torch::autograd::variable_list(1 + parameters_.size());
     const torch::AutoGradMode with_grad(true);
     const auto saved = x_.unpack();
@@ -54,16 +65,16 @@ class RecomputeNode : public torch::autograd::Node {
     return result;
   }
 
- private:
   std::function<torch::Tensor(const torch::Tensor&)> block_;
   torch::autograd::SavedVariable x_;
   std::vector<torch::Tensor> parameters_;
+  RecomputeHooks hooks_;
 };
 
 }  // namespace
 
 torch::Tensor recompute(const std::function<torch::Tensor(const torch::Tensor&)>& block, const torch::Tensor& x,
-                        const std::vector<torch::Tensor>& parameters) {
+                        const std::vector<torch::Tensor>& parameters, const RecomputeHooks& hooks) {
   if (!torch::GradMode::is_enabled() || !any_requires_grad(x, parameters)) return block(x);
   torch::Tensor y;
   {
@@ -71,7 +82,8 @@ torch::Tensor recompute(const std::function<torch::Tensor(const torch::Tensor&)>
     y = block(x);
   }
   y = y.detach();
-  auto node = std::shared_ptr<RecomputeNode>(new RecomputeNode(block, x, parameters), torch::autograd::deleteNode);
+  auto node =
+      std::shared_ptr<RecomputeNode>(new RecomputeNode(block, x, parameters, hooks), torch::autograd::deleteNode);
   torch::autograd::set_history(y, node);
   return y;
 }

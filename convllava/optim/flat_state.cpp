@@ -40,8 +40,8 @@ FlatState::FlatState(checkpoint::SafetensorsFile file, const std::vector<paralle
       }
       const auto& shape = stored.mapped().shape;
       if (shape != std::vector<int64_t>{end}) {
-        throw CheckpointError(error_message("optimizer state", "tensor \"" + flat + "\" does not fit",
-                                            std::to_string(shape.empty() ? 0 : shape[0]), std::to_string(end)));
+        throw CheckpointError("optimizer state", "tensor \"" + flat + "\" does not fit",
+                              std::to_string(shape.empty() ? 0 : shape[0]), std::to_string(end));
       }
     }
   }

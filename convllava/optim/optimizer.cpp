@@ -38,7 +38,7 @@ std::string text_of(torch::IntArrayRef shape) {
 void OptimizerOptions::visit_fields(config::FieldVisitor& visitor) {
   visitor.fixed_on_resume().name_of(
       "optimizer", optimizer, optimizer_names(),
-      "`adamw`, or `lion`: the sign of an average of gradients, with one state instead of two. Lion wants a learning "
+      "`adamw`, or `lion`: the sign of an average of gradients, with one state instead of two. Lion needs a learning "
       "rate three to ten times smaller and a weight decay as much larger.");
   visitor.field("betas", betas,
                 "Averaging factors: of gradient and squared gradient for `adamw`, of the update and of the state for "
@@ -51,8 +51,8 @@ std::unique_ptr<const Rule> make_rule(const OptimizerOptions& options) {
   for (const auto& row : kOptimizers) {
     if (options.optimizer == row.name) return row.make(options);
   }
-  throw ConfigError(error_message("train.optimizer", "no such optimizer", options.optimizer,
-                                  core::one_of(optimizer_names(), options.optimizer)));
+  throw ConfigError({"", "train.optimizer"}, "unknown optimizer", options.optimizer,
+                    core::one_of(optimizer_names(), options.optimizer));
 }
 
 Optimizer::Optimizer(std::unique_ptr<const Rule> rule, const std::vector<parallel::FlatUnit>& units)
@@ -110,15 +110,14 @@ void Optimizer::load_state(const checkpoint::TensorSource& state) {
   const auto& saved = state.tensors();
   const auto own = this->state();
   if (saved.size() != own.size()) {
-    throw CheckpointError(error_message("optimizer state", "does not belong to this model and trainable set",
-                                        std::to_string(saved.size()) + " tensors", std::to_string(own.size())));
+    throw CheckpointError("optimizer state", "does not belong to this model and trainable set",
+                          std::to_string(saved.size()) + " tensors", std::to_string(own.size()));
   }
   for (const auto& [name, tensor] : own) {
     const auto found = saved.find(name);
     if (found != saved.end() && found->second.shape == tensor.sizes()) continue;
-    throw CheckpointError(error_message("optimizer state", "tensor \"" + name + "\" does not fit",
-                                        found == saved.end() ? "none" : text_of(found->second.shape),
-                                        text_of(tensor.sizes())));
+    throw CheckpointError("optimizer state", "tensor \"" + name + "\" does not fit",
+                          found == saved.end() ? "none" : text_of(found->second.shape), text_of(tensor.sizes()));
   }
   for (const auto& [name, tensor] : own) torch::Tensor(tensor).copy_(state.tensor(name));
 }

@@ -87,8 +87,14 @@ double learning_rate_factor(const ScheduleOptions& options, int64_t step, int64_
   for (const auto& schedule : kSchedules) {
     if (options.schedule == schedule.name) return std::max(0.0, schedule.factor(at));
   }
-  throw ConfigError(
-      error_message("train.schedule", "no such schedule", options.schedule, core::one_of(names(), options.schedule)));
+  throw ConfigError({"", "train.schedule"}, "unknown schedule", options.schedule,
+                    core::one_of(names(), options.schedule));
+}
+
+Rates RateSchedule::rates(const std::string& module, int64_t step, int64_t total_steps) const {
+  auto rates = groups.peak(module);
+  rates.lr *= learning_rate_factor(schedule, step, total_steps);
+  return rates;
 }
 
 }  // namespace convllava::optim

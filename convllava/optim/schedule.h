@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "convllava/config/fields.h"
+#include "convllava/optim/groups.h"
 
 // How many steps a run has, and its learning-rate curves, as in transformers' `get_scheduler`. A new curve is a row of
 // the table in schedule.cpp.
@@ -37,5 +38,14 @@ int64_t warmup_steps(double ratio, int64_t total_steps);
 /// What the peak learning rate is multiplied by in optimizer step `step` (0-based) of `total_steps`: linear from 0
 /// during the warm-up, then the curve of the schedule.
 double learning_rate_factor(const ScheduleOptions& options, int64_t step, int64_t total_steps);
+
+/// Learning rate and weight decay of each step of a run.
+struct RateSchedule {
+  const GroupOptions& groups;
+  const ScheduleOptions& schedule;
+
+  /// Of the decaying parameters of a module, in step `step` (0-based) of `total_steps`.
+  Rates rates(const std::string& module, int64_t step, int64_t total_steps) const;
+};
 
 }  // namespace convllava::optim

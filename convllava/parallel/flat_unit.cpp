@@ -67,7 +67,7 @@ FlatUnit::FlatUnit(const nn::Block& block) : name_(block.name) {
   int64_t end = 0;
   for (const auto& entry : entries) {
     if (ranges_.empty() || ranges_.back().decay != entry.decay) {
-      ranges_.push_back({block.module, entry.decay, end, end});
+      ranges_.push_back({block.module(), entry.decay, end, end});
     }
     parameters_.push_back({entry.name, entry.tensor, end});
     end += (entry.tensor.numel() + kAlignment - 1) / kAlignment * kAlignment;

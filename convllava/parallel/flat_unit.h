@@ -29,7 +29,7 @@ struct FlatParameter {
 };
 
 /// The trainable parameters of one block. Between parameters there may be a few elements of padding, zero in both
-/// tensors, so that each starts where vector units and tensor cores want it.
+/// tensors, so that each starts at an address that suits vector units and tensor cores.
 class FlatUnit {
  public:
   /// Moves the parameters into a flat tensor on their device; their values, strides and identity stay. They are ordered

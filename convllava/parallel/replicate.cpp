@@ -19,7 +19,7 @@ std::vector<nn::Block> trainable_blocks(const std::vector<nn::Block>& blocks) {
   std::vector<nn::Block> result;
   std::unordered_set<const torch::TensorImpl*> seen;
   for (const auto& block : blocks) {
-    nn::Block trainable{block.name, block.module, {}, block.used_once};
+    nn::Block trainable{.name = block.name, .path = block.path, .used_once = block.used_once};
     for (const auto& [name, tensor] : block.parameters) {
       if (tensor.requires_grad() && seen.insert(tensor.unsafeGetTensorImpl()).second) {
         trainable.parameters.emplace_back(name, tensor);

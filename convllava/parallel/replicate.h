@@ -17,7 +17,7 @@ namespace convllava::parallel {
 
 /// All units of a model and the reduction of their gradients.
 ///
-///     Replicate units(model::parameter_blocks(model), group);
+///     Replicate units(model->blocks(), group);
 ///     units.zero_gradients();
 ///     for (micro-batch) {
 ///       if (last) units.begin_reduction();  // from here each unit is reduced as soon as backward has filled it
@@ -44,7 +44,7 @@ class Replicate {
   /// Units whose reduction has been started since `begin_reduction`.
   int64_t reductions_started() const;
   /// Also correct when no backward ran since `begin_reduction` (a rank without samples) or when it did not reach some
-  /// units (no picture): every rank reduces every unit in the same fixed order.
+  /// units (no image): every rank reduces every unit in the same fixed order.
   void finish_reduction();
 
  private:

@@ -44,17 +44,17 @@ std::string data_uri(std::string_view type, std::string_view bytes) {
 
 }  // namespace
 
-std::string picture_uri(const std::filesystem::path& path) {
+std::string image_uri(const std::filesystem::path& path) {
   const std::string bytes = core::read_file(path);
   const auto type = media_type(image::identify(bytes, path.string()));
   if (!type.empty() && bytes.size() <= kMostBytes) return data_uri(type, bytes);
-  auto picture = image::load_image(path);
-  const int64_t longest = std::max(picture.width, picture.height);
+  auto image = image::load_image(path);
+  const int64_t longest = std::max(image.width, image.height);
   if (longest > kMostPixels) {
     const auto shrunk = [longest](int64_t side) { return std::max<int64_t>(1, side * kMostPixels / longest); };
-    picture = image::resize_bicubic(picture, shrunk(picture.width), shrunk(picture.height));
+    image = image::resize_bicubic(image, shrunk(image.width), shrunk(image.height));
   }
-  return data_uri("image/jpeg", encode_jpeg(picture));
+  return data_uri("image/jpeg", encode_jpeg(image));
 }
 
 }  // namespace convllava::report

@@ -144,13 +144,13 @@ void write_headers(Writer& file, int width, int height) {
 
 using Block = std::array<float, kBlock>;
 
-/// Y, Cb and Cr of 8 x 8 pixels, around 0; beyond the picture its edge goes on.
-std::array<Block, 3> load_block(const image::Image& picture, int64_t left, int64_t top) {
+/// Y, Cb and Cr of 8 x 8 pixels, around 0; beyond the image its edge goes on.
+std::array<Block, 3> load_block(const image::Image& image, int64_t left, int64_t top) {
   std::array<Block, 3> block;
   for (int i = 0; i < kBlock; ++i) {
-    const int64_t x = std::min(left + i % kSide, picture.width - 1);
-    const int64_t y = std::min(top + i / kSide, picture.height - 1);
-    const uint8_t* pixel = picture.pixels.data() + (y * picture.width + x) * 3;
+    const int64_t x = std::min(left + i % kSide, image.width - 1);
+    const int64_t y = std::min(top + i / kSide, image.height - 1);
+    const uint8_t* pixel = image.pixels.data() + (y * image.width + x) * 3;
     const float r = pixel[0], g = pixel[1], b = pixel[2];
     block[0][i] = 0.299F * r + 0.587F * g + 0.114F * b - 128;
     block[1][i] = -0.168736F * r - 0.331264F * g + 0.5F * b;
@@ -221,15 +221,15 @@ void write_block(Writer& file, const Block& coefficients, int table, const CodeT
 
 }  // namespace
 
-std::string encode_jpeg(const image::Image& picture) {
+std::string encode_jpeg(const image::Image& image) {
   static const std::array<CodeTable, 2> dc = {code_table(kDc[0]), code_table(kDc[1])};
   static const std::array<CodeTable, 2> ac = {code_table(kAc[0]), code_table(kAc[1])};
   Writer file;
-  write_headers(file, static_cast<int>(picture.width), static_cast<int>(picture.height));
+  write_headers(file, static_cast<int>(image.width), static_cast<int>(image.height));
   std::array<int, 3> last_dc{};
-  for (int64_t top = 0; top < picture.height; top += kSide) {
-    for (int64_t left = 0; left < picture.width; left += kSide) {
-      const auto block = load_block(picture, left, top);
+  for (int64_t top = 0; top < image.height; top += kSide) {
+    for (int64_t left = 0; left < image.width; left += kSide) {
+      const auto block = load_block(image, left, top);
       for (int component = 0; component < 3; ++component) {
         const int table = component == 0 ? 0 : 1;
         write_block(file, transform(block[component]), table, dc[table], ac[table], last_dc[component]);

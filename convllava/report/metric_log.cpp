@@ -99,7 +99,7 @@ MetricLog::MetricLog(const fs::path& run, int64_t last_step, const SinkOptions& 
   }
   impl_->file.open(impl_->path, std::ios::binary | std::ios::app);
   if (!impl_->file) {
-    throw CheckpointError(error_message(impl_->path.string(), "cannot be opened for writing", std::strerror(errno)));
+    throw CheckpointError(impl_->path.string(), "cannot be opened for writing", std::strerror(errno));
   }
   if (options.tensorboard) impl_->tensorboard.emplace(run / "tensorboard", last_step > 0 ? last_step + 1 : 0);
 }
@@ -111,7 +111,7 @@ void MetricLog::write(int64_t step, const Scalars& scalars) {
   for (const auto& [name, value] : scalars) line[name] = to_json(value);
   impl_->file << line.dump() << '\n' << std::flush;
   if (!impl_->file) {
-    throw CheckpointError(error_message(impl_->path.string(), "cannot write", std::strerror(errno)));
+    throw CheckpointError(impl_->path.string(), "cannot write", std::strerror(errno));
   }
   if (impl_->tensorboard) impl_->tensorboard->write(step, scalars);
 }
@@ -124,9 +124,8 @@ std::vector<std::pair<int64_t, Scalars>> read_metrics(const fs::path& file) {
     auto record = parse_line(std::string_view(bytes).substr(begin, end - begin));
     ++line;
     if (!record) {
-      throw DataError(error_message(fmt::format("{}:{}", file.string(), line), "not a record of metrics",
-                                    bytes.substr(begin, std::min<size_t>(end - begin, 40)),
-                                    R"({"step": 3, "train/loss": 1.5, ...})"));
+      throw DataError(fmt::format("{}:{}", file.string(), line), "not a record of metrics",
+                      bytes.substr(begin, std::min<size_t>(end - begin, 40)), R"({"step": 3, "train/loss": 1.5, ...})");
     }
     records.push_back(std::move(*record));
   }

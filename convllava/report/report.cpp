@@ -60,10 +60,10 @@ circle { fill: var(--c); }
   polyline { stroke-width: 3; } }
 .samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 270px), 1fr)); gap: 16px; }
 .card { overflow: hidden; display: flex; flex-direction: column; }
-.picture { height: 230px; display: flex; align-items: center; justify-content: center; background: var(--page);
+.image { height: 230px; display: flex; align-items: center; justify-content: center; background: var(--page);
   border-bottom: 1px solid var(--line); }
-.picture img { width: 100%; height: 100%; object-fit: contain; }
-.picture p { padding: 0 16px; font-size: 13px; color: var(--soft); overflow-wrap: anywhere; }
+.image img { width: 100%; height: 100%; object-fit: contain; }
+.image p { padding: 0 16px; font-size: 13px; color: var(--soft); overflow-wrap: anywhere; }
 .words { padding: 12px 14px 14px; display: grid; gap: 8px; }
 .words p { margin: 0; white-space: pre-line; overflow-wrap: anywhere; max-height: 15em; overflow-y: auto; }
 .words small { display: block; color: var(--soft); font-size: 12px; }
@@ -87,22 +87,21 @@ std::string facts(const ReportContents& contents) {
   return html.empty() ? "" : "<dl>\n" + html + "</dl>\n";
 }
 
-std::string picture(const std::filesystem::path& path, bool hidden) {
+std::string image(const std::filesystem::path& path, bool hidden) {
   if (path.empty()) return "";
   if (hidden) {
-    return fmt::format(
-        "<div class=\"picture\"><p>{}: not shown, because it lies outside of the image folder</p></div>\n",
-        escape_html(path.string()));
+    return fmt::format("<div class=\"image\"><p>{}: not shown, because it lies outside of the image folder</p></div>\n",
+                       escape_html(path.string()));
   }
   try {
-    return fmt::format("<div class=\"picture\"><img alt=\"{}\" src=\"{}\"></div>\n",
-                       escape_html(path.filename().string()), picture_uri(path));
+    return fmt::format("<div class=\"image\"><img alt=\"{}\" src=\"{}\"></div>\n",
+                       escape_html(path.filename().string()), image_uri(path));
   } catch (const DataError& error) {
-    return fmt::format("<div class=\"picture\"><p>{}</p></div>\n", escape_html(error.what()));
+    return fmt::format("<div class=\"image\"><p>{}</p></div>\n", escape_html(error.what()));
   }
 }
 
-/// The picture stands beside the question; where the prompt had it does not matter to a reader.
+/// The image stands beside the question; where the prompt had it does not matter to a reader.
 std::string without_placeholder(std::string question) {
   for (size_t at; (at = question.find(text::kImagePlaceholder)) != std::string::npos;) {
     question.erase(at, text::kImagePlaceholder.size());
@@ -112,7 +111,7 @@ std::string without_placeholder(std::string question) {
 
 std::string sample(const SampleAnswer& sample) {
   const bool same = sample.answer == sample.reference;
-  std::string html = "<div class=\"card\">\n" + picture(sample.picture, sample.hidden) + "<div class=\"words\">\n";
+  std::string html = "<div class=\"card\">\n" + image(sample.image, sample.hidden) + "<div class=\"words\">\n";
   html += fmt::format("<p class=\"question\">{}</p>\n", escape_html(without_placeholder(sample.question)));
   html += fmt::format("<p{}><small>Answer{}</small>{}</p>\n", same ? " class=\"same\"" : "",
                       same ? " <b>\u2713 as the reference</b>" : "", escape_html(sample.answer));

@@ -11,13 +11,13 @@
 
 namespace convllava::report {
 
-/// A validation picture with what the model says about it.
+/// A validation image with what the model says about it.
 struct SampleAnswer {
-  std::filesystem::path picture;  ///< its bytes are embedded; empty for a text-only sample
-  std::string question;           ///< "<image>" in it is not shown
+  std::filesystem::path image;  ///< its bytes are embedded; empty for a text-only sample
+  std::string question;         ///< "<image>" in it is not shown
   std::string answer;
   std::string reference;
-  bool hidden = false;  ///< the picture's place is named, and its bytes are not embedded
+  bool hidden = false;  ///< the image's place is named, and its bytes are not embedded
 };
 
 struct ReportContents {
@@ -32,9 +32,9 @@ struct ReportContents {
 std::vector<std::pair<std::string, std::string>> validation_facts(
     const std::vector<std::pair<int64_t, Scalars>>& metrics);
 
-/// Curves as inline SVG (one chart per quantity, light and dark), sample answers beside their pictures with the number
-/// that equal the reference, the configuration. "train/A", "validation/A" and "train/A/B" share the chart of A. A
-/// picture that cannot be read leaves its reason in its place. Replaces the file atomically; throws CheckpointError
+/// Curves as inline SVG (one chart per quantity, light and dark), sample answers beside their images with the number
+/// that equal the reference, the configuration. "train/A", "validation/A" and "train/A/B" share the chart of A. An
+/// image that cannot be read leaves its reason in its place. Replaces the file atomically; throws CheckpointError
 /// when it cannot be written.
 void write_report(const std::filesystem::path& file, const ReportContents& contents);
 

@@ -100,14 +100,14 @@ struct TensorBoardWriter::Impl {
     event.varint(event::kStep, static_cast<uint64_t>(step));
     fill(event);
     file << record(event.bytes()) << std::flush;
-    if (!file) throw CheckpointError(error_message(path.string(), "cannot write", std::strerror(errno)));
+    if (!file) throw CheckpointError(path.string(), "cannot write", std::strerror(errno));
   }
 };
 
 TensorBoardWriter::TensorBoardWriter(const fs::path& directory, int64_t first_step) : impl_(std::make_unique<Impl>()) {
   std::error_code error;
   fs::create_directories(directory, error);
-  if (error) throw CheckpointError(error_message(directory.string(), "cannot create the folder", error.message()));
+  if (error) throw CheckpointError(directory.string(), "cannot create the folder", error.message());
   impl_->path = directory / file_name();
   impl_->file.open(impl_->path, std::ios::binary);
   impl_->write(0, [](Message& message) { message.text(event::kFileVersion, "brain.Event:2"); });

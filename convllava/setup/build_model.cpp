@@ -4,14 +4,15 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "convllava/checkpoint/run_folder.h"
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
 #include "convllava/formats/model_directory.h"
 #include "convllava/formats/open_checkpoint.h"
-#include "convllava/model/initialize.h"
-#include "convllava/model/trainable.h"
+#include "convllava/nn/block_pattern.h"
+#include "convllava/nn/init.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::setup {
@@ -24,17 +25,51 @@ std::string with_thousands(int64_t value) {
   return digits;
 }
 
-/// "vision stem", "vision stage 3", "projector", "llm embed_tokens", "llm layers", ...
-std::string part_of(const std::string& name) {
-  const std::string module = model::module_of(name);
-  if (module == "projector") return module;
-  if (module == "vision") {
-    const std::string stages = "vision_tower.encoder.stages.";
-    if (!name.starts_with(stages)) return "vision stem";
-    return "vision stage " + std::to_string(std::stoll(name.substr(stages.size())) + 1);
+/// Of the tower, without its first `stages` stages and the stem in front of them.
+std::vector<nn::Block> blocks_after(const std::vector<nn::Block>& tower, int64_t stages) {
+  if (stages == 0) return tower;
+  std::vector<nn::Block> rest;
+  const std::string pattern = fmt::format("vision.stages.{}-{}", stages + 1, model::VisionConfig::kMostStages);
+  std::copy_if(tower.begin(), tower.end(), std::back_inserter(rest),
+               [&](const nn::Block& block) { return nn::selects(pattern, block.path); });
+  return rest;
+}
+
+/// "vision.stages.3" and "llm.layers": a path up to a number that has more behind it, or without the number.
+std::string group_of(const std::string& path) {
+  const size_t digit = path.find_first_of("0123456789");
+  if (digit == std::string::npos) return path;
+  const size_t end = path.find('.', digit);
+  return end == std::string::npos ? path.substr(0, digit - 1) : path.substr(0, end);
+}
+
+struct Row {
+  std::string name;
+  std::string module;
+  int64_t all = 0;
+  int64_t trainable = 0;
+  int64_t tensors = 0;
+
+  void add(const torch::Tensor& parameter) {
+    all += parameter.numel();
+    trainable += parameter.requires_grad() ? parameter.numel() : 0;
+    tensors += 1;
   }
-  const std::string inner = name.starts_with("llm.model.") ? name.substr(10) : name.substr(4);
-  return "llm " + inner.substr(0, inner.find('.'));
+};
+
+/// A row for each group of blocks; a tied tensor counts once.
+std::vector<Row> rows_of(const std::vector<nn::Block>& blocks) {
+  std::vector<Row> rows;
+  std::set<std::string> seen;
+  for (const auto& block : blocks) {
+    const std::string group = group_of(block.path);
+    auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& r) { return r.name == group; });
+    if (row == rows.end()) row = rows.insert(rows.end(), {group, block.module()});
+    for (const auto& [name, tensor] : block.parameters) {
+      if (seen.insert(name).second) row->add(tensor);
+    }
+  }
+  return rows;
 }
 
 }  // namespace
@@ -48,8 +83,8 @@ text::Tokenizer load_tokenizer(const ModelSource& source) {
   const std::string& path = tokenizer_path(source);
   if (!source.tokenizer.empty()) return text::Tokenizer::load(path);
   if (path.empty()) {
-    throw ConfigError(error_message("model.tokenizer", "a model that starts fresh needs a tokenizer", "none",
-                                    "the path of a SentencePiece tokenizer.model"));
+    throw ConfigError({"", "model.tokenizer"}, "a model that starts fresh needs a tokenizer", "none",
+                      "the path of a SentencePiece tokenizer.model");
   }
   return formats::load_tokenizer(formats::OpenCheckpoint(path).path());
 }
@@ -65,14 +100,14 @@ model::ConvLlava build_model(const ModelSource& source, const model::ModelConfig
     core::log_info(fmt::format("weights: all from {}", from.path().string()));
     return model;
   }
-  model::initialize_projector(*model->mm_projector);
+  nn::initialize(model->mm_projector->blocks());
   int64_t stages = 0;
   if (!source.vision_from.empty()) {
     stages = formats::load_vision_tower(formats::OpenCheckpoint(source.vision_from).path(), *model->vision_tower);
   }
-  if (stages < shape.vision.num_stages()) model::initialize_vision(*model->vision_tower, stages);
+  nn::initialize(blocks_after(model->vision_tower->blocks(), stages));
   if (source.llm_from.empty()) {
-    model::initialize_llama(*model->llm);
+    nn::initialize(model->llm->blocks());
   } else {
     formats::load_llama(formats::OpenCheckpoint(source.llm_from).path(), *model->llm);
   }
@@ -86,11 +121,14 @@ model::ConvLlava build_model(const ModelSource& source, const model::ModelConfig
 }
 
 void set_trainable(model::ConvLlavaImpl& model, const std::vector<std::string>& patterns) {
-  std::vector<std::string> names;
-  for (const auto& item : model.named_parameters()) names.push_back(item.key());
+  const auto blocks = model.blocks();
+  const auto selected = nn::select(patterns, blocks, "trainable");
   for (auto& parameter : model.parameters()) parameter.set_requires_grad(false);
-  auto parameters = model.named_parameters();
-  for (const auto& name : model::select_trainable(patterns, names)) parameters[name].set_requires_grad(true);
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    for (auto item : blocks[i].parameters) {
+      if (selected[i]) item.second.set_requires_grad(true);
+    }
+  }
 }
 
 void RecomputeOptions::visit_fields(config::FieldVisitor& visitor) {
@@ -99,40 +137,20 @@ void RecomputeOptions::visit_fields(config::FieldVisitor& visitor) {
                 "less memory for about a third more work in that part.");
 }
 
-void set_recompute(model::ConvLlavaImpl& model, const RecomputeOptions& options) {
-  for (const auto& part : options.recompute) {
-    if (part == "vision") model.vision_tower->set_recompute(true);
-    if (part == "llm") model.llm->set_recompute(true);
-  }
-}
-
 std::string parameter_table(const model::ConvLlavaImpl& model, const optim::GroupOptions& groups) {
-  struct Row {
-    std::string part;
-    std::string module;
-    int64_t all = 0;
-    int64_t trainable = 0;
-    int64_t tensors = 0;
-  };
-  std::vector<Row> rows;
-  Row total{"total", "", 0, 0, 0};
+  const auto rows = rows_of(model.blocks());
+  Row total{"total", ""};
   std::map<std::string, int64_t> per_module;
-  for (const auto& item : model.named_parameters()) {
-    const std::string part = part_of(item.key());
-    auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& r) { return r.part == part; });
-    if (row == rows.end()) row = rows.insert(rows.end(), {part, model::module_of(item.key()), 0, 0, 0});
-    const int64_t count = item.value().numel();
-    for (Row* counted : {&*row, &total}) {
-      counted->all += count;
-      counted->trainable += item.value().requires_grad() ? count : 0;
-      counted->tensors += 1;
-    }
-    per_module[model::module_of(item.key())] += count;
+  for (const auto& row : rows) {
+    total.all += row.all;
+    total.trainable += row.trainable;
+    total.tensors += row.tensors;
+    per_module[row.module] += row.all;
   }
   std::string text = fmt::format("{:<18}{:>16}{:>9}{:>16}{:>10}{:>8}\n", "part", "parameters", "tensors", "trainable",
                                  "peak lr", "decay");
   for (const auto& row : rows) {
-    text += fmt::format("{:<18}{:>16}{:>9}{:>16}", row.part, with_thousands(row.all), row.tensors,
+    text += fmt::format("{:<18}{:>16}{:>9}{:>16}", row.name, with_thousands(row.all), row.tensors,
                         row.trainable == 0 ? "frozen" : with_thousands(row.trainable));
     if (row.trainable > 0)
       text += fmt::format("{:>10.2g}{:>8.2g}", groups.peak(row.module).lr, groups.peak(row.module).weight_decay);

@@ -17,7 +17,7 @@ namespace convllava::setup {
 /// The model's shape: of the named size, of the directories, or both. What a directory states counts: with `size` and
 /// `vision_from` the tower has the size's stages and the directory's patches and norm epsilon. A directory that does
 /// not exist (yet) is left out, so that the shape of a stage can be told before the one before it has run. Throws
-/// ConfigError where size and directory contradict each other, CheckpointError for pictures prepared otherwise
+/// ConfigError where size and directory contradict each other, CheckpointError for images prepared otherwise
 /// (formats/preprocessor_check.h).
 model::ModelConfig resolve_model_shape(const ModelSource& source);
 
@@ -30,7 +30,8 @@ text::Tokenizer load_tokenizer(const ModelSource& source);
 model::ConvLlava build_model(const ModelSource& source, const model::ModelConfig& shape,
                              const torch::TensorOptions& options, int64_t seed);
 
-/// Sets requires_grad by the patterns (model/trainable.h). Throws ConfigError for a pattern that matches nothing.
+/// Trains the blocks that the patterns select (nn/block_pattern.h), and no other. Throws ConfigError for a pattern that
+/// is malformed or selects nothing.
 void set_trainable(model::ConvLlavaImpl& model, const std::vector<std::string>& patterns);
 
 /// Parts of the model whose activations are recomputed in backward (section `train`).
@@ -39,9 +40,8 @@ struct RecomputeOptions {
   void visit_fields(config::FieldVisitor& visitor);
 };
 
-void set_recompute(model::ConvLlavaImpl& model, const RecomputeOptions& options);
-
-/// A line per part of the model: parameters, trainable parameters, learning rate, weight decay; then the totals.
+/// A line for each stage of the tower and each kind of block: parameters, trainable parameters, learning rate, weight
+/// decay; then the totals.
 std::string parameter_table(const model::ConvLlavaImpl& model, const optim::GroupOptions& groups);
 
 }  // namespace convllava::setup

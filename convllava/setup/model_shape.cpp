@@ -21,10 +21,9 @@ std::string token_text(const std::optional<int64_t>& token) { return token ? std
 void require_size(const ModelSource& source, const model::ModelConfig& named, const model::ModelConfig& saved) {
   const auto require = [&](const char* field, const auto& wanted, const auto& found) {
     if (wanted == found) return;
-    throw ConfigError(
-        error_message("model.size", "the checkpoint in model.from has another shape",
+    throw ConfigError({"", "model.size"}, "the checkpoint in model.from has another shape",
                       fmt::format("{} {} of {}", field, wanted, source.size),
-                      fmt::format("{} as in {}: the size of the checkpoint, or none", found, source.from)));
+                      fmt::format("{} as in {}: the size of the checkpoint, or none", found, source.from));
   };
   require("vision depths", named.vision.depths, saved.vision.depths);
   require("vision hidden_sizes", named.vision.hidden_sizes, saved.vision.hidden_sizes);
@@ -54,24 +53,24 @@ void require_leading_stages(const ModelSource& source, const model::VisionConfig
     return part.size() <= whole.size() && std::equal(part.begin(), part.end(), whole.begin());
   };
   if (!leads(stored.depths, tower.depths) || !leads(stored.hidden_sizes, tower.hidden_sizes)) {
-    throw ConfigError(error_message(
-        "model.vision_from", "its stages are not the first ones of the tower",
+    throw ConfigError(
+        {"", "model.vision_from"}, "its stages are not the first ones of the tower",
         fmt::format("depths {} and hidden sizes {} in {}", stored.depths, stored.hidden_sizes, source.vision_from),
         fmt::format("the first of {} and {} (model.size, vision_depths, vision_hidden_sizes)", tower.depths,
-                    tower.hidden_sizes)));
+                    tower.hidden_sizes));
   }
   const bool all = stored.num_stages() == tower.num_stages();
   if (all && source.layer_scale_init_value > 0) {
-    throw ConfigError(error_message("model.layer_scale_init_value",
-                                    "would have no effect: model.vision_from gives every stage of the tower",
-                                    fmt::format("{}", source.layer_scale_init_value), "no value"));
+    throw ConfigError({"", "model.layer_scale_init_value"},
+                      "would have no effect: model.vision_from gives every stage of the tower",
+                      fmt::format("{}", source.layer_scale_init_value), "no value");
   }
   if (!all && source.layer_scale_init_value == 0 && stored.layer_scale_init_value != tower.layer_scale_init_value) {
-    throw ConfigError(error_message("model.layer_scale_init_value",
-                                    "model.size and model.vision_from start new stages differently",
-                                    fmt::format("{} of {} and {} of {}", tower.layer_scale_init_value, source.size,
-                                                stored.layer_scale_init_value, source.vision_from),
-                                    "a value here"));
+    throw ConfigError({"", "model.layer_scale_init_value"},
+                      "model.size and model.vision_from start new stages differently",
+                      fmt::format("{} of {} and {} of {}", tower.layer_scale_init_value, source.size,
+                                  stored.layer_scale_init_value, source.vision_from),
+                      "a value here");
   }
 }
 
@@ -106,8 +105,8 @@ model::ModelConfig resolve_model_shape(const ModelSource& source) {
     if (!source.size.empty()) require_size(source, shape, saved);
     shape = saved;
   } else if (source.size.empty() && source.llm_from.empty()) {
-    throw ConfigError(error_message("model.from", "no such checkpoint, and model.size does not tell the shape",
-                                    source.from, "an existing directory"));
+    throw ConfigError({"", "model.from"}, "no such checkpoint, and model.size does not tell the shape", source.from,
+                      "an existing directory");
   }
   if (!source.llm_from.empty() && checkpoint::path_exists(source.llm_from)) {
     shape.llm = formats::read_llama_config(formats::find_checkpoint(source.llm_from));

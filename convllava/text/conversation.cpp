@@ -25,15 +25,15 @@ Template template_from_name(std::string_view name) {
   for (const auto& [known, value] : kNames) {
     if (name == known) return value;
   }
-  throw ConfigError(error_message("", "unknown conversation template", fmt::format("\"{}\"", name),
-                                  core::one_of(template_names(), name, "\"")));
+  throw ConfigError("", "unknown conversation template", fmt::format("\"{}\"", name),
+                    core::one_of(template_names(), name, "\""));
 }
 
 std::string_view template_name(Template value) {
   for (const auto& [name, known] : kNames) {
     if (value == known) return name;
   }
-  throw Error(error_message("template_name", "not a template", std::to_string(static_cast<int>(value))));
+  throw Error("template_name", "not a template", std::to_string(static_cast<int>(value)));
 }
 
 const std::vector<std::string>& template_names() {
@@ -72,7 +72,7 @@ void visit_template(config::FieldVisitor& visitor, Template& value) {
   visitor.fixed_on_resume().choice(
       "template", value, names,
       "Text around questions and answers: `v1` is Vicuna's chat (the paper's in all stages), `llava_v1` the "
-      "same with \"human\" for \"user\", `plain` a picture and its caption without any.");
+      "same with \"human\" for \"user\", `plain` an image and its caption without any.");
 }
 
 }  // namespace convllava::text

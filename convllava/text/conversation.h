@@ -10,7 +10,7 @@
 
 namespace convllava::text {
 
-/// The placeholder of a picture in a message.
+/// The placeholder of an image in a message.
 inline constexpr std::string_view kImagePlaceholder = "<image>";
 
 /// What the answers of a chat, and the captions of `Template::kPlain`, end with.
@@ -25,7 +25,7 @@ struct Turn {
 };
 
 /// `kV1` ("v1", also called vicuna_v1): "A chat between a curious user ...", USER/ASSISTANT, answers end in </s>.
-/// `kPlain` ("plain"): picture, caption, newline; no system text, no </s>. A question without a picture is bare text.
+/// `kPlain` ("plain"): image, caption, newline; no system text, no </s>. A question without an image is bare text.
 /// `kLlavaV1` ("llava_v1"): as v1 with "human" for "user" in the system text.
 enum class Template { kV1, kPlain, kLlavaV1 };
 
@@ -44,7 +44,7 @@ const std::vector<std::string>& template_names();
 /// Field `template`, of configurations and of checkpoints' records.
 void visit_template(config::FieldVisitor& visitor, Template& value);
 
-/// LLaVA's placeholder rule for a sample with a picture: in each turn that holds "<image>", all of them are removed,
+/// LLaVA's placeholder rule for a sample with an image: in each turn that holds "<image>", all of them are removed,
 /// the text is stripped and "<image>\n" put in front, then stripped again.
 std::string normalize_image_placeholder(std::string_view text);
 

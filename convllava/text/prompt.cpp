@@ -24,7 +24,7 @@ struct Prompt {
 };
 
 [[noreturn]] void fail(std::string_view where, std::string_view what, std::string_view got, std::string_view expected) {
-  throw DataError(error_message(where, what, got, expected));
+  throw DataError(where, what, got, expected);
 }
 
 bool has_placeholder(const Turn& turn) { return turn.text.find(kImagePlaceholder) != std::string::npos; }
@@ -56,7 +56,7 @@ std::vector<Turn> checked_turns(const std::vector<Turn>& turns, Speaker last) {
   return kept;
 }
 
-// A picture has one place in the text, in a human turn; a record without a picture has none. In a question, an answer
+// An image has one place in the text, in a human turn; a record without an image has none. In a question, an answer
 // is what a model said, and may hold anything.
 void check_placeholders(const std::vector<Turn>& turns, bool has_image, Use use) {
   const auto holds = [use](const Turn& turn) {
@@ -66,17 +66,17 @@ void check_placeholders(const std::vector<Turn>& turns, bool has_image, Use use)
   const auto holders = std::count_if(turns.begin(), turns.end(), holds);
   if (!has_image) {
     if (holders > 0) {
-      fail("", fmt::format("\"<image>\" in a {} without a picture", subject), "", "no \"<image>\", or a picture");
+      fail("", fmt::format("\"<image>\" in a {} without an image", subject), "", "no \"<image>\", or an image");
     }
     return;
   }
   if (holders == 0) {
-    fail("", fmt::format("the {} has a picture and no \"<image>\"", subject), "",
+    fail("", fmt::format("the {} has an image and no \"<image>\"", subject), "",
          "\"<image>\" in one of its human turns");
   }
   if (holders > 1) {
     fail("", "\"<image>\" in more than one turn", fmt::format("{} turns", holders),
-         fmt::format("one, because a {} has one picture", subject));
+         fmt::format("one, because a {} has one image", subject));
   }
   const auto& holder = *std::find_if(turns.begin(), turns.end(), holds);
   if (holder.speaker == Speaker::kAssistant) {
@@ -107,22 +107,22 @@ Prompt chat_prompt(Template format, const std::vector<Turn>& turns) {
     append_message(prompt.text, human ? "USER" : "ASSISTANT", message, separator);
     if (!human) prompt.answers.push_back({begin + std::string_view("ASSISTANT:").size(), prompt.text.size()});
     const size_t end = prompt.text.size() - separator.size();
-    const bool picture = human && has_placeholder(turn);
-    prompt.words.push_back({end - message.size() + (picture ? kImagePlaceholder.size() : 0), end});
+    const bool image = human && has_placeholder(turn);
+    prompt.words.push_back({end - message.size() + (image ? kImagePlaceholder.size() : 0), end});
   }
   if (turns.back().speaker == Speaker::kHuman) prompt.text += "ASSISTANT:";
   return prompt;
 }
 
-// With a picture the question's words are left out: the picture alone asks for the caption. A lone turn without a
-// picture is text to go on from, which is what a language model that was never tuned to chat does.
+// With an image the question's words are left out: the image alone asks for the caption. A lone turn without an
+// image is text to go on from, which is what a language model that was never tuned to chat does.
 Prompt plain_prompt(const std::vector<Turn>& turns) {
   if (turns.size() > 2) {
-    fail("", "too many turns for the template \"plain\"", std::to_string(turns.size()), "a picture and its caption");
+    fail("", "too many turns for the template \"plain\"", std::to_string(turns.size()), "an image and its caption");
   }
   if (turns.size() == 1 && !has_placeholder(turns[0])) return {turns[0].text, {}, {{0, turns[0].text.size()}}};
   if (!has_placeholder(turns[0])) {
-    fail("turn 1", "the template \"plain\" needs a picture", "a turn without \"<image>\"", "\"<image>\"");
+    fail("turn 1", "the template \"plain\" needs an image", "a turn without \"<image>\"", "\"<image>\"");
   }
   Prompt prompt{std::string(kImagePlaceholder), {}, {}};
   if (turns.size() == 2) {
@@ -138,8 +138,8 @@ Prompt make_prompt(Template format, const std::vector<Turn>& turns, Use use) {
   return prompt;
 }
 
-// Where the next picture stands in the text from `begin` on, or its end.
-size_t find_picture(const Prompt& prompt, size_t begin) {
+// Where the next image stands in the text from `begin` on, or its end.
+size_t find_image(const Prompt& prompt, size_t begin) {
   for (const auto& words : prompt.words) {
     const size_t at = prompt.text.find(kImagePlaceholder, begin);
     if (at < words.begin) return at;
@@ -158,7 +158,7 @@ std::vector<TextRange> words_between(const Prompt& prompt, size_t begin, size_t 
   return inside;
 }
 
-// Text before, between and after pictures is tokenized separately, as in LLaVA's `tokenizer_image_token`.
+// Text before, between and after images is tokenized separately, as in LLaVA's `tokenizer_image_token`.
 EncodedPrompt tokenize(const Tokenizer& tokenizer, const Prompt& prompt) {
   EncodedPrompt encoded;
   std::vector<size_t> starts;  // of each token, in prompt.text; never decreases
@@ -169,7 +169,7 @@ EncodedPrompt tokenize(const Tokenizer& tokenizer, const Prompt& prompt) {
   append(tokenizer.bos_id(), 0);
   const std::string_view text = prompt.text;
   for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = find_picture(prompt, begin);
+    const size_t end = find_image(prompt, begin);
     const auto words = words_between(prompt, begin, end);
     for (const auto& piece : tokenizer.encode_pieces(text.substr(begin, end - begin), words)) {
       append(piece.id, begin + piece.begin);

@@ -122,14 +122,13 @@ void Tokenizer::Impl::load(const fs::path& file) {
   const bool non_legacy = behaviour == TokenizerBehaviour::kNonLegacy;
   const auto status = processor.LoadFromSerializedProto(non_legacy ? bytes + std::string(kNoDummyPrefix) : bytes);
   if (!status.ok()) {
-    throw DataError(error_message(file.string(), "not a SentencePiece model", fmt::format("{} bytes", bytes.size()),
-                                  "a tokenizer.model file"));
+    throw DataError(file.string(), "not a SentencePiece model", fmt::format("{} bytes", bytes.size()),
+                    "a tokenizer.model file");
   }
   if (processor.bos_id() < 0 || processor.eos_id() < 0 || processor.unk_id() < 0) {
-    throw DataError(
-        error_message(file.string(), "the model lacks a special token",
-                      fmt::format("ids {}, {}, {}", processor.bos_id(), processor.eos_id(), processor.unk_id()),
-                      "<s>, </s> and <unk>"));
+    throw DataError(file.string(), "the model lacks a special token",
+                    fmt::format("ids {}, {}, {}", processor.bos_id(), processor.eos_id(), processor.unk_id()),
+                    "<s>, </s> and <unk>");
   }
   guard_pieces = split(kGuard).pieces_size();
 }
@@ -148,7 +147,7 @@ int64_t Tokenizer::Impl::special_id(size_t index) const {
 sentencepiece::ImmutableSentencePieceText Tokenizer::Impl::split(std::string_view text) const {
   sentencepiece::ImmutableSentencePieceText pieces;
   const auto status = processor.Encode(text, pieces.mutable_proto());
-  if (!status.ok()) throw DataError(error_message("SentencePiece", "cannot tokenize", status.error_message()));
+  if (!status.ok()) throw DataError("SentencePiece", "cannot tokenize", status.error_message());
   return pieces;
 }
 
@@ -171,8 +170,8 @@ Tokenizer Tokenizer::load(const fs::path& path, TokenizerBehaviour fallback) {
   std::error_code ignored;
   const fs::path file = fs::is_directory(path, ignored) ? path / "tokenizer.model" : path;
   if (!fs::exists(file, ignored)) {
-    throw DataError(error_message(file.string(), "there is no tokenizer", "",
-                                  "a SentencePiece model (tokenizer.model), or a directory that holds one"));
+    throw DataError(file.string(), "there is no tokenizer", "",
+                    "a SentencePiece model (tokenizer.model), or a directory that holds one");
   }
   auto impl = std::make_shared<Impl>();
   const auto settings = read_tokenizer_settings(file.parent_path(), fallback);
@@ -216,7 +215,7 @@ std::string Tokenizer::decode(const std::vector<int64_t>& ids) const {
 }
 
 void TextStream::add(int64_t id) {
-  if (id < 0) throw DataError(error_message("decode", "not a token id", std::to_string(id), "0 or more"));
+  if (id < 0) throw DataError("decode", "not a token id", std::to_string(id), "0 or more");
   if (id >= tokenizer_.vocab_size()) return;  // embeddings beyond the tokenizer are padding
   const auto& processor = tokenizer_.impl_->processor;
   const int token = static_cast<int>(id);
@@ -240,8 +239,7 @@ void TextStream::append(std::string_view more) {
 
 std::string Tokenizer::piece(int64_t id) const {
   if (id < 0 || id >= vocab_size()) {
-    throw DataError(
-        error_message("piece", "not a token id", std::to_string(id), fmt::format("0 to {}", vocab_size() - 1)));
+    throw DataError("piece", "not a token id", std::to_string(id), fmt::format("0 to {}", vocab_size() - 1));
   }
   return spaces_of(impl_->processor.IdToPiece(static_cast<int>(id)));
 }

@@ -27,7 +27,7 @@ Json read_object(const fs::path& file) {
     got = error.what();
   }
   if (!json.is_object()) {
-    throw DataError(error_message(file.string(), "cannot read the tokenizer's settings", got, "a JSON object"));
+    throw DataError(file.string(), "cannot read the tokenizer's settings", got, "a JSON object");
   }
   return json;
 }
@@ -38,8 +38,7 @@ Json field_of(const Json& object, const char* name) {
 }
 
 [[noreturn]] void fail(const fs::path& file, const char* field, const Json& value, const char* expected) {
-  throw DataError(error_message(file.string(), fmt::format("\"{}\" has the wrong type", field),
-                                core::json_excerpt(value), expected));
+  throw DataError(file.string(), fmt::format("\"{}\" has the wrong type", field), core::json_excerpt(value), expected);
 }
 
 TokenizerBehaviour behaviour_of(const fs::path& file, const Json& config) {

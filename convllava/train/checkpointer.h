@@ -1,8 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 
 #include "convllava/config/fields.h"
+#include "convllava/core/progress.h"
+#include "convllava/train/observer.h"
+#include "convllava/train/skip_guard.h"
+#include "convllava/train/step_log.h"
+#include "convllava/train/training.h"
 
 namespace convllava::train {
 
@@ -12,6 +19,44 @@ struct CheckpointOptions {
   double every_minutes = 30.0;  ///< 0: not by time
   int64_t keep_last = 2;
   void visit_fields(config::FieldVisitor& visitor);
+};
+
+/// Saves checkpoint-<step> of a run: when it is due, after the last step, after a stop signal and, where it can, after
+/// an error.
+class Checkpointer : public Observer {
+ public:
+  /// Writes model, tokenizer and record of the run's present step into a directory.
+  using WriteModel = std::function<void(const std::filesystem::path& directory)>;
+
+  /// A run that was resumed has the checkpoint of its present step.
+  Checkpointer(Training& training, SkipGuard& guard, StepLog& log, const CheckpointOptions& options,
+               WriteModel write_model, bool resumed);
+
+  /// Whether this rank asks for a checkpoint after step `step`.
+  bool is_due(int64_t step) const;
+  void after_step(const StepEvent& event) override;
+  void finished() override { save(); }
+
+  /// Collective, as `save`: only where a step since the last checkpoint changed the parameters.
+  void save_learned();
+  /// After an error: rank 0 alone writes what all ranks have, because the others may be gone. Logs the reason where it
+  /// cannot.
+  void save_alone() noexcept;
+
+ private:
+  void save();
+  void write();
+  bool has_learned();
+
+  Training& training_;
+  SkipGuard& guard_;
+  StepLog& log_;
+  const CheckpointOptions& options_;
+  WriteModel write_model_;
+  int64_t saved_step_ = -1;
+  int64_t learned_at_save_ = 0;
+  bool writing_ = false;
+  core::Stopwatch since_save_;
 };
 
 }  // namespace convllava::train

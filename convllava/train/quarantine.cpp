@@ -31,8 +31,7 @@ bool too_many_bad(int64_t bad, int64_t all, double max_bad_share) {
 
 DataError bad_share_error(const std::string& where, const std::string& what, const std::string& got,
                           double max_bad_share) {
-  return DataError(
-      error_message(where, what, got, fmt::format("at most a share of {} (data.max_bad_share)", max_bad_share)));
+  return DataError(where, what, got, fmt::format("at most a share of {} (data.max_bad_share)", max_bad_share));
 }
 
 void check_known_bad(const data::DataSelection& selection, double max_bad_share) {
@@ -44,7 +43,7 @@ void check_known_bad(const data::DataSelection& selection, double max_bad_share)
   if (too_many_bad(static_cast<int64_t>(bad.size()), static_cast<int64_t>(members.size()), max_bad_share)) {
     throw bad_share_error("data.train", "too many records cannot be used", count, max_bad_share);
   }
-  core::log_warning("data.train: records that cannot be used: " + count);
+  core::log_warning("data.train: unusable records: " + count);
 }
 
 Quarantine::Quarantine(const std::filesystem::path& run, int rank)
@@ -63,14 +62,14 @@ void Quarantine::add(const std::vector<data::BadSample>& samples) {
         -1, ' ', false, nlohmann::json::error_handler_t::replace);
     if (!listed_.insert(line).second) continue;
     ++warnings_;
-    if (warnings_ <= kMostWarnings) core::log_warning("left out: " + sample.message);
+    if (warnings_ <= kMostWarnings) core::log_warning("skipped: " + sample.message);
     if (warnings_ == kMostWarnings + 1) {
-      core::log_warning("others that are left out are listed in " + file_.string() + " only");
+      core::log_warning("more skipped samples are listed in " + file_.string() + " only");
     }
     stream << line << "\n";
   }
   stream.flush();
-  if (!stream) throw CheckpointError(error_message(file_.string(), "cannot write", std::strerror(errno)));
+  if (!stream) throw CheckpointError(file_.string(), "cannot write", std::strerror(errno));
 }
 
 }  // namespace convllava::train

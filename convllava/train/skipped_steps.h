@@ -8,20 +8,20 @@
 
 namespace convllava::train {
 
-/// How many steps may be left out (section `train`).
+/// How many steps may be skipped (section `train`).
 struct SkipOptions {
   int64_t max_skipped_steps = 10;  ///< non-finite steps in a row before the run stops
   void visit_fields(config::FieldVisitor& visitor);
 };
 
-/// Counts the steps that were left out because their gradient was not finite. The counts stay on the device; the host
+/// Counts the steps that were skipped because their gradient was not finite. The counts stay on the device; the host
 /// waits for them as seldom as it can without missing the moment when too many came in a row.
 class SkippedSteps {
  public:
   /// `most_in_row` steps in a row are allowed (train.max_skipped_steps).
   explicit SkippedSteps(int64_t most_in_row) : most_in_row_(most_in_row) {}
 
-  /// `skipped`: [] fp32, 1 where the step was left out (StepOutcome::skipped).
+  /// `skipped`: [] fp32, 1 where the step was skipped (StepOutcome::skipped).
   void add(const torch::Tensor& skipped);
   /// Whether there may be more than `most_in_row` by now: the time to call `look`.
   bool must_look() const { return steps_ - looked_at_ > most_in_row_ - in_row_; }

@@ -25,7 +25,7 @@ std::map<std::string, torch::Tensor> module_norms(const parallel::Replicate& uni
 bool any_gradient(const model::ConvLlavaImpl& model, const GlobalCounts& counts) {
   const auto language = model.llm->parameters();
   const bool reads = std::any_of(language.begin(), language.end(), [](const auto& p) { return p.requires_grad(); });
-  return (reads ? counts.supervised_tokens : counts.supervised_with_pictures) > 0;
+  return (reads ? counts.supervised_tokens : counts.supervised_with_images) > 0;
 }
 
 }  // namespace
@@ -33,15 +33,15 @@ bool any_gradient(const model::ConvLlavaImpl& model, const GlobalCounts& counts)
 GlobalCounts global_counts(const data::StepBatch& batch, distributed::ProcessGroup& group,
                            const StepRequests& requests) {
   int64_t supervised = 0;
-  int64_t with_pictures = 0;
+  int64_t with_images = 0;
   int64_t tokens = 0;
   for (const auto& micro : batch.micro_batches) {
     supervised += micro.supervised_tokens();
-    if (!micro.images.empty()) with_pictures += micro.supervised_tokens();
+    if (!micro.images.empty()) with_images += micro.supervised_tokens();
     tokens += micro.tokens();
   }
   const auto sums = group.all_reduce(std::vector<double>{
-      static_cast<double>(supervised), static_cast<double>(with_pictures), static_cast<double>(tokens),
+      static_cast<double>(supervised), static_cast<double>(with_images), static_cast<double>(tokens),
       static_cast<double>(batch.samples), static_cast<double>(batch.cut_samples), static_cast<double>(batch.cut_tokens),
       static_cast<double>(batch.bad.size()), requests.stop ? 1.0 : 0.0, requests.save ? 1.0 : 0.0,
       requests.failed ? 1.0 : 0.0});

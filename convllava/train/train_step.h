@@ -18,17 +18,17 @@
 
 namespace convllava::train {
 
-/// What one rank has to say before a step.
+/// Requests of one rank before a step.
 struct StepRequests {
   bool stop = false;    ///< it was asked to stop
   bool save = false;    ///< it wants a checkpoint after this step
   bool failed = false;  ///< it has no batch
 };
 
-/// What all ranks know of a step before it runs: sums over ranks.
+/// Counts of a step before it runs, summed over ranks.
 struct GlobalCounts {
   double supervised_tokens = 0;
-  double supervised_with_pictures = 0;  ///< of these, in micro-batches that hold a picture
+  double supervised_with_images = 0;  ///< of these, in micro-batches that hold an image
   double tokens = 0;
   double samples = 0;
   double cut_samples = 0;  ///< samples that lost a part of their answers to data.max_length
@@ -48,15 +48,15 @@ struct StepOutcome {
   torch::Tensor loss;                                 ///< [] fp32, this rank's part of the global mean
   torch::Tensor gradient_norm;                        ///< [] fp32, before clipping
   std::map<std::string, torch::Tensor> module_norms;  ///< vision, projector, llm
-  torch::Tensor skipped;                              ///< [] fp32, 1 where the step was left out because of NaN or Inf
+  torch::Tensor skipped;                              ///< [] fp32, 1 where the step was skipped because of NaN or Inf
   bool learned = true;  ///< false where no trainable parameter had a part in the loss: nothing was changed then
 };
 
 /// Gradients of the mean cross-entropy over the global batch's supervised tokens, however the batch is split into ranks
 /// and micro-batches: for each micro-batch forward and backward; reduce; clip by the global norm; step.
 ///
-/// A micro-batch whose loss no trainable parameter has a part in (only texts, and a frozen language model) counts to
-/// the loss and has no backward. Where all are such, parameters and optimizer stay as they are.
+/// A micro-batch whose loss no trainable parameter has a part in (only texts, and a frozen language model) adds to
+/// the loss and has no backward pass. Where all are such, parameters and optimizer stay as they are.
 StepOutcome train_step(model::ConvLlavaImpl& model, const data::StepBatch& batch, const GlobalCounts& counts,
                        parallel::Replicate& units, optim::Optimizer& optimizer, const optim::ClipOptions& clip,
                        const std::function<optim::Rates(const parallel::FlatRange&)>& rates);

@@ -1,49 +1,41 @@
 #pragma once
 
-#include <torch/types.h>
+#include <exception>
+#include <vector>
 
-#include <memory>
-#include <optional>
-
-#include "convllava/distributed/process_group.h"
-#include "convllava/train/run_config.h"
-
-// A training stage from its configuration to its last checkpoint.
+#include "convllava/optim/clip.h"
+#include "convllava/optim/schedule.h"
+#include "convllava/train/checkpointer.h"
+#include "convllava/train/observer.h"
+#include "convllava/train/training.h"
 
 namespace convllava::train {
 
-struct TrainSummary {
-  int64_t steps = 0;  ///< done in all, runs before a restart included
-  int64_t total_steps = 0;
-  std::optional<double> validation_before;  ///< loss before the first step of the run
-  std::optional<double> validation_after;   ///< loss after the last step
-  bool stopped = false;                     ///< ended early by a signal; there is a checkpoint to go on from
-};
-
-/// Runs stages as `train` does:
-///
-///     const auto config = train::load_run_config("stage2.yaml");
-///     train::Trainer trainer(config, distributed::ProcessGroup(), torch::kCPU);
-///     trainer.run();
-///
-/// The run folder gets config.yaml, metrics.jsonl, report.html, quarantine.jsonl, TensorBoard events and
-/// checkpoint-<step>/. A folder that holds checkpoints of the same run is continued; one that is complete is left as it
-/// is. With several ranks the folder and the data must be on disks that all of them see.
+/// The training loop: for each step the next global batch, forward, backward and optimizer (train_step.h), then every
+/// observer in turn. stage/training_run.h makes the parts of a run from its configuration.
 class Trainer {
  public:
-  /// Checks paths, opens the data, builds and loads the model, prints what will be trained. Throws ConfigError before
-  /// anything is allocated, DataError, CheckpointError; DistributedError when the ranks disagree.
-  Trainer(RunConfig config, distributed::ProcessGroup group, torch::Device device);
-  ~Trainer();
-  Trainer(const Trainer&) = delete;
-  Trainer& operator=(const Trainer&) = delete;
+  /// All of these must outlive the trainer. `checkpointer` is one of the observers.
+  Trainer(Training& training, optim::RateSchedule rates, const optim::ClipOptions& clip, std::vector<Observer*> observers,
+          Checkpointer& checkpointer);
 
-  /// Trains until the last step or until a stop signal (core/process.h), after which a checkpoint is written.
-  TrainSummary run();
+  /// Trains to the last step or until a stop signal (core/process.h). After an error what was learned since the last
+  /// checkpoint is saved, as far as that is certain, and the error is thrown on.
+  void run();
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  bool step();
+  data::StepBatch next_batch(StepRequests& requests);
+  void count(const GlobalCounts& counts);
+  [[noreturn]] void leave_after_failure();
+
+  Training& training_;
+  optim::RateSchedule rates_;
+  const optim::ClipOptions& clip_;
+  std::vector<Observer*> observers_;
+  Checkpointer& checkpointer_;
+  std::exception_ptr failure_;  ///< of the loader
+  double data_wait_ = 0;
 };
 
 }  // namespace convllava::train

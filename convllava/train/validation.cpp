@@ -1,5 +1,7 @@
 #include "convllava/train/validation.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "convllava/core/error.h"
@@ -14,10 +16,10 @@ namespace convllava::train {
 namespace {
 
 constexpr int64_t kAnswerTokens = 64;
-/// Micro-batches whose pictures are decoded together; they are in memory at the same time.
+/// Micro-batches whose images are decoded together; they are in memory at the same time.
 constexpr int64_t kWindowBatches = 4;
 
-/// The conversation up to the first answer that follows the picture, or up to the first one of a text; its last turn is
+/// The conversation up to the first answer that follows the image, or up to the first one of a text; its last turn is
 /// that answer. Empty where there is no such answer.
 std::vector<text::Turn> up_to_first_answer(const std::vector<text::Turn>& turns, bool has_image) {
   bool sees = !has_image;
@@ -36,12 +38,12 @@ std::vector<text::Turn> up_to_first_answer(const std::vector<text::Turn>& turns,
 report::SampleAnswer ask(model::ConvLlavaImpl& model, const data::Dataset& dataset, int64_t index) {
   const auto path = dataset.image_path(index);
   auto turns = up_to_first_answer(dataset.record(index).turns, !path.empty());
-  if (turns.empty()) throw DataError(error_message(dataset.where(index), "no question with an answer"));
+  if (turns.empty()) throw DataError(dataset.where(index), "no question with an answer");
   report::SampleAnswer sample{path, turns[turns.size() - 2].text, "", turns.back().text,
                               dataset.image_is_outside(index)};
   turns.pop_back();
   infer::Question question{std::move(turns), {}};
-  if (!path.empty()) question.picture = image::load_image(path);
+  if (!path.empty()) question.image = image::load_image(path);
   infer::AnswerOptions options;
   options.prompt_template = dataset.options().prompt_template;
   options.image = dataset.options().image;
@@ -57,7 +59,7 @@ void ValidationOptions::visit_fields(config::FieldVisitor& visitor) {
   visitor.field("validate_every", validate_every,
                 "Optimizer steps between validations; 0 validates before the first step and after the last only.",
                 config::kStepsOrNone);
-  visitor.field("samples", samples, "Validation pictures that the model answers in `report.html`.", {0, 1000});
+  visitor.field("samples", samples, "Validation images that the model answers in `report.html`.", {0, 1000});
 }
 
 std::optional<double> validation_loss(model::ConvLlavaImpl& model, const data::DataSelection& selection,
@@ -89,9 +91,40 @@ std::optional<double> validation_loss(model::ConvLlavaImpl& model, const data::D
   }
   sums = group.all_reduce(sums);
   if (sums[1] == 0) {
-    throw DataError(error_message("validation", "no sample of the set can be used", "0 supervised tokens", "some"));
+    throw DataError("validation", "no sample of the set can be used", "0 supervised tokens", "some");
   }
   return sums[0] / sums[1];
+}
+
+void Validator::start() {
+  if (training_.state.step == 0) training_.summary.validation_before = validate();
+}
+
+void Validator::after_step(const StepEvent& event) {
+  const int64_t every = options_.validate_every;
+  if (every > 0 && event.step % every == 0 && !training_.is_done()) validate();
+}
+
+void Validator::finished() {
+  if (training_.is_done()) training_.summary.validation_after = validate();
+}
+
+std::optional<double> Validator::validate() {
+  if (!training_.data.validation.dataset) return std::nullopt;
+  std::optional<double> loss;
+  log_.aside([&] {
+    training_.group.barrier();
+    training_.confirmed_step = training_.state.step;
+    loss = validation_loss(*training_.model, training_.data.validation, micro_batch_size_, training_.group,
+                           *training_.quarantine);
+  });
+  if (!loss) {
+    training_.summary.stopped = true;
+  } else if (training_.is_main()) {
+    log_.write({{"validation/loss", *loss}});
+    core::log_info(fmt::format("step {}: validation loss {:.4f}", training_.state.step, *loss));
+  }
+  return loss;
 }
 
 std::vector<report::SampleAnswer> sample_answers(model::ConvLlavaImpl& model, const data::DataSelection& selection,
@@ -102,7 +135,7 @@ std::vector<report::SampleAnswer> sample_answers(model::ConvLlavaImpl& model, co
     try {
       samples.push_back(ask(model, *selection.dataset, selection.members[i * available / std::min(count, available)]));
     } catch (const Error& error) {
-      core::log_warning(std::string("left out of the report: ") + error.what());
+      core::log_warning(std::string("not in the report: ") + error.what());
     }
   }
   return samples;

@@ -22,23 +22,23 @@ namespace {
 
 using nlohmann::ordered_json;
 
-// Numbers the purposes for which a picture's text draws random numbers.
+// Numbers the purposes for which an image's text draws random numbers.
 enum TextStream : uint64_t { kCaptionText = 1, kInstructText = 2, kBenchmarkText = 3 };
 
 void write(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();
-  if (!file) throw DataError(error_message(path.string(), "cannot be written", std::strerror(errno)));
+  if (!file) throw DataError(path.string(), "cannot be written", std::strerror(errno));
 }
 
 void check(const DatasetOptions& options) {
   const auto require = [](bool valid, const char* name, int64_t got, const char* expected) {
-    if (!valid) throw ConfigError(error_message(name, "out of range", std::to_string(got), expected));
+    if (!valid) throw ConfigError(name, "out of range", std::to_string(got), expected);
   };
-  if (options.folder.empty()) throw ConfigError(error_message("--out", "the path is empty", "\"\"", "a folder"));
-  require(options.train >= 1 && options.train <= 10'000'000, "--train", options.train, "1 to 10000000 pictures");
-  require(options.held_out >= 1 && options.held_out <= 1'000'000, "--val", options.held_out, "1 to 1000000 pictures");
+  if (options.folder.empty()) throw ConfigError("--out", "the path is empty", "\"\"", "a folder");
+  require(options.train >= 1 && options.train <= 10'000'000, "--train", options.train, "1 to 10000000 images");
+  require(options.held_out >= 1 && options.held_out <= 1'000'000, "--val", options.held_out, "1 to 1000000 images");
   require(options.size >= 64 && options.size <= 1024, "--size", options.size, "64 to 1024 pixels");
   require(options.threads >= 1 && options.threads <= 256, "--threads", options.threads, "1 to 256");
 }
@@ -142,7 +142,7 @@ std::vector<Scene> make_scenes(uint64_t seed, Split split, int64_t count) {
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
-  if (error) throw DataError(error_message(path.string(), "cannot be created", error.message()));
+  if (error) throw DataError(path.string(), "cannot be created", error.message());
 }
 
 /// Makes the folder, and marks it before anything else is in it. One that holds something must have that mark.
@@ -152,10 +152,10 @@ void claim_folder(const std::filesystem::path& folder) {
   std::error_code error;
   if (std::filesystem::exists(marker, error)) return;
   const bool empty = std::filesystem::is_empty(folder, error);
-  if (error) throw DataError(error_message(folder.string(), "cannot be looked into", error.message()));
+  if (error) throw DataError(folder.string(), "cannot be looked into", error.message());
   if (!empty) {
-    throw ConfigError(error_message(folder.string(), "the folder holds files that make_demo_data did not write", "",
-                                    "a new or empty --out, or one that it has begun"));
+    throw ConfigError(folder.string(), "the folder holds files that make_demo_data did not write", "",
+                      "a new or empty --out, or one that it has begun");
   }
   write(marker, "A data set of make_demo_data: running it again replaces the files.\n");
 }

@@ -2,11 +2,11 @@
 
 // The demo data set as a folder that the ordinary loader and `eval --bench textvqa` read:
 //
-//     images/<name>.jpg             pictures to train on
-//     train_images/<image_id>.jpg   held-out pictures (the name TextVQA gives to that folder)
+//     images/<name>.jpg             images to train on
+//     train_images/<image_id>.jpg   held-out images (the name TextVQA gives to that folder)
 //     captions_{train,val}.json     LLaVA records of two turns: a prompt and a caption with every fact
 //     instruct_{train,val}.json     LLaVA records of ten turns: every fact asked and answered
-//     TextVQA_0.5.1_val.json        held-out pictures, one fact asked in each entry; "question_kind" names it
+//     TextVQA_0.5.1_val.json        held-out images, one fact asked in each entry; "question_kind" names it
 //     tokenizer.model               SentencePiece BPE as LLaMA's, trained on these texts
 //     .make_demo_data               written first: the folder is this program's, which may write into it again
 //
@@ -22,8 +22,8 @@ inline constexpr const char* kMarkerFile = ".make_demo_data";
 struct DatasetOptions {
   std::filesystem::path folder;
   uint64_t seed = 1;
-  int64_t train = 20000;   ///< pictures to train on
-  int64_t held_out = 200;  ///< pictures to evaluate on
+  int64_t train = 20000;   ///< images to train on
+  int64_t held_out = 200;  ///< images to evaluate on
   int size = 64;           ///< pixels a side
   int threads = 2;
 };

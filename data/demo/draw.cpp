@@ -49,13 +49,13 @@ cv::Scalar muted(Random& random) {
 }
 
 // A ground with lines and blobs of its own shades, and grain. It is darker than every paint and every digit: where the
-// sign of the contrast changes from picture to picture, a network needs many times as many of them to learn glyphs.
-void draw_background(cv::Mat& picture, Random& random) {
-  const int size = picture.cols;
+// sign of the contrast changes from image to image, a network needs many times as many of them to learn glyphs.
+void draw_background(cv::Mat& image, Random& random) {
+  const int size = image.cols;
   const cv::Scalar top = muted(random), bottom = muted(random);
   for (int y = 0; y < size; ++y) {
     const double weight = static_cast<double>(y) / size;
-    picture.row(y).setTo(top * (1 - weight) + bottom * weight);
+    image.row(y).setTo(top * (1 - weight) + bottom * weight);
   }
   const auto anywhere = [&] {
     const double x = uniform(random, -0.1, 1.1), y = uniform(random, -0.1, 1.1);
@@ -64,15 +64,15 @@ void draw_background(cv::Mat& picture, Random& random) {
   for (int i = 0; i < 6; ++i) {
     const cv::Point from = anywhere(), to = anywhere();
     const int thickness = static_cast<int>(random.between(1, std::max(1, size / 32)));
-    cv::line(picture, from, to, muted(random), thickness, cv::LINE_AA, kShift);
+    cv::line(image, from, to, muted(random), thickness, cv::LINE_AA, kShift);
   }
   for (int i = 0; i < 4; ++i) {
     const cv::Point center = anywhere();
     const int radius = static_cast<int>(uniform(random, 0.03, 0.12) * size * kUnit);
-    cv::circle(picture, center, radius, muted(random), cv::FILLED, cv::LINE_AA, kShift);
+    cv::circle(image, center, radius, muted(random), cv::FILLED, cv::LINE_AA, kShift);
   }
   for (int y = 0; y < size; ++y) {
-    auto* row = picture.ptr<unsigned char>(y);
+    auto* row = image.ptr<unsigned char>(y);
     uint64_t bits = 0;
     for (int i = 0; i < 3 * size; ++i, bits >>= 4) {
       if (i % 16 == 0) bits = random.next();
@@ -82,7 +82,7 @@ void draw_background(cv::Mat& picture, Random& random) {
 }
 
 // Text that fills `width` x `height` around a centre as far as its proportions allow.
-void draw_text(cv::Mat& picture, const std::string& text, cv::Point2d center, double width, double height,
+void draw_text(cv::Mat& image, const std::string& text, cv::Point2d center, double width, double height,
                const cv::Scalar& color, Random& random) {
   const int font = random.below(2) == 0 ? cv::FONT_HERSHEY_SIMPLEX : cv::FONT_HERSHEY_DUPLEX;
   const int thickness = std::max(1, static_cast<int>(std::lround(height / 10)));
@@ -90,7 +90,7 @@ void draw_text(cv::Mat& picture, const std::string& text, cv::Point2d center, do
   const double scale = std::min((width - thickness) / unit.width, (height - thickness) / unit.height);
   const cv::Point origin(static_cast<int>(std::lround(center.x - scale * unit.width / 2)),
                          static_cast<int>(std::lround(center.y + scale * unit.height / 2)));
-  cv::putText(picture, text, origin, font, scale, color, thickness, cv::LINE_AA);
+  cv::putText(image, text, origin, font, scale, color, thickness, cv::LINE_AA);
 }
 
 // Points on a circle of `radius` (in turn `radii`), the first one straight up.
@@ -150,18 +150,18 @@ std::vector<cv::Point> cross(cv::Point2d center, double radius, double turn) {
   return polygon;
 }
 
-void draw_shape(cv::Mat& picture, const std::string& shape, cv::Point2d center, double radius, const cv::Scalar& color,
+void draw_shape(cv::Mat& image, const std::string& shape, cv::Point2d center, double radius, const cv::Scalar& color,
                 Random& random) {
   const double turn = uniform(random, -0.15, 0.15);
   const auto fill = [&](const std::vector<cv::Point>& polygon) {
-    cv::fillPoly(picture, std::vector<std::vector<cv::Point>>{polygon}, color, cv::LINE_AA, kShift);
+    cv::fillPoly(image, std::vector<std::vector<cv::Point>>{polygon}, color, cv::LINE_AA, kShift);
   };
   const cv::Point middle = fixed(center.x, center.y);
   if (shape == "circle")
-    cv::circle(picture, middle, static_cast<int>(0.9 * radius * kUnit), color, cv::FILLED, cv::LINE_AA, kShift);
+    cv::circle(image, middle, static_cast<int>(0.9 * radius * kUnit), color, cv::FILLED, cv::LINE_AA, kShift);
   else if (shape == "ring")
-    cv::circle(picture, middle, static_cast<int>(0.75 * radius * kUnit), color,
-               std::max(2, static_cast<int>(radius / 3)), cv::LINE_AA, kShift);
+    cv::circle(image, middle, static_cast<int>(0.75 * radius * kUnit), color, std::max(2, static_cast<int>(radius / 3)),
+               cv::LINE_AA, kShift);
   else if (shape == "square")
     fill(around(center, {1.15 * radius}, 4, turn + std::numbers::pi / 4));
   else if (shape == "triangle")
@@ -176,20 +176,20 @@ void draw_shape(cv::Mat& picture, const std::string& shape, cv::Point2d center, 
     fill(cross(center, radius, turn));
 }
 
-void draw_plate(cv::Mat& picture, cv::Point2d center, double width, double height, const cv::Scalar& fill,
+void draw_plate(cv::Mat& image, cv::Point2d center, double width, double height, const cv::Scalar& fill,
                 const cv::Scalar& edge) {
   const cv::Point from = fixed(center.x - width / 2, center.y - height / 2);
   const cv::Point to = fixed(center.x + width / 2, center.y + height / 2);
-  cv::rectangle(picture, from, to, fill, cv::FILLED, cv::LINE_8, kShift);
-  cv::rectangle(picture, from, to, edge, std::max(1, picture.cols / 64), cv::LINE_AA, kShift);
+  cv::rectangle(image, from, to, fill, cv::FILLED, cv::LINE_8, kShift);
+  cv::rectangle(image, from, to, edge, std::max(1, image.cols / 64), cv::LINE_AA, kShift);
 }
 
 }  // namespace
 
 std::string draw_jpeg(const Scene& scene, int size) {
   Random random(scene.drawing_seed);
-  cv::Mat picture(size, size, CV_8UC3);
-  draw_background(picture, random);
+  cv::Mat image(size, size, CV_8UC3);
+  draw_background(image, random);
   const auto place = [&](double x, double y) {
     const double dx = uniform(random, -0.015, 0.015), dy = uniform(random, -0.02, 0.02);
     return cv::Point2d((x + dx) * size, (y + dy) * size);
@@ -198,19 +198,19 @@ std::string draw_jpeg(const Scene& scene, int size) {
 
   const cv::Point2d sign = place(0.5, 0.26);
   const double zoom = uniform(random, 0.92, 1.0);
-  draw_plate(picture, sign, 0.94 * zoom * size, 0.42 * zoom * size, paint(scene.sign_color, random), black);
-  draw_text(picture, words()[scene.word], sign, 0.86 * zoom * size, 0.34 * zoom * size, black, random);
+  draw_plate(image, sign, 0.94 * zoom * size, 0.42 * zoom * size, paint(scene.sign_color, random), black);
+  draw_text(image, words()[scene.word], sign, 0.86 * zoom * size, 0.34 * zoom * size, black, random);
 
   const cv::Point2d shape = place(0.21, 0.74);
   const double radius = uniform(random, 0.17, 0.19) * size;
   const cv::Scalar color = paint(scene.shape_color, random);
-  draw_shape(picture, shapes()[scene.shape], shape, radius, color, random);
+  draw_shape(image, shapes()[scene.shape], shape, radius, color, random);
 
   const cv::Point2d number = place(0.7, 0.74);
-  draw_text(picture, std::to_string(scene.number), number, 0.54 * size, 0.36 * size, white, random);
+  draw_text(image, std::to_string(scene.number), number, 0.54 * size, 0.36 * size, white, random);
 
   std::vector<unsigned char> bytes;
-  cv::imencode(".jpg", picture, bytes, {cv::IMWRITE_JPEG_QUALITY, 95});
+  cv::imencode(".jpg", image, bytes, {cv::IMWRITE_JPEG_QUALITY, 95});
   return {bytes.begin(), bytes.end()};
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// A scene as a picture: shapes and OpenCV's Hershey fonts, in paint of slightly varying shade, before a cluttered
+// A scene as an image: shapes and OpenCV's Hershey fonts, in paint of slightly varying shade, before a cluttered
 // background.
 //
 //     const std::string jpeg = draw_jpeg(make_scene(/*seed=*/1, Split::kTrain, /*index=*/0), /*size=*/64);

@@ -1,6 +1,6 @@
 #pragma once
 
-// What is on a demo picture: a coloured sign with a word, below it a coloured shape and a two-digit number. Five
+// What is on a demo image: a coloured sign with a word, below it a coloured shape and a two-digit number. Five
 // facts, each of them something that `text.h` can ask for.
 
 #include <cstdint>
@@ -29,11 +29,11 @@ struct Scene {
 
 enum class Split { kTrain, kHeldOut };
 
-/// Whether a word and a number are shown together on held-out pictures only: one pair in ten, the same ones for every
-/// seed. No training picture shows such a pair, no held-out picture another one.
+/// Whether a word and a number are shown together on held-out images only: one pair in ten, the same ones for every
+/// seed. No training image shows such a pair, no held-out image another one.
 bool is_held_out(int word, int number);
 
-/// Picture `index` of a split; depends on the three arguments alone.
+/// Image `index` of a split; depends on the three arguments alone.
 Scene make_scene(uint64_t seed, Split split, int64_t index);
 
 }  // namespace convllava::demo

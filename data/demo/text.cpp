@@ -18,17 +18,17 @@ const std::vector<std::string> kCaptions = {
 };
 
 const std::vector<std::string> kCaptionPrompts = {
-    "Describe the picture.",
-    "What is in the picture?",
+    "Describe the image.",
+    "What is in the image?",
     "Tell what you see.",
 };
 
 const std::vector<std::string>& wordings(std::string_view kind) {
   static const std::vector<std::string> word = {"What word is on the sign?", "What does the sign say?",
                                                 "Which word is written on the sign?"};
-  static const std::vector<std::string> number = {"What number is in the picture?", "Which number is shown?",
+  static const std::vector<std::string> number = {"What number is in the image?", "Which number is shown?",
                                                   "What is the number?"};
-  static const std::vector<std::string> shape = {"What shape is in the picture?", "Which shape is shown?",
+  static const std::vector<std::string> shape = {"What shape is in the image?", "Which shape is shown?",
                                                  "What is the shape?"};
   static const std::vector<std::string> color = {"What color is the shape?", "Which color does the shape have?",
                                                  "What is the color of the shape?"};

@@ -19,7 +19,7 @@ struct Question {
 /// "The green sign says KEY, the star is red and the number is 42." in one of several wordings.
 std::string caption(const Scene& scene, core::Random& random);
 
-/// What a user says to get a caption, without the picture's placeholder.
+/// What a user says to get a caption, without the image's placeholder.
 std::string caption_prompt(core::Random& random);
 
 /// Every fact of the scene once, in random order and wording.

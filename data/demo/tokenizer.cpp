@@ -44,7 +44,7 @@ std::string train_tokenizer(const std::vector<std::string>& texts) {
   Lines lines(texts);
   std::string model;
   const auto status = sentencepiece::SentencePieceTrainer::Train(options, &lines, &model);
-  if (!status.ok()) throw DataError(error_message("tokenizer.model", "cannot be trained", status.ToString()));
+  if (!status.ok()) throw DataError("tokenizer.model", "cannot be trained", status.ToString());
   return model;
 }
 

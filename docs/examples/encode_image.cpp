@@ -1,6 +1,6 @@
-// A picture through the vision tower of a checkpoint:
+// An image through the vision tower of a checkpoint:
 //
-//     example_encode_image runs/demo/stage3 picture.jpg
+//     example_encode_image runs/demo/stage3 image.jpg
 
 #include <cstdio>
 #include <exception>
@@ -14,7 +14,7 @@ using namespace convllava;
 
 int main(int argc, char** argv) try {
   if (argc != 3) {
-    std::fprintf(stderr, "usage: %s CHECKPOINT_OR_RUN PICTURE\n", argv[0]);
+    std::fprintf(stderr, "usage: %s CHECKPOINT_OR_RUN IMAGE\n", argv[0]);
     return 2;
   }
   const torch::NoGradGuard no_grad;

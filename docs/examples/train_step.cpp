@@ -8,20 +8,20 @@
 #include "convllava/data/packed_batch.h"
 #include "convllava/infer/generate.h"
 #include "convllava/infer/tensors.h"
-#include "convllava/model/initialize.h"
 #include "convllava/model/model_config.h"
+#include "convllava/nn/init.h"
 #include "convllava/nn/libtorch.h"
 
 using namespace convllava;
 
 namespace {
 
-/// One sequence: BOS, a 128x128 picture (2x2 visual tokens), a question of three tokens and an answer of two.
+/// One sequence: BOS, a 128x128 image (2x2 visual tokens), a question of three tokens and an answer of two.
 data::StepBatch made_up_batch() {
   data::Sample sample;
   sample.prompt.input_ids = {1, text::kImageToken, 20, 21, 22, 30, 2};
   sample.prompt.labels = {-100, -100, -100, -100, -100, 30, 2};
-  sample.picture = image::Image{128, 128, std::vector<uint8_t>(128 * 128 * 3, 200)};
+  sample.image = image::Image{128, 128, std::vector<uint8_t>(128 * 128 * 3, 200)};
   sample.visual_tokens = 4;
   data::StepBatch batch;
   batch.micro_batches = {data::pack({sample}, /*max_length=*/64)};
@@ -37,13 +37,13 @@ int main() {
 
   // 1. The encoder alone: any height and width from 64 pixels on.
   model::ConvNext tower(shape.vision);
-  model::initialize_vision(*tower);
+  nn::initialize(tower->blocks());
   const auto features = tower(torch::randn({1, 3, 192, 320}));
   std::printf("192x320 pixels -> %ld tokens of %ld\n", features.size(1), features.size(2));
 
   // 2. The model: visual tokens spliced into the text, greedy decoding.
   model::ConvLlava convllava(shape);
-  model::initialize(*convllava);
+  nn::initialize(convllava->blocks());
   const auto batch = made_up_batch();
   const auto prompt = infer::to_tensors(batch.micro_batches[0], torch::kCPU);
   const auto answers = infer::generate(*convllava, prompt, {.max_new_tokens = 4});
@@ -52,7 +52,7 @@ int main() {
   // 3. Training: declare what trains, flatten it, step.
   for (auto& parameter : convllava->llm->parameters()) parameter.set_requires_grad(false);
   distributed::ProcessGroup group;  // one process
-  parallel::Replicate units(model::parameter_blocks(*convllava), group);
+  parallel::Replicate units(convllava->blocks(), group);
   optim::Optimizer optimizer(optim::make_rule({}), units.units());
   const auto counts = train::global_counts(batch, group);
   for (int step = 0; step < 3; ++step) {

@@ -71,26 +71,26 @@ def epoch_order(items, grouping, size, seed, epoch):
     if grouping == "none":
         return [drawn[i] for i in rng.permutation(len(drawn))]
     by_length = grouping == "modality_length"
-    pictures = [i for i in drawn if items[i][1]]
+    images = [i for i in drawn if items[i][1]]
     texts = [i for i in drawn if not items[i][1]]
-    if not pictures or not texts:
+    if not images or not texts:
         return sum(batches_of(items, drawn, size, by_length, rng), [])
-    *picture_batches, last_pictures = batches_of(items, pictures, size, by_length, rng)
+    *image_batches, last_images = batches_of(items, images, size, by_length, rng)
     *text_batches, last_texts = batches_of(items, texts, size, by_length, rng)
-    batches = picture_batches + text_batches
+    batches = image_batches + text_batches
     shuffled = [batches[i] for i in rng.permutation(len(batches))]
-    return sum(shuffled, []) + sorted(last_pictures + last_texts)
+    return sum(shuffled, []) + sorted(last_images + last_texts)
 
 
-def mixture(pictures, texts, weights):
+def mixture(images, texts, weights):
     """Items of both modalities with repeated lengths, so that ties are part of the fixture."""
     cycle = itertools.cycle(weights)
-    return [[1 + i * 7 % 11, i % (pictures + texts) < pictures, next(cycle)] for i in range(pictures + texts)]
+    return [[1 + i * 7 % 11, i % (images + texts) < images, next(cycle)] for i in range(images + texts)]
 
 
 def main():
     cases = []
-    for grouping, pictures, texts, weights, size, seed in [
+    for grouping, images, texts, weights, size, seed in [
         ("modality_length", 17, 12, [1.0], 4, 42),
         ("modality_length", 17, 12, [1.0, 0.5, 2.25], 4, 42),
         ("modality_length", 20, 0, [1.0], 6, 7),
@@ -99,7 +99,7 @@ def main():
         ("modality", 17, 12, [1.0], 4, 42),
         ("none", 17, 12, [1.0, 1.5], 4, 42),
     ]:
-        items = mixture(pictures, texts, weights)
+        items = mixture(images, texts, weights)
         orders = {str(epoch): epoch_order(items, grouping, size, seed, epoch) for epoch in (0, 1, 1000)}
         cases.append(
             {"grouping": grouping, "global_batch_size": size, "seed": seed, "items": items, "orders": orders}

@@ -197,16 +197,16 @@ def variant(rng, text):
 
 
 def llava_answers(rng, official):
-    """Pictures with several questions, one of them asked twice; prompts of every form that eval_textvqa.py reads."""
+    """Images with several questions, one of them asked twice; prompts of every form that eval_textvqa.py reads."""
     suffix = "Answer the question using a single word or phrase."
     entries, answers = [], []
     for number in range(40):
-        picture = f"{number // 3:016x}"
+        image = f"{number // 3:016x}"
         question = "what does SIGN say" if number % 9 == 4 else f"{rng.choice(WORDS)} number {number} ΟΔΟΣ?"
         if number % 9 == 5 and number // 3 == (number - 1) // 3:
             question = "What does sign SAY"
         text = random_answer(rng)
-        entries.append({"question_id": 34602 + number, "image_id": picture, "question": question,
+        entries.append({"question_id": 34602 + number, "image_id": image, "question": question,
                         "answers": [variant(rng, text) for _ in range(10)]})  # fmt: skip
         prompt = rng.choice((
             f"{question.lower()}\n{suffix}",
@@ -214,7 +214,7 @@ def llava_answers(rng, official):
             f"Reference OCR token: A, B\n{question}\n{suffix}",
             f"OCR tokens: A, B. Question: {question} Short answer:",
         ))  # fmt: skip
-        answers.append({"question_id": picture, "prompt": prompt, "text": variant(rng, text), "answer_id": f"a{number}",
+        answers.append({"question_id": image, "prompt": prompt, "text": variant(rng, text), "answer_id": f"a{number}",
                         "model_id": "m", "metadata": {}})  # fmt: skip
     return [entries, answers, official.score_llava_answers(entries, answers)]
 

@@ -1,4 +1,4 @@
-"""Goldens of tests/unit/image: Pillow's resizing and CLIP's preprocessing in numpy. pictures.py makes those of decoding.
+"""Goldens of tests/unit/image: Pillow's resizing and CLIP's preprocessing in numpy. decode.py makes those of decoding.
 
     .venv/bin/pip install pillow==13.0.0 transformers==5.17.0
     .venv/bin/python scripts/golden/image.py            # rewrites tests/golden/image
@@ -16,7 +16,7 @@ import transformers
 from PIL import Image, features
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from pictures import fnv1a, split_mix
+from decode import fnv1a, split_mix
 
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
 STD = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)

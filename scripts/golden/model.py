@@ -89,7 +89,7 @@ def llama(name, kv_heads):
 
 
 def convllava(name):
-    """Two samples with a picture of different shapes and one without, each run by itself through the reference modules with
+    """Two samples with an image of different shapes and one without, each run by itself through the reference modules with
     `inputs_embeds`; the loss is the mean over all supervised tokens of the three."""
     tower = make_tower([1, 1, 1, 1, 1], [8, 12, 16, 20, 24])
     language = make_llama(2)

@@ -10,7 +10,7 @@ Needs sentencepiece and transformers. Nothing here shares code with the library:
 
 Written to tests/golden/text:
     tokenizer.model       a SentencePiece model of 600 pieces with LLaMA's settings, trained here
-    conversations.json    the conversations: [template, has picture, texts of the turns]
+    conversations.json    the conversations: [template, has image, texts of the turns]
     expected_small.json   hashes of ids and labels for tokenizer.model; all ids and answer spans of the first 50
     expected_llama.json   the same for LLaMA's tokenizer (the tokenizer itself may not be passed on)
 """
@@ -94,7 +94,7 @@ def place_image(rng, text):
 
 
 def make_conversation(rng):
-    """[template, has picture, texts]: the texts are a human's and the assistant's in turn."""
+    """[template, has image, texts]: the texts are a human's and the assistant's in turn."""
     template = rng.choices(["v1", "llava_v1", "plain"], [75, 15, 10])[0]
     rounds = 1 if template == "plain" else rng.choices([1, 2, 3, 4, 5, 6], [30, 25, 15, 12, 10, 8])[0]
     texts = [make_text(rng) for _ in range(2 * rounds)]

@@ -1,4 +1,4 @@
-// The paper's tower (669 M parameters, random values) on one picture, fp32 on a CPU; full_tower.py does the same with
+// The paper's tower (669 M parameters, random values) on one image, fp32 on a CPU; full_tower.py does the same with
 // transformers.
 //
 //   benchmark_full_tower HEIGHT WIDTH
@@ -10,8 +10,8 @@
 #include "convllava/core/error.h"
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
-#include "convllava/model/initialize.h"
 #include "convllava/model/vision/convnext.h"
+#include "convllava/nn/init.h"
 #include "convllava/nn/libtorch.h"
 
 namespace {
@@ -21,7 +21,7 @@ using namespace convllava;
 void measure(int64_t height, int64_t width) {
   const torch::NoGradGuard no_grad;
   model::ConvNext tower(model::VisionConfig{});
-  model::initialize_vision(*tower);
+  nn::initialize(tower->blocks());
   const auto pixels = torch::randn({1, 3, height, width});
   const auto start = std::chrono::steady_clock::now();
   const auto features = tower(pixels);
@@ -37,7 +37,7 @@ void measure(int64_t height, int64_t width) {
 int main(int argc, char** argv) {
   apps::start(argv);
   return core::run_main("benchmark_full_tower", [&] {
-    if (argc != 3) throw ConfigError("no size of the picture; usage: benchmark_full_tower HEIGHT WIDTH");
+    if (argc != 3) throw ConfigError("no size of the image; usage: benchmark_full_tower HEIGHT WIDTH");
     apps::set_arithmetic(torch::kCPU);
     measure(std::stoll(argv[1]), std::stoll(argv[2]));
     return 0;

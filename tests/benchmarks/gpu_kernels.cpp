@@ -38,7 +38,7 @@ struct Sizes {
   int64_t heads = 32;
   int64_t vocabulary = 32000;
   int64_t supervised = 1200;
-  int64_t pictures = 8;
+  int64_t images = 8;
   int64_t pixels = 768;
   std::vector<int64_t> channels = {192, 384, 768, 1536, 3072};
   int64_t numbers = 256 << 20;  ///< of long vectors
@@ -132,7 +132,7 @@ class Kernels {
   }
 
   int64_t side(size_t stage) const { return std::max<int64_t>(1, sizes_.pixels / (4 << stage)); }
-  int64_t positions(size_t stage) const { return sizes_.pictures * side(stage) * side(stage); }
+  int64_t positions(size_t stage) const { return sizes_.images * side(stage) * side(stage); }
 
   /// gradient += x^T g in fp32: as the engine does it, and by one product that adds.
   void weight_gradients() const {
@@ -154,7 +154,7 @@ class Kernels {
     const int64_t channels = sizes_.channels[stage];
     const auto options = torch::TensorOptions(device_).dtype(type);
     const auto last = torch::MemoryFormat::ChannelsLast;
-    const auto x = torch::randn({sizes_.pictures, channels, side(stage), side(stage)}, options).contiguous(last);
+    const auto x = torch::randn({sizes_.images, channels, side(stage), side(stage)}, options).contiguous(last);
     const auto g = torch::randn_like(x);
     const auto weight = torch::randn({channels, 1, 7, 7}, options).contiguous(last);
     const auto bias = torch::randn({channels}, options);
@@ -260,7 +260,7 @@ class Kernels {
   }
 
   void pixels() const {
-    const auto bytes = torch::randint(0, 256, {sizes_.pictures, sizes_.pixels, sizes_.pixels, 3},
+    const auto bytes = torch::randint(0, 256, {sizes_.images, sizes_.pixels, sizes_.pixels, 3},
                                       torch::TensorOptions(device_).dtype(torch::kByte));
     time("normalize pixels", 3.0 * bytes.numel(), 0, [&] { model::normalize_pixels(bytes, torch::kBFloat16); });
   }

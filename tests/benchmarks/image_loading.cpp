@@ -1,9 +1,9 @@
-// Picture files -> square 8-bit pictures as the data loader makes them, on one thread; normalising them is the
+// Image files -> square 8-bit images as the data loader makes them, on one thread; normalising them is the
 // model's part.
 //
 //   benchmark_image_loading FOLDER...
 //
-// Each folder of pictures is a measurement of its own; image_loading.py does the same work with Pillow.
+// Each folder of images is a measurement of its own; image_loading.py does the same work with Pillow.
 
 #include <filesystem>
 #include <string>
@@ -28,7 +28,7 @@ void measure(const fs::path& folder, int64_t size) {
   });
   const auto count = static_cast<double>(files.size());
   convllava::benchmark::print_result("image_loading/" + folder.filename().string() + "/" + std::to_string(size),
-                                     seconds / count, {{"pictures_per_second", count / seconds}});
+                                     seconds / count, {{"images_per_second", count / seconds}});
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ void measure(const fs::path& folder, int64_t size) {
 int main(int argc, char** argv) {
   convllava::core::tune_allocator();
   return convllava::core::run_main("benchmark_image_loading", [&] {
-    if (argc < 2) throw convllava::ConfigError("no folder of pictures; usage: benchmark_image_loading FOLDER...");
+    if (argc < 2) throw convllava::ConfigError("no folder of images; usage: benchmark_image_loading FOLDER...");
     for (int i = 1; i < argc; ++i) {
       for (const int64_t size : {768, 1536}) measure(argv[i], size);
     }

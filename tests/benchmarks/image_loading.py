@@ -1,8 +1,8 @@
-"""Picture files -> square 8-bit arrays with Pillow: LLaVA's padding, then the bicubic resize of CLIPImageProcessor.
+"""Image files -> square 8-bit arrays with Pillow: LLaVA's padding, then the bicubic resize of CLIPImageProcessor.
 
     python image_loading.py FOLDER...
 
-Python side of image_loading.cpp. Without transformers' conversions between arrays and pictures, which only cost time.
+Python side of image_loading.cpp. Without transformers' conversions between arrays and images, which only cost time.
 """
 
 import pathlib
@@ -58,7 +58,7 @@ def main() -> None:
         files = sorted(folder.iterdir())
         for size in (768, 1536):
             seconds = median_seconds(lambda: [load(file, size) for file in files]) / len(files)
-            print_result(f"image_loading/{folder.name}/{size}", seconds, pictures_per_second=1 / seconds)
+            print_result(f"image_loading/{folder.name}/{size}", seconds, images_per_second=1 / seconds)
 
 
 if __name__ == "__main__":

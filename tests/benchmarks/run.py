@@ -2,7 +2,7 @@
 
     cmake --preset release && cmake --build build --target benchmarks
     .venv/bin/python tests/benchmarks/run.py [NAME...] [--build build] [--rounds 2] [--threads 1]
-    .venv/bin/python tests/benchmarks/run.py image_loading --arguments FOLDER_OF_PICTURES
+    .venv/bin/python tests/benchmarks/run.py image_loading --arguments FOLDER_OF_IMAGES
 
 A benchmark NAME is build/bin/benchmark_NAME and NAME.py. Its prepare(folder) may make input files and returns lists of
 arguments; both sides run once for each list, in a process of its own, and print lines of JSON with `name`, `seconds`
@@ -22,8 +22,8 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 BENCHMARKS = {
-    "full_tower": "the paper's tower on one picture of 1536x1536 and of 1536x2048, against transformers",
-    "image_loading": "picture files to square 8-bit pictures, against Pillow",
+    "full_tower": "the paper's tower on one image of 1536x1536 and of 1536x2048, against transformers",
+    "image_loading": "image files to square 8-bit images, against Pillow",
     "training": "tower, language model and whole training step, against transformers",
 }
 COLUMNS = ("ours [ms]", "Python [ms]", "ratio", "ours [MiB]", "Python [MiB]", "ratio")

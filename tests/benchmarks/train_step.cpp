@@ -1,4 +1,4 @@
-// One training step of a stage's configuration on random pictures and texts: time, MFU, and peak memory beside what
+// One training step of a stage's configuration on random images and texts: time, MFU, and peak memory beside what
 // `inspect --params` expects. The model is the configured one with random weights; `--layers` keeps only the first
 // layers of the language model, so that stages which need many GPUs fit on one: seconds grow linearly with layers.
 //
@@ -21,12 +21,12 @@
 #include "convllava/core/random.h"
 #include "convllava/hardware/device_info.h"
 #include "convllava/infer/tensors.h"
-#include "convllava/model/initialize.h"
 #include "convllava/model/training_flops.h"
+#include "convllava/nn/init.h"
 #include "convllava/setup/build_model.h"
-#include "convllava/train/check_config.h"
-#include "convllava/train/memory_needs.h"
-#include "convllava/train/trainer.h"
+#include "convllava/stage/check_config.h"
+#include "convllava/stage/memory_needs.h"
+#include "convllava/stage/training_run.h"
 #include "device_timer.h"
 #include "operator_trace.h"
 
@@ -38,17 +38,17 @@ struct Arguments {
   std::string config;
   std::vector<std::string> overrides;
   int64_t layers = 0;
-  int64_t text = train::kTypicalText;
+  int64_t text = stage::kTypicalText;
   size_t steps = 6;
   std::string trace;
 };
 
-/// A picture of noise and a text of which the second half is learnt.
+/// An image of noise and a text of which the second half is learnt.
 data::Sample random_sample(core::Random& random, const model::ModelConfig& shape, int64_t side, int64_t text) {
   data::Sample sample;
-  image::Image picture{side, side, std::vector<uint8_t>(side * side * 3)};
-  for (auto& value : picture.pixels) value = static_cast<uint8_t>(random.below(256));
-  sample.picture = std::move(picture);
+  image::Image image{side, side, std::vector<uint8_t>(side * side * 3)};
+  for (auto& value : image.pixels) value = static_cast<uint8_t>(random.below(256));
+  sample.image = std::move(image);
   sample.visual_tokens = shape.vision.num_tokens(side, side);
   for (int64_t i = 0; i < text; ++i) {
     sample.prompt.input_ids.push_back(3 + static_cast<int64_t>(random.below(shape.llm.vocab_size - 3)));
@@ -63,14 +63,14 @@ class StepBenchmark {
  public:
   explicit StepBenchmark(const Arguments& arguments)
       : arguments_(arguments),
-        config_(train::load_run_config(arguments.config, arguments.overrides, train::Paths::kMayBeAbsent)),
+        config_(stage::load_run_config(arguments.config, arguments.overrides, stage::Paths::kMayBeAbsent)),
         device_(hardware::numbered_device(hardware::pick_device(config_.device, 0))),
         shape_(setup::resolve_model_shape(config_.model)) {
     if (arguments_.layers > 0) shape_.llm.num_hidden_layers = arguments_.layers;
     model_ = model::ConvLlava(shape_, torch::TensorOptions(device_).dtype(hardware::scalar_type(config_.dtype)));
-    model::initialize(*model_);
+    nn::initialize(model_->blocks());
     setup::set_trainable(*model_, config_.trainable);
-    setup::set_recompute(*model_, config_.train);
+    model_->set_recompute(config_.train.recompute);
     core::Random random(1);
     const int64_t micro = config_.train.micro_batch_size;
     for (int64_t done = 0; done < config_.train.global_batch_size; done += micro) {
@@ -86,7 +86,7 @@ class StepBenchmark {
   void run() {
     std::cerr << apps::set_arithmetic(device_) << "\n";
     distributed::ProcessGroup group;
-    parallel::Replicate units(model::parameter_blocks(*model_), group);
+    parallel::Replicate units(model_->blocks(), group);
     optim::Optimizer optimizer(optim::make_rule({}), units.units());
     const auto counts = train::global_counts(batch_, group);
     double loss = 0;
@@ -110,12 +110,12 @@ class StepBenchmark {
  private:
   void report(const std::vector<double>& seconds, double tokens, double first_loss) const {
     const double median = seconds[seconds.size() / 2];
-    const model::TrainingFlops flops(*model_);
+    const model::TrainingFlops flops(model_->blocks());
     double work = 0;
     for (const auto& micro : batch_.micro_batches) work += flops(infer::shape_of(micro));
     const auto& micro = batch_.micro_batches.front();
     const auto needs =
-        train::memory_needs(*model_, config_, {micro.tokens(), config_.train.micro_batch_size, config_.image.size});
+        stage::memory_needs(*model_, config_, {micro.tokens(), config_.train.micro_batch_size, config_.image.size});
     const auto peak_flops = hardware::peak_bf16_flops(device_);
     benchmark::print_result(
         fmt::format("{} {}px, {} layers, {} x {}", arguments_.config, config_.image.size, shape_.llm.num_hidden_layers,
@@ -133,7 +133,7 @@ class StepBenchmark {
   }
 
   Arguments arguments_;
-  train::RunConfig config_;
+  stage::RunConfig config_;
   torch::Device device_;
   model::ModelConfig shape_;
   model::ConvLlava model_{nullptr};

@@ -14,8 +14,8 @@
 #include "convllava/core/error.h"
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
-#include "convllava/model/initialize.h"
 #include "convllava/nn/head_loss.h"
+#include "convllava/nn/init.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/train/train_step.h"
 
@@ -47,7 +47,7 @@ void report(const std::string& name, double seconds) {
 
 void tower(const std::string& suffix) {
   model::ConvNext tower(shape().vision);
-  model::initialize_vision(*tower);
+  nn::initialize(tower->blocks());
   const auto pixels = torch::randn({kBatch, 3, kPixels, kPixels});
   report("convnext_forward_backward" + suffix, benchmark::median_seconds([&] {
            tower->zero_grad();
@@ -57,7 +57,7 @@ void tower(const std::string& suffix) {
 
 void language_model(const std::string& suffix) {
   model::Llama llama(shape().llm);
-  model::initialize_llama(*llama);
+  nn::initialize(llama->blocks());
   const auto ids = torch::randint(3, 8000, {kBatch * kLength}, torch::kLong);
   const auto positions = torch::arange(kLength).repeat({kBatch});
   std::vector<int64_t> boundaries;
@@ -70,11 +70,11 @@ void language_model(const std::string& suffix) {
          }));
 }
 
-/// `kBatch` pictures, each in front of a text of which the second half is learnt.
+/// `kBatch` images, each in front of a text of which the second half is learnt.
 data::StepBatch batch() {
   std::vector<data::Sample> samples(kBatch);
   for (auto& sample : samples) {
-    sample.picture = image::Image{kPixels, kPixels, std::vector<uint8_t>(kPixels * kPixels * 3, 100)};
+    sample.image = image::Image{kPixels, kPixels, std::vector<uint8_t>(kPixels * kPixels * 3, 100)};
     sample.visual_tokens = 16;
     sample.prompt.input_ids.assign(kLength - 15, 5);
     sample.prompt.input_ids[1] = text::kImageToken;
@@ -88,9 +88,9 @@ data::StepBatch batch() {
 
 void whole_model(const std::string& suffix) {
   model::ConvLlava model(shape());
-  model::initialize(*model);
+  nn::initialize(model->blocks());
   distributed::ProcessGroup group;
-  parallel::Replicate units(model::parameter_blocks(*model), group);
+  parallel::Replicate units(model->blocks(), group);
   optim::Optimizer optimizer(optim::make_rule({}), units.units());
   const auto step = batch();
   const auto counts = train::global_counts(step, group);

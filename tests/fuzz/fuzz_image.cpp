@@ -4,12 +4,12 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/image/golden.h"
 
-// The bytes of a picture.
+// The bytes of an image.
 
 int main(int argc, char** argv) {
   using namespace convllava;
   fuzz::Reader reader;
-  for (auto& picture : testing::golden_pictures()) reader.corpus.push_back(std::move(picture.bytes));
+  for (auto& image : testing::golden_images()) reader.corpus.push_back(std::move(image.bytes));
   reader.dictionary = fuzz::words(
       "IHDR PLTE IDAT IEND tRNS acTL iCCP Exif Adobe RIFF WEBP VP8L VP8X ANIM ALPH BM GIF89a GIF87a , II* MM "
       "\xFF\xD8 \xFF\xC0 \xFF\xC2 \xFF\xC4 \xFF\xDA \xFF\xDB \xFF\xE1");

@@ -1,7 +1,7 @@
 #include <string>
 
 #include "convllava/core/error.h"
-#include "convllava/train/check_config.h"
+#include "convllava/stage/check_config.h"
 #include "tests/fuzz/fuzz.h"
 
 // A run's configuration, the same as a checkpoint's record, and --set with the text as its value and as its path.
@@ -11,7 +11,7 @@ namespace {
 using namespace convllava;
 
 void read_config(const std::string& text) {
-  train::RunConfig config;
+  stage::RunConfig config;
   const auto fields = config::fields_of(config);
   std::string override_text = text.substr(0, text.find('\n'));
   try {
@@ -27,7 +27,7 @@ void read_config(const std::string& text) {
     return;
   }
   const auto origins = config::read_yaml(text, "fuzz.yaml", fields);
-  train::check_rules(config, "fuzz.yaml", origins);
+  stage::check_rules(config, "fuzz.yaml", origins);
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ void read_config(const std::string& text) {
 int main(int argc, char** argv) {
   fuzz::Reader reader;
   reader.corpus = fuzz::files_in("configs", ".yaml");
-  train::RunConfig config;
+  stage::RunConfig config;
   reader.corpus.push_back("format: 2\n" + config::write_yaml(config::fields_of(config)));
   reader.corpus.insert(reader.corpus.end(), {"train.lr=1e-5\n", "data.train.0.weight: 2\n", "[a, {b: c}]\n", "\n"});
   reader.dictionary = fuzz::words("\' \" \\x \\U { } [ ] , ~ .inf = \x04 a. << !!str !<x> \xEF\xBB\xBF \xFF\xFE");

@@ -26,9 +26,10 @@ LAYERS = {
     "infer": "core text image nn data checkpoint model formats",
     "optim": "core config nn checkpoint parallel",
     "setup": "core config text nn checkpoint model formats optim",
-    "train": "core config text image nn distributed hardware data checkpoint report model formats parallel infer optim setup",
+    "train": "core config text image nn distributed hardware data checkpoint report model parallel infer optim",
+    "stage": "core config text image nn distributed hardware data checkpoint report model formats parallel infer optim setup train",
     "eval": "core text nn distributed data infer",
-    "apps": "core text nn distributed hardware data checkpoint formats infer setup train eval",
+    "apps": "core text nn distributed hardware data checkpoint formats infer setup train stage eval",
 }
 # Headers without anything to link, which any folder may include.
 FREE = {"convllava/config/fields.h", "convllava/image/pixel_stats.h"}

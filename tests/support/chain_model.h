@@ -60,7 +60,7 @@ inline model::ConvLlava chain_model(const std::vector<int64_t>& chain, bool sees
   return model;
 }
 
-/// Prompts of token ids [T], without pictures.
+/// Prompts of token ids [T], without images.
 inline model::Batch batch_of(const std::vector<torch::Tensor>& prompts) {
   model::Batch batch;
   std::vector<torch::Tensor> positions;

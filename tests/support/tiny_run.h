@@ -1,6 +1,6 @@
 #pragma once
 
-// A data set of drawn PPM pictures, a small model and a configuration that trains it within a second: for tests of the
+// A data set of drawn PPM images, a small model and a configuration that trains it within a second: for tests of the
 // trainer.
 
 #include <filesystem>
@@ -10,7 +10,7 @@
 
 #include "convllava/core/random.h"
 #include "convllava/report/metric_log.h"
-#include "convllava/train/run_config.h"
+#include "convllava/stage/run_config.h"
 #include "tests/support/files.h"
 #include "tests/support/tiny_model.h"
 
@@ -23,27 +23,27 @@ inline void write_ppm(const std::filesystem::path& path, int width, int height, 
   for (int i = 0; i < width * height * 3; ++i) file.put(static_cast<char>(random.below(256)));
 }
 
-/// `count` records in folder/train.json; every fourth one without a picture.
+/// `count` records in folder/train.json; every fourth one without an image.
 inline void write_records(const std::filesystem::path& folder, int count) {
   std::filesystem::create_directories(folder / "images");
   std::ofstream file(folder / "train.json");
   file << "[";
   for (int i = 0; i < count; ++i) {
-    const bool picture = i % 4 != 3;
+    const bool image = i % 4 != 3;
     const std::string name = "images/" + std::to_string(i) + ".ppm";
-    if (picture) write_ppm(folder / name, 40 + i % 50, 64, i);
-    file << (i ? ",\n" : "\n") << R"({"id": ")" << i << '"' << (picture ? R"(, "image": ")" + name + '"' : "")
-         << R"(, "conversations": [{"from": "human", "value": ")" << (picture ? "<image>\\n" : "") << "What is number "
+    if (image) write_ppm(folder / name, 40 + i % 50, 64, i);
+    file << (i ? ",\n" : "\n") << R"({"id": ")" << i << '"' << (image ? R"(, "image": ")" + name + '"' : "")
+         << R"(, "conversations": [{"from": "human", "value": ")" << (image ? "<image>\\n" : "") << "What is number "
          << i << R"(?"}, {"from": "gpt", "value": ")" << std::string(1 + i % 5, static_cast<char>('a' + i % 26))
          << R"("}]})";
   }
   file << "\n]\n";
 }
 
-/// fp32, 64-pixel pictures, two small stages of the model's parts; trains vision, projector and the language model for
+/// fp32, 64-pixel images, two small stages of the model's parts; trains vision, projector and the language model for
 /// 6 steps.
-inline train::RunConfig tiny_run(const std::filesystem::path& folder) {
-  train::RunConfig config;
+inline stage::RunConfig tiny_run(const std::filesystem::path& folder) {
+  stage::RunConfig config;
   config.output_dir = (folder / "run").string();
   config.device = hardware::Device::kCpu;
   config.dtype = hardware::Dtype::kFp32;

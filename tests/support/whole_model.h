@@ -34,7 +34,7 @@ inline model::ConvLlava reference_model(int64_t kv_heads, const std::string& fil
   return model;
 }
 
-/// The three samples of model/convllava.safetensors, packed: two pictures of different shapes and a text.
+/// The three samples of model/convllava.safetensors, packed: two images of different shapes and a text.
 inline model::Batch golden_batch(const checkpoint::SafetensorsFile& file) {
   model::Batch batch;
   std::vector<torch::Tensor> ids, positions, rows, targets, visual;

@@ -6,7 +6,7 @@
 #include "convllava/eval/metrics/anls.h"
 #include "convllava/text/conversation.h"
 
-// DocVQA (Mathew et al., arXiv 2007.00398) from its official files: val_v1.0_withQT.json, whose pictures' paths start
+// DocVQA (Mathew et al., arXiv 2007.00398) from its official files: val_v1.0_withQT.json, whose images' paths start
 // at its folder. The prompt is lmms-eval's; the score is ANLS.
 
 namespace convllava::eval {
@@ -28,7 +28,7 @@ class DocVqa final : public Benchmark {
     std::vector<Question> questions;
     for (const auto& entry : read_vqa_file(path, "questionId")) {
       if (entry.image.empty()) {
-        throw DataError(error_message(entry.where, "names no picture", "", "an \"image\" path"));
+        throw DataError(entry.where, "names no image", "", "an \"image\" path");
       }
       questions.push_back({entry.id, path.parent_path() / entry.image,
                            fmt::format("{}\n{}", entry.question, text::kShortAnswerRequest)});

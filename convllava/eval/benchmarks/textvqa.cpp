@@ -79,15 +79,15 @@ class TextVqa final : public Benchmark {
   static void check_answers(const std::vector<VqaEntry>& entries) {
     for (const auto& entry : entries) {
       if (entry.answers.size() == kReferences) continue;
-      throw DataError(error_message(entry.where, "not the ten answers that soft accuracy is defined for",
-                                    std::to_string(entry.answers.size()), std::to_string(kReferences)));
+      throw DataError(entry.where, "not the ten answers that soft accuracy is defined for",
+                      std::to_string(entry.answers.size()), std::to_string(kReferences));
     }
   }
 
   static fs::path image_path(const VqaEntry& entry) {
     if (!entry.image.empty()) return entry.image;
     if (entry.image_id.empty()) {
-      throw DataError(error_message(entry.where, "names no picture", "", "an \"image_id\", or an \"image\" path"));
+      throw DataError(entry.where, "names no image", "", "an \"image_id\", or an \"image\" path");
     }
     return fs::path(entry.set_name == "test" ? "test_images" : "train_images") / (entry.image_id + ".jpg");
   }

@@ -22,18 +22,17 @@ json parse_file(const fs::path& file) {
   constexpr std::string_view kExpected = "JSON in the benchmark's official layout";
   const std::string bytes = core::read_file(file);
   if (bytes.find_first_not_of(" \t\r\n") == std::string::npos) {
-    throw DataError(error_message(file.string(), "the file is empty", "", kExpected));
+    throw DataError(file.string(), "the file is empty", "", kExpected);
   }
   try {
     return core::parse_python_json<json>(bytes);
   } catch (const core::JsonError& error) {
     if (!error.offset()) {
-      throw DataError(error_message(file.string(), "a number that cannot be represented", error.what(), kExpected));
+      throw DataError(file.string(), "a number that cannot be represented", error.what(), kExpected);
     }
     const auto stop = bytes.begin() + static_cast<std::ptrdiff_t>(*error.offset());
-    throw DataError(error_message(fmt::format("{}:{}", file.string(), 1 + std::count(bytes.begin(), stop, '\n')),
-                                  stop == bytes.end() ? "the file ends in the middle" : "not JSON", error.what(),
-                                  kExpected));
+    throw DataError(fmt::format("{}:{}", file.string(), 1 + std::count(bytes.begin(), stop, '\n')),
+                    stop == bytes.end() ? "the file ends in the middle" : "not JSON", error.what(), kExpected);
   }
 }
 
@@ -49,7 +48,7 @@ json parse_file(const fs::path& file) {
   } else {
     got = core::json_excerpt(*found);
   }
-  throw DataError(error_message(where, fmt::format("\"{}\" {}", field, what), got, expected));
+  throw DataError(where, fmt::format("\"{}\" {}", field, what), got, expected);
 }
 
 /// Text, or a whole number as text; "" when the field is absent.
@@ -77,7 +76,7 @@ std::vector<std::string> answers(const json& entry, const std::string& where) {
 }
 
 VqaEntry read_entry(const json& entry, const std::string& id_field, std::string where) {
-  if (!entry.is_object()) throw DataError(error_message(where, "not an object", entry.type_name()));
+  if (!entry.is_object()) throw DataError(where, "not an object", entry.type_name());
   VqaEntry read;
   read.id = required_text(entry, id_field, where);
   read.question = required_text(entry, "question", where);
@@ -105,25 +104,25 @@ fs::path find_vqa_file(const fs::path& data, const std::string& name) {
   if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory) {
     got = error.message();
   }
-  throw DataError(error_message(
+  throw DataError(
       data.string(), "the benchmark's file is not there", got,
-      fmt::format("a folder with {}, or the path of a file in that format, as for every other split", name)));
+      fmt::format("a folder with {}, or the path of a file in that format, as for every other split", name));
 }
 
 std::vector<VqaEntry> read_vqa_file(const fs::path& file, const std::string& id_field) {
   const json root = parse_file(file);
   const auto data = root.is_object() ? root.find("data") : root.end();
   if (!root.is_object() || data == root.end() || !data->is_array() || data->empty()) {
-    throw DataError(error_message(file.string(), "not in the benchmark's layout", root.type_name(),
-                                  "an object whose \"data\" is a list of questions"));
+    throw DataError(file.string(), "not in the benchmark's layout", root.type_name(),
+                    "an object whose \"data\" is a list of questions");
   }
   std::vector<VqaEntry> entries;
   std::unordered_set<std::string> ids;
   for (const auto& entry : *data) {
     entries.push_back(read_entry(entry, id_field, fmt::format("{}: data[{}]", file.string(), entries.size())));
     if (!ids.insert(entries.back().id).second) {
-      throw DataError(error_message(entries.back().where, fmt::format("\"{}\" was used before", id_field),
-                                    entries.back().id, "an id of its own for each question"));
+      throw DataError(entries.back().where, fmt::format("\"{}\" was used before", id_field), entries.back().id,
+                      "an id of its own for each question");
     }
   }
   return entries;
@@ -134,8 +133,8 @@ bool have_answers(const std::vector<VqaEntry>& entries) {
   const auto first = std::find_if(entries.begin(), entries.end(), lacks);
   if (first == entries.end()) return true;
   if (std::all_of(entries.begin(), entries.end(), lacks)) return false;
-  throw DataError(error_message(first->where, "has no reference answers, which other questions have", "",
-                                "answers for each of them, or --predict-only"));
+  throw DataError(first->where, "has no reference answers, which other questions have", "",
+                  "answers for each of them, or --predict-only");
 }
 
 std::string place_of(const Prediction& prediction, const fs::path& file) {
@@ -148,15 +147,15 @@ std::vector<std::string> predictions_in_order(const std::vector<VqaEntry>& entri
   for (const auto& prediction : predictions) {
     const auto [first, is_new] = by_id.emplace(prediction.id, &prediction);
     if (is_new) continue;
-    throw DataError(error_message(place_of(prediction, file), "a question is answered twice", prediction.id,
-                                  fmt::format("one answer, as in {}", place_of(*first->second, file))));
+    throw DataError(place_of(prediction, file), "a question is answered twice", prediction.id,
+                    fmt::format("one answer, as in {}", place_of(*first->second, file)));
   }
   std::vector<std::string> texts;
   std::vector<std::string> missing;
   for (const auto& entry : entries) {
     if (entry.answers.empty()) {
-      throw DataError(error_message(entry.where, "has no reference answers, so these predictions cannot be scored", "",
-                                    "a split with answers (val)"));
+      throw DataError(entry.where, "has no reference answers, so these predictions cannot be scored", "",
+                      "a split with answers (val)");
     }
     const auto found = by_id.find(entry.id);
     if (found == by_id.end()) {
@@ -169,15 +168,14 @@ std::vector<std::string> predictions_in_order(const std::vector<VqaEntry>& entri
   if (!missing.empty()) {
     const size_t count = missing.size();
     missing.resize(std::min<size_t>(count, 5));
-    throw DataError(error_message(file.string(), "questions without an answer",
-                                  fmt::format("{} of {}, for example {}", count, entries.size(), core::join(missing)),
-                                  "one answer for each question"));
+    throw DataError(file.string(), "questions without an answer",
+                    fmt::format("{} of {}, for example {}", count, entries.size(), core::join(missing)),
+                    "one answer for each question");
   }
   for (const auto& prediction : predictions) {
     if (!by_id.contains(prediction.id)) continue;
-    throw DataError(error_message(place_of(prediction, file),
-                                  "an answer to a question that the benchmark does not have", prediction.id,
-                                  fmt::format("the ids of its {} questions", entries.size())));
+    throw DataError(place_of(prediction, file), "an answer to a question that the benchmark does not have",
+                    prediction.id, fmt::format("the ids of its {} questions", entries.size()));
   }
   return texts;
 }

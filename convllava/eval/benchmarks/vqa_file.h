@@ -6,7 +6,7 @@
 
 #include "convllava/eval/benchmark.h"
 
-// What the benchmarks that ask a question about a picture share: the file {"data": [{question, answers, ...}, ...]},
+// What the benchmarks that ask a question about an image share: the file {"data": [{question, answers, ...}, ...]},
 // and the way from predictions to the questions they answer.
 
 namespace convllava::eval {

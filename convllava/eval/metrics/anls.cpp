@@ -38,7 +38,7 @@ size_t upper_length(std::string_view text) { return core::code_points(core::uppe
 }  // namespace
 
 double anls(std::string_view prediction, const std::vector<std::string>& answers) {
-  if (answers.empty()) throw DataError(error_message("ANLS", "there are no reference answers"));
+  if (answers.empty()) throw DataError("ANLS", "there are no reference answers");
   const std::u32string predicted = words(prediction);
   double least = 1;
   for (const auto& answer : answers) {

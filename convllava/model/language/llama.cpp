@@ -1,10 +1,58 @@
 #include "convllava/model/language/llama.h"
 
+#include <algorithm>
+
+#include "convllava/nn/head_loss.h"
+#include "convllava/nn/init.h"
 #include "convllava/nn/libtorch.h"
-#include "convllava/nn/recompute.h"
 #include "convllava/nn/rope.h"
 
 namespace convllava::model {
+namespace {
+
+/// normal(0, deviation) for matrices, 1 for norms; in the order of the block's parameters.
+void initialize(const nn::Block& block, double deviation) {
+  for (const auto& item : block.parameters) {
+    item.second.dim() == 1 ? nn::fill(item.second, 1) : nn::fill_normal(item.second, deviation);
+  }
+}
+
+double matrix_elements(const torch::nn::Module& module) {
+  double elements = 0;
+  for (const auto& parameter : module.parameters()) {
+    elements += parameter.dim() == 2 ? static_cast<double>(parameter.numel()) : 0;
+  }
+  return elements;
+}
+
+nn::BlockCost layer_cost(const LlamaConfig& config, const nn::BatchShape& batch, int64_t bytes, double elements,
+                         bool trained) {
+  const int64_t hidden = config.hidden_size;
+  const int64_t keys = config.num_key_value_heads * config.head_dim();
+  const int64_t inner = config.intermediate_size;
+  double pairs = 0;
+  for (const int64_t length : batch.sequences) pairs += static_cast<double>(length) * static_cast<double>(length);
+  int64_t numbers = 4 * hidden + 2 * keys + 3 * inner;
+  if (trained) numbers += 2 * hidden + inner;
+  const int64_t kept = batch.tokens * (numbers * bytes + (2 + config.num_attention_heads) * nn::kFloatBytes);
+  // Attention: scores and their product with the values, half of which causal attention needs.
+  return {.multiply_adds = static_cast<double>(batch.tokens) * elements + pairs * static_cast<double>(hidden),
+          .kept = kept,
+          .input = batch.tokens * hidden * bytes,
+          .backward_workspace = kept / 2};
+}
+
+/// Cross-entropy works on chunks of logits, in fp32 and in the model's type.
+nn::BlockCost head_cost(const torch::Tensor& weight, const nn::BatchShape& batch, int64_t bytes) {
+  const auto elements = static_cast<double>(weight.numel());
+  const int64_t chunk = std::min(nn::kHeadChunkBytes, batch.tokens * weight.size(0) * nn::kFloatBytes);
+  const int64_t gradient = weight.requires_grad() ? weight.numel() * nn::kFloatBytes : 0;
+  return {.multiply_adds = static_cast<double>(batch.supervised_tokens) * elements,
+          .kept = batch.tokens * weight.size(1) * bytes,
+          .backward_workspace = gradient + 2 * chunk + 2 * chunk * bytes / nn::kFloatBytes};
+}
+
+}  // namespace
 
 LlamaAttentionImpl::LlamaAttentionImpl(const LlamaConfig& config, const torch::TensorOptions& options)
     : head_dim_(config.head_dim()) {
@@ -62,29 +110,65 @@ LlamaImpl::LlamaImpl(LlamaConfig config, const torch::TensorOptions& options) : 
     lm_head =
         register_module("lm_head", nn::Linear(config_.hidden_size, config_.vocab_size, /*with_bias=*/false, options));
   }
+  add_blocks();
 }
 
-torch::Tensor LlamaImpl::embed(const torch::Tensor& input_ids) { return embed_tokens(input_ids); }
+void LlamaImpl::add_blocks() {
+  const auto add = [this](nn::Block block) {
+    block.initialize = [block, deviation = config_.initializer_range] { initialize(block, deviation); };
+    runner.add(std::move(block));
+  };
+  auto embedding = nn::make_block("model.embed_tokens", "llm.embed_tokens", *embed_tokens);
+  embedding.used_once = !config_.tie_word_embeddings;
+  add(std::move(embedding));
+  for (size_t i = 0; i < layers->size(); ++i) {
+    auto* layer = layers->ptr(i).get();
+    auto block = nn::make_block("model.layers." + std::to_string(i), "llm.layers." + std::to_string(i), *layer);
+    block.used_once = block.recomputable = true;
+    block.cost = [config = config_, block, elements = matrix_elements(*layer)](const nn::BatchShape& batch,
+                                                                               int64_t bytes) {
+      return layer_cost(config, batch, bytes, elements, block.trained());
+    };
+    add(std::move(block));
+  }
+  auto last_norm = nn::make_block("model.norm", "llm.norm", *norm);
+  last_norm.used_once = true;
+  last_norm.cost = [hidden = config_.hidden_size](const nn::BatchShape& batch, int64_t bytes) {
+    return nn::BlockCost{.kept = batch.tokens * (hidden * bytes + nn::kFloatBytes)};
+  };
+  add(std::move(last_norm));
+
+  nn::Block head{.name = "lm_head", .path = lm_head ? "llm.lm_head" : "llm.embed_tokens"};
+  head.parameters = {{lm_head ? "lm_head.weight" : "model.embed_tokens.weight", head_weight()}};
+  head.used_once = static_cast<bool>(lm_head);
+  head.cost = [weight = head_weight()](const nn::BatchShape& batch, int64_t bytes) {
+    return head_cost(weight, batch, bytes);
+  };
+  lm_head ? add(std::move(head)) : runner.add(std::move(head));
+}
+
+torch::Tensor LlamaImpl::embed(const torch::Tensor& input_ids) {
+  return runner.run(0, input_ids, [this](const torch::Tensor& ids) { return embed_tokens(ids); });
+}
 
 torch::Tensor LlamaImpl::hidden_states(const torch::Tensor& embeddings, const torch::Tensor& positions,
                                        const nn::SequenceLayout& layout, nn::KvCache* cache) {
   const auto [cos, sin] = nn::rope_tables(positions, config_.head_dim(), config_.rope_theta);
   const LlamaInputs inputs{cos, sin, layout};
   auto x = embeddings;
-  int64_t index = 0;
-  for (const auto& module : *layers) {
-    auto* layer = module->as<LlamaDecoderLayerImpl>();
-    if (recompute_ && !cache) {
-      const auto block = [layer, inputs](const torch::Tensor& input) {
-        return layer->forward(input, inputs, nullptr, 0);
-      };
-      x = nn::recompute(block, x, layer->parameters());
-    } else {
-      x = layer->forward(x, inputs, cache, index);
-    }
-    ++index;
+  for (size_t i = 0; i < layers->size(); ++i) {
+    auto* layer = layers->ptr(i)->as<LlamaDecoderLayerImpl>();
+    x = runner.run(1 + i, x, [layer, inputs, cache, i](const torch::Tensor& input) {
+      return layer->forward(input, inputs, cache, static_cast<int64_t>(i));
+    });
   }
-  return norm(x);
+  return runner.run(1 + layers->size(), x, [this](const torch::Tensor& input) { return norm(input); });
+}
+
+torch::Tensor LlamaImpl::loss(const torch::Tensor& states, const torch::Tensor& targets, double scale) {
+  return runner.run(2 + layers->size(), states, [&](const torch::Tensor& input) {
+    return nn::head_cross_entropy(input, head_weight(), targets, scale);
+  });
 }
 
 nn::KvCache LlamaImpl::make_cache(int64_t sequences, int64_t capacity) const {

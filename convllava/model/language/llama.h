@@ -1,11 +1,11 @@
 #pragma once
 
-#include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/pimpl.h>
 
 #include "convllava/model/model_config.h"
 #include "convllava/nn/attention.h"
+#include "convllava/nn/block_runner.h"
 #include "convllava/nn/kv_cache.h"
 #include "convllava/nn/linear.h"
 #include "convllava/nn/norm.h"
@@ -63,8 +63,10 @@ class LlamaDecoderLayerImpl : public torch::nn::Module {
 };
 TORCH_MODULE(LlamaDecoderLayer);
 
-/// Registered names: model.embed_tokens, model.layers.i, model.norm, lm_head.
-class LlamaImpl : public torch::nn::Module {
+/// Registered names: model.embed_tokens, model.layers.i, model.norm, lm_head. Its blocks: llm.embed_tokens,
+/// llm.layers.i, llm.norm, llm.lm_head; a tied head is a second block llm.embed_tokens. Fresh weights: normal(0,
+/// initializer_range) for linear layers and embeddings, norms 1 (transformers' `LlamaPreTrainedModel`).
+class LlamaImpl : public nn::BlockModule {
  public:
   explicit LlamaImpl(LlamaConfig config, const torch::TensorOptions& options = {});
 
@@ -73,6 +75,8 @@ class LlamaImpl : public torch::nn::Module {
   /// Embeddings [T, hidden] of packed sequences -> final normalised states [T, hidden]. `positions` [T] int64.
   torch::Tensor hidden_states(const torch::Tensor& embeddings, const torch::Tensor& positions,
                               const nn::SequenceLayout& layout, nn::KvCache* cache = nullptr);
+  /// `scale` * sum of cross-entropies of states [R, hidden] and their targets [R] int64: scalar fp32.
+  torch::Tensor loss(const torch::Tensor& states, const torch::Tensor& targets, double scale);
   /// States [R, hidden] -> logits [R, vocab] in the model's type.
   torch::Tensor logits(const torch::Tensor& states);
   /// [vocab, hidden]: lm_head's weight, or the embedding's when they are tied.
@@ -81,7 +85,6 @@ class LlamaImpl : public torch::nn::Module {
   /// For sequences of at most `capacity` tokens, on the device and in the type of the weights.
   nn::KvCache make_cache(int64_t sequences, int64_t capacity) const;
 
-  void set_recompute(bool value) { recompute_ = value; }
   const LlamaConfig& config() const { return config_; }
 
   nn::Embedding embed_tokens{nullptr};
@@ -90,8 +93,8 @@ class LlamaImpl : public torch::nn::Module {
   nn::Linear lm_head{nullptr};  ///< null when tied to the embedding
 
  private:
+  void add_blocks();
   LlamaConfig config_;
-  bool recompute_ = false;
 };
 TORCH_MODULE(Llama);
 

@@ -1,7 +1,7 @@
 #include "convllava/model/vision/convnext.h"
 
+#include "convllava/nn/init.h"
 #include "convllava/nn/libtorch.h"
-#include "convllava/nn/recompute.h"
 
 namespace convllava::model {
 namespace {
@@ -9,6 +9,30 @@ namespace {
 /// The same memory seen as [B, H, W, C], and back.
 torch::Tensor channels_last_view(const torch::Tensor& x) { return x.permute({0, 2, 3, 1}); }
 torch::Tensor channels_first_view(const torch::Tensor& x) { return x.permute({0, 3, 1, 2}); }
+
+void fill_norm(nn::ChannelLayerNormImpl& norm) {
+  nn::fill(norm.weight, 1);
+  nn::fill(norm.bias, 0);
+}
+
+/// Of all images, one position for each square of `stride` pixels.
+int64_t positions(const nn::BatchShape& batch, int64_t stride) {
+  int64_t sum = 0;
+  for (const auto& images : batch.images) sum += images.count * (images.height / stride) * (images.width / stride);
+  return sum;
+}
+
+int64_t pixel_bytes(const nn::BatchShape& batch, int64_t bytes) { return 3 * positions(batch, 1) * bytes; }
+
+nn::BlockCost layer_cost(int64_t positions, int64_t channels, int64_t pixel_bytes, int64_t bytes) {
+  const int64_t weights = (7 * 7 + 2 * 4 * channels) * channels;
+  const int64_t kept = positions * (12 * channels * bytes + 2 * nn::kFloatBytes);
+  return {.multiply_adds = static_cast<double>(positions) * static_cast<double>(weights),
+          .kept = kept,
+          .input = positions * channels * bytes,
+          .forward_workspace = pixel_bytes + positions * 6 * channels * bytes,
+          .backward_workspace = kept / 2};
+}
 
 }  // namespace
 
@@ -25,11 +49,19 @@ ConvNextLayerImpl::ConvNextLayerImpl(int64_t channels, double eps, const torch::
 torch::Tensor ConvNextLayerImpl::forward(const torch::Tensor& x) {
   auto y = layernorm(channels_last_view(dwconv(x)));
   y = pwconv1(y);
-  // Of a picture of 1536 pixels the widest of these tensors has 432 MiB; a copy is only needed for backward, which
+  // Of an image of 1536 pixels the widest of these tensors has 432 MiB; a copy is only needed for backward, which
   // frozen layers in front of the first trainable one do not have.
   y = y.requires_grad() ? at::gelu(y) : at::gelu_(y);
   y = pwconv2(y);
   return channels_first_view(at::addcmul(channels_last_view(x), y, layer_scale_parameter));
+}
+
+void ConvNextLayerImpl::initialize(double layer_scale) {
+  nn::fill_default(dwconv->weight, dwconv->bias);
+  fill_norm(*layernorm);
+  nn::fill_default(pwconv1->weight, pwconv1->bias);
+  nn::fill_default(pwconv2->weight, pwconv2->bias);
+  nn::fill(layer_scale_parameter, layer_scale);
 }
 
 ConvNextStageImpl::ConvNextStageImpl(int64_t index, const VisionConfig& config, const torch::TensorOptions& options) {
@@ -47,19 +79,9 @@ ConvNextStageImpl::ConvNextStageImpl(int64_t index, const VisionConfig& config, 
   }
 }
 
-torch::Tensor ConvNextStageImpl::forward(const torch::Tensor& x, bool recompute_blocks) {
-  auto y = x;
-  if (downsampling_layer) {
-    y = downsampling_layer->at<nn::ChannelLayerNormImpl>(0).forward(channels_last_view(y));
-    y = downsampling_layer->at<nn::ConvImpl>(1).forward(channels_first_view(y));
-  }
-  for (const auto& module : *layers) {
-    auto* layer = module->as<ConvNextLayerImpl>();
-    y = recompute_blocks ? nn::recompute([layer](const torch::Tensor& input) { return layer->forward(input); }, y,
-                                         layer->parameters())
-                         : layer->forward(y);
-  }
-  return y;
+torch::Tensor ConvNextStageImpl::downsample(const torch::Tensor& x) {
+  const auto y = downsampling_layer->at<nn::ChannelLayerNormImpl>(0).forward(channels_last_view(x));
+  return downsampling_layer->at<nn::ConvImpl>(1).forward(channels_first_view(y));
 }
 
 ConvNextImpl::ConvNextImpl(VisionConfig config, const torch::TensorOptions& options) : config_(std::move(config)) {
@@ -73,16 +95,82 @@ ConvNextImpl::ConvNextImpl(VisionConfig config, const torch::TensorOptions& opti
       "layernorm", nn::ChannelLayerNorm(config_.hidden_sizes[0], config_.layer_norm_eps, options));
   auto encoder = register_module("encoder", std::make_shared<torch::nn::Module>());
   stages = encoder->register_module("stages", torch::nn::ModuleList());
-  for (int64_t i = 0; i < config_.num_stages(); ++i) stages->push_back(ConvNextStage(i, config_, options));
+  add_stem();
+  for (int64_t i = 0; i < config_.num_stages(); ++i) {
+    stages->push_back(ConvNextStage(i, config_, options));
+    add_stage(i);
+  }
+}
+
+void ConvNextImpl::add_stem() {
+  auto block = nn::make_block("embeddings", "vision.stem", *named_children()["embeddings"]);
+  block.initialize = [this] {
+    nn::fill_default(patch_embeddings->weight, patch_embeddings->bias);
+    fill_norm(*stem_norm);
+  };
+  block.cost = [stride = config_.patch_size, channels = config_.hidden_sizes[0]](const nn::BatchShape& batch,
+                                                                                 int64_t bytes) {
+    const int64_t outputs = positions(batch, stride);
+    return nn::BlockCost{.multiply_adds = 1.0 * outputs * (3 * stride * stride * channels),
+                         .kept = pixel_bytes(batch, bytes) + outputs * (channels * bytes + 2 * nn::kFloatBytes)};
+  };
+  runner.add(std::move(block));
+}
+
+void ConvNextImpl::add_stage(int64_t index) {
+  auto* stage = stages->ptr(index)->as<ConvNextStageImpl>();
+  const std::string name = "encoder.stages." + std::to_string(index);
+  const std::string path = "vision.stages." + std::to_string(index + 1);
+  const int64_t stride = config_.patch_size << index;
+  const int64_t channels = config_.hidden_sizes[index];
+  if (stage->downsampling_layer) {
+    auto block = nn::make_block(name + ".downsampling_layer", path + ".downsampling_layer", *stage->downsampling_layer);
+    block.initialize = [stage] {
+      fill_norm(stage->downsampling_layer->at<nn::ChannelLayerNormImpl>(0));
+      auto& conv = stage->downsampling_layer->at<nn::ConvImpl>(1);
+      nn::fill_default(conv.weight, conv.bias);
+    };
+    block.cost = [stride, channels, before = config_.hidden_sizes[index - 1]](const nn::BatchShape& batch,
+                                                                              int64_t bytes) {
+      return nn::BlockCost{.multiply_adds = 4.0 * positions(batch, stride) * (before * channels),
+                           .kept = positions(batch, stride / 2) * (2 * before * bytes + 2 * nn::kFloatBytes)};
+    };
+    runner.add(std::move(block));
+  }
+  for (size_t i = 0; i < stage->layers->size(); ++i) {
+    const std::string end = ".layers." + std::to_string(i);
+    auto* layer = stage->layers->ptr(i)->as<ConvNextLayerImpl>();
+    auto block = nn::make_block(name + end, path + end, *layer);
+    block.recomputable = true;
+    block.initialize = [this, layer] { layer->initialize(config_.layer_scale_init_value); };
+    block.cost = [stride, channels](const nn::BatchShape& batch, int64_t bytes) {
+      return layer_cost(positions(batch, stride), channels, pixel_bytes(batch, bytes), bytes);
+    };
+    runner.add(std::move(block));
+  }
+}
+
+torch::Tensor ConvNextImpl::stem(const torch::Tensor& pixels) {
+  return channels_first_view(stem_norm(channels_last_view(patch_embeddings(pixels))));
 }
 
 torch::Tensor ConvNextImpl::feature_map(const torch::Tensor& pixels) {
   TORCH_CHECK(pixels.dim() == 4 && pixels.size(1) == 3, "expected pixels [B, 3, H, W], got ", pixels.sizes());
-  TORCH_CHECK(std::min(pixels.size(2), pixels.size(3)) >= config_.total_stride(), "pictures of ", pixels.size(2), "x",
+  TORCH_CHECK(std::min(pixels.size(2), pixels.size(3)) >= config_.total_stride(), "images of ", pixels.size(2), "x",
               pixels.size(3), " pixels give no visual token; expected at least ", config_.total_stride(), " on a side");
-  auto x = patch_embeddings(pixels.contiguous(torch::MemoryFormat::ChannelsLast));
-  x = channels_first_view(stem_norm(channels_last_view(x)));
-  for (const auto& stage : *stages) x = stage->as<ConvNextStageImpl>()->forward(x, recompute_);
+  size_t block = 0;
+  const auto image = pixels.contiguous(torch::MemoryFormat::ChannelsLast);
+  auto x = runner.run(block++, image, [this](const torch::Tensor& input) { return stem(input); });
+  for (const auto& module : *stages) {
+    auto* stage = module->as<ConvNextStageImpl>();
+    if (stage->downsampling_layer) {
+      x = runner.run(block++, x, [stage](const torch::Tensor& input) { return stage->downsample(input); });
+    }
+    for (const auto& item : *stage->layers) {
+      auto* layer = item->as<ConvNextLayerImpl>();
+      x = runner.run(block++, x, [layer](const torch::Tensor& input) { return layer->forward(input); });
+    }
+  }
   return x;
 }
 

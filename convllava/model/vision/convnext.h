@@ -1,10 +1,10 @@
 #pragma once
 
-#include <torch/nn/module.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/pimpl.h>
 
 #include "convllava/model/model_config.h"
+#include "convllava/nn/block_runner.h"
 #include "convllava/nn/linear.h"
 #include "convllava/nn/norm.h"
 
@@ -18,6 +18,7 @@ class ConvNextLayerImpl : public torch::nn::Module {
  public:
   ConvNextLayerImpl(int64_t channels, double eps, const torch::TensorOptions& options);
   torch::Tensor forward(const torch::Tensor& x);
+  void initialize(double layer_scale);
 
   nn::Conv dwconv{nullptr};
   nn::ChannelLayerNorm layernorm{nullptr};
@@ -31,16 +32,19 @@ TORCH_MODULE(ConvNextLayer);
 class ConvNextStageImpl : public torch::nn::Module {
  public:
   ConvNextStageImpl(int64_t index, const VisionConfig& config, const torch::TensorOptions& options);
-  /// [B, C_in, H, W] -> [B, C, floor(H/2), floor(W/2)] (same H, W in the first stage).
-  torch::Tensor forward(const torch::Tensor& x, bool recompute_blocks);
+  /// [B, C_in, H, W] -> [B, C, floor(H/2), floor(W/2)]; not in the first stage.
+  torch::Tensor downsample(const torch::Tensor& x);
 
   torch::nn::ModuleList downsampling_layer{nullptr};  ///< {ChannelLayerNorm, Conv}; null in the first stage
   torch::nn::ModuleList layers;                       ///< of ConvNextLayer
 };
 TORCH_MODULE(ConvNextStage);
 
-/// The tower: stem, stages, no final norm, no pooling.
-class ConvNextImpl : public torch::nn::Module {
+/// The tower: stem, stages, no final norm, no pooling. Its blocks: vision.stem; of each stage (from 1) a
+/// vision.stages.N.downsampling_layer, but not of the first, and vision.stages.N.layers.M (from 0). Fresh weights as
+/// the official code makes its fifth stage: PyTorch's default initialisation of convolutions and linear layers,
+/// LayerNorm 1 and 0, layer scale as configured.
+class ConvNextImpl : public nn::BlockModule {
  public:
   explicit ConvNextImpl(VisionConfig config, const torch::TensorOptions& options = {});
 
@@ -52,8 +56,6 @@ class ConvNextImpl : public torch::nn::Module {
   /// As `forward`, before the flattening: [B, C, H/s, W/s].
   torch::Tensor feature_map(const torch::Tensor& pixels);
 
-  /// Recompute each trainable block's activations in backward.
-  void set_recompute(bool value) { recompute_ = value; }
   const VisionConfig& config() const { return config_; }
 
   nn::Conv patch_embeddings{nullptr};
@@ -61,8 +63,10 @@ class ConvNextImpl : public torch::nn::Module {
   torch::nn::ModuleList stages;  ///< of ConvNextStage
 
  private:
+  torch::Tensor stem(const torch::Tensor& pixels);
+  void add_stem();
+  void add_stage(int64_t index);
   VisionConfig config_;
-  bool recompute_ = false;
 };
 TORCH_MODULE(ConvNext);
 

@@ -10,7 +10,7 @@
 #include "convllava/nn/attention.h"
 #include "convllava/nn/compute_capability.h"
 #include "convllava/parallel/replicate.h"
-#include "convllava/train/trainer.h"
+#include "convllava/stage/training_run.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
 #include "tests/unit/parallel/blocks.h"
@@ -20,7 +20,7 @@ namespace {
 
 bool no_gpu() { return !torch::cuda::is_available(); }
 
-std::vector<double> losses(train::RunConfig config, hardware::Device device, hardware::Dtype dtype, int64_t steps) {
+std::vector<double> losses(stage::RunConfig config, hardware::Device device, hardware::Dtype dtype, int64_t steps) {
   config.device = device;
   config.dtype = dtype;
   config.train.max_steps = steps;
@@ -29,7 +29,7 @@ std::vector<double> losses(train::RunConfig config, hardware::Device device, har
   config.report.log_every = 1;
   config.report.samples = 0;
   hardware::set_gpu_arithmetic();
-  Trainer(config, distributed::ProcessGroup(), hardware::pick_device(device, 0)).run();
+  stage::TrainingRun(config, distributed::ProcessGroup(), hardware::pick_device(device, 0)).run();
   return testing::logged_losses(config.output_dir);
 }
 
@@ -44,7 +44,7 @@ class Runs {
     next_.model = {};
     next_.model.from = start.output_dir;
   }
-  train::RunConfig named(const std::string& name) const {
+  stage::RunConfig named(const std::string& name) const {
     auto config = next_;
     config.output_dir = (folder_ / name).string();
     return config;
@@ -52,7 +52,7 @@ class Runs {
 
  private:
   testing::TemporaryFolder folder_;
-  train::RunConfig next_;
+  stage::RunConfig next_;
 };
 
 void check_equal(const std::vector<double>& actual, const std::vector<double>& expected, double tolerance) {
@@ -165,7 +165,7 @@ TEST_CASE("training on the GPU takes the course that it takes on the CPU", "[gpu
   check_equal(losses(runs.named("bf16"), hardware::Device::kCuda, hardware::Dtype::kBf16, 6), expected, 0.05);
 }
 
-TEST_CASE("a run on the GPU goes on from its checkpoint", "[gpu]") {
+TEST_CASE("a run on the GPU resumes from its checkpoint", "[gpu]") {
   if (no_gpu()) SKIP("this machine has no GPU");
   const Runs runs;
   const auto dtype = GENERATE(hardware::Dtype::kFp32, hardware::Dtype::kBf16);

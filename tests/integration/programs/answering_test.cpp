@@ -57,15 +57,15 @@ TEST_CASE("a conversation goes on after a question that cannot be asked", "[prog
   const auto talk = converse(model, {"hello", "what is <image>?", too_long, "and you?"});
   INFO(talk.output);
   CHECK(talk.exit_code == 0);
-  CHECK_THAT(talk.output, contains("chat: question: \"<image>\" stands for a picture, and there is none"));
+  CHECK_THAT(talk.output, contains("chat: question: \"<image>\" stands for an image, and there is none"));
   CHECK_THAT(talk.output, contains("chat: conversation: does not fit into the model's context"));
   CHECK(talk.output.ends_with("> "));
 
-  const auto about_picture =
+  const auto about_image =
       converse(model, {too_long, "what is it?"}, "--image " + word((folder.path() / "images/0.ppm").string()));
-  INFO(about_picture.output);
-  CHECK(about_picture.exit_code == 0);
-  CHECK_THAT(about_picture.output, !contains("no \"<image>\""));  // the first that is asked brings the picture
+  INFO(about_image.output);
+  CHECK(about_image.exit_code == 0);
+  CHECK_THAT(about_image.output, !contains("no \"<image>\""));  // the first that is asked brings the image
   CHECK(converse(model, {"hello\r"}).output == converse(model, {"hello"}).output);
 }
 
@@ -161,7 +161,7 @@ TEST_CASE("eval answers a split whose reference answers are kept back, and does 
   CHECK_FALSE(fs::exists(output / "scores.json"));
 }
 
-TEST_CASE("chat without a picture continues a published language model as its reference does", "[programs]") {
+TEST_CASE("chat without an image continues a published language model as its reference does", "[programs]") {
   const auto model = shared_data("stories260K");
   if (!fs::exists(model)) SKIP("no stories260K at " + model.string());
   const auto told = run({program("chat"), "--model", model.string(), "--prompt", "", "--max-new-tokens", "200"});

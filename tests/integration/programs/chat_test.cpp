@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A checkpoint of this model, beside a picture.
+/// A checkpoint of this model, beside an image.
 struct Checkpoint {
   explicit Checkpoint(const model::ConvLlava& model, text::Template prompt_template = text::Template::kV1) {
     checkpoint::Record record;
@@ -24,10 +24,10 @@ struct Checkpoint {
     record.image.size = 64;
     fs::create_directories(path());
     formats::save_model(path(), *model, small_tokenizer(), record);
-    write_ppm(picture(), 64, 64, 1);
+    write_ppm(image(), 64, 64, 1);
   }
   fs::path path() const { return folder / "model"; }
-  fs::path picture() const { return folder / "picture.ppm"; }
+  fs::path image() const { return folder / "image.ppm"; }
   TemporaryFolder folder;
 };
 
@@ -54,18 +54,18 @@ model::ConvLlava says_a_re(bool sees = false, int64_t context = 1024) {
 
 TEST_CASE("a caption ends with its line", "[programs]") {
   const Checkpoint captions(chain_model({kColon, kA, kRed, kDog, kLineBreak}, true), text::Template::kPlain);
-  const auto told = chat(captions, "", {"--image", captions.picture(), "--prompt", "x"});
+  const auto told = chat(captions, "", {"--image", captions.image(), "--prompt", "x"});
   INFO(told.output);
   CHECK(told.exit_code == 0);
   CHECK_THAT(told.output, contains("a re d\n"));
   CHECK(count(told.output, "a re d") == 1);
-  CHECK_THAT(told.output, contains("chat: this model describes pictures"));
+  CHECK_THAT(told.output, contains("chat: this model describes images"));
   CHECK_THAT(told.output, !contains("cut off"));
 }
 
 TEST_CASE("a conversation goes on whatever the model answers", "[programs]") {
   const Checkpoint speaks(chain_model({kColon, kLess, kImage, kGreater, kEnd}, true));
-  for (const auto& options : {std::vector<std::string>{}, {"--image", speaks.picture().string()}}) {
+  for (const auto& options : {std::vector<std::string>{}, {"--image", speaks.image().string()}}) {
     const auto talk = chat(speaks, "hello\nand you?\nand now?\n", options);
     INFO(talk.output);
     CHECK(talk.exit_code == 0);
@@ -140,51 +140,51 @@ TEST_CASE("a full conversation is told, and /reset begins another one", "[progra
 
 TEST_CASE("commands of a conversation", "[programs]") {
   const Checkpoint checkpoint(says_a_re(true));
-  setenv("CONVLLAVA_PICTURES", checkpoint.picture().parent_path().c_str(), 1);
+  setenv("CONVLLAVA_IMAGES", checkpoint.image().parent_path().c_str(), 1);
   const auto talk =
-      chat(checkpoint, "hello\n/image ${CONVLLAVA_PICTURES}/" + checkpoint.picture().filename().string() +
+      chat(checkpoint, "hello\n/image ${CONVLLAVA_IMAGES}/" + checkpoint.image().filename().string() +
                            "\nwhat is it?\n/reset\nand now?\n/image " + (checkpoint.folder / "none.png").string() +
                            "\nstill?\n/help\n/image\n/resett\n /etc is a folder\n");
   INFO(talk.output);
   CHECK(talk.exit_code == 0);
   CHECK(count(talk.output, "a re\n") == 5);
-  CHECK_THAT(talk.output, contains("> A new conversation, about " + checkpoint.picture().string() + ".\n> a re\n"));
-  CHECK_THAT(talk.output, contains("> A new conversation, about the same picture.\n> a re\n"));
+  CHECK_THAT(talk.output, contains("> A new conversation, about " + checkpoint.image().string() + ".\n> a re\n"));
+  CHECK_THAT(talk.output, contains("> A new conversation, about the same image.\n> a re\n"));
   CHECK_THAT(talk.output, contains("none.png"));
-  CHECK_THAT(talk.output, contains("/image PATH   a new conversation, about this picture\n"));
+  CHECK_THAT(talk.output, contains("/image PATH   a new conversation, about this image\n"));
   CHECK_THAT(talk.output, contains("chat: there is no such command; got /image; expected /image PATH"));
   CHECK_THAT(talk.output, contains("chat: there is no such command; got /resett; expected /image PATH"));
   CHECK_THAT(talk.output, contains("Answer the question using a single word or phrase."));
 }
 
-TEST_CASE("a language model alone has the commands but for the picture's", "[programs]") {
+TEST_CASE("a language model alone has the commands but for the image's", "[programs]") {
   const Checkpoint checkpoint(says_a_re(), text::Template::kPlain);
-  const auto talk = chat(
-      checkpoint, "hello:\n/image " + checkpoint.picture().string() + "\n/reset\n/help\nhello <image>\nand you:\n");
+  const auto talk =
+      chat(checkpoint, "hello:\n/image " + checkpoint.image().string() + "\n/reset\n/help\nhello <image>\nand you:\n");
   INFO(talk.output);
   CHECK(talk.exit_code == 0);
   CHECK(count(talk.output, "> a re\n") == 2);
   CHECK_THAT(talk.output, contains("chat: model: there is no vision tower"));
   CHECK_THAT(talk.output, contains("> A new conversation.\n"));
-  CHECK_THAT(talk.output, contains("chat: question: \"<image>\" stands for a picture, and there is none"));
+  CHECK_THAT(talk.output, contains("chat: question: \"<image>\" stands for an image, and there is none"));
 }
 
-TEST_CASE("\"<image>\" in a question marks the picture, once", "[programs]") {
+TEST_CASE("\"<image>\" in a question marks the image, once", "[programs]") {
   const Checkpoint checkpoint(says_a_re(true));
-  const std::vector<std::string> with_picture = {"--image", checkpoint.picture().string()};
+  const std::vector<std::string> with_image = {"--image", checkpoint.image().string()};
   const auto ask = [&](const std::string& prompt, std::vector<std::string> options) {
     options.insert(options.end(), {"--prompt", prompt});
     return chat(checkpoint, "", options);
   };
-  CHECK(ask("What is <image> this?", with_picture).output == "a re\n");
-  CHECK(ask("What is this?", with_picture).output == "a re\n");
-  const auto twice = ask("<image> <image>", with_picture);
+  CHECK(ask("What is <image> this?", with_image).output == "a re\n");
+  CHECK(ask("What is this?", with_image).output == "a re\n");
+  const auto twice = ask("<image> <image>", with_image);
   CHECK(twice.exit_code == 2);
   CHECK_THAT(twice.output, contains("chat: question: \"<image>\" more than once; got 2 times; expected once"));
   const auto without = ask("What is <image> this?", {});
   CHECK(without.exit_code == 2);
   CHECK_THAT(without.output, contains("expected --image FILE (in a conversation: /image PATH), or a question without"));
-  const auto later = chat(checkpoint, "hello\nand <image>?\nand you?\n", with_picture);
+  const auto later = chat(checkpoint, "hello\nand <image>?\nand you?\n", with_image);
   CHECK(count(later.output, "a re\n") == 2);
   CHECK_THAT(later.output, contains("chat: question: \"<image>\" after the first question"));
 }

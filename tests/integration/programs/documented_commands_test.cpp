@@ -90,7 +90,7 @@ void furnish(const fs::path& folder) {
   write_records(folder / "datasets/mine/images", 64);
   fs::rename(folder / "datasets/mine/images/train.json", folder / "datasets/mine/train.json");
   write_benchmarks(folder / "datasets");
-  write_ppm(folder / "picture.jpg", 90, 64, 3);
+  write_ppm(folder / "image.jpg", 90, 64, 3);
   write_text(folder / "answers.jsonl", R"({"question_id": 1, "text": "b"})");
   write_run(folder, "configs/stage2.yaml", "runs/stage2");
   std::string tutorial;

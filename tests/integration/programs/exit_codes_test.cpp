@@ -83,7 +83,7 @@ TEST_CASE("a wrong configuration ends train with 2", "[programs]") {
   check(run({program("train"), "--config", config, "--set", "train.lrr=1"}), 2, "lr");
   check(run({program("train"), "--config", config, "--set", "train.lr=fast"}), 2, "train.lr");
   check(run({program("train"), "--config", config, "--set", "trainable=[vision.stages.9]"}), 2,
-        "covers no parameter of this model");
+        "the pattern selects nothing in this model");
   check(run({program("train"), "--config", config, "--set", "data.train.0.annotations=none.json"}), 2, "none.json");
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("a checkpoint that cannot be read ends the programs with 4", "[program
   check(run({program("inspect"), "--tensors", folder.path().string()}), 4, folder.path().string());
 }
 
-TEST_CASE("a picture that chat cannot ask about ends it before it asks", "[programs]") {
+TEST_CASE("an image that chat cannot ask about ends it before it asks", "[programs]") {
   const TemporaryFolder folder;
   folder.write("config.json", R"({"model_type": "llama", "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48,
     "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128,

@@ -34,7 +34,7 @@ TEST_CASE("inspect tells the parameters, the labels and the tensors of a run", "
   const TemporaryFolder folder;
   write_records(folder.path(), 16);
   const auto config = write_config(folder.path(), [](auto& c) { c.train.max_steps = 1; });
-  check(inspect("--params", config), 0, "vision stage 2");
+  check(inspect("--params", config), 0, "vision.stages.2");
   const auto shown = inspect("--labels", config, {"--sample", "1"});
   check(shown, 0, "learnt from");
   CHECK_THAT(shown.output, contains("[[") && contains("]]\n") && !contains("\x1b["));  // a pipe has no colours
@@ -100,7 +100,7 @@ TEST_CASE("the data check counts what is odd about a set and passes", "[programs
                                contains("without a token         \"\xE2\x82\xAC\" 9"));
 }
 
-TEST_CASE("the data check counts pictures outside of their set's folder", "[programs]") {
+TEST_CASE("the data check counts images outside of their set's folder", "[programs]") {
   const TemporaryFolder folder;
   write_records(folder.path(), 1);
   folder.write("train.json", "[" + record(R"("image": "images/0.ppm", )", "<image>", "a") + "]");
@@ -109,8 +109,8 @@ TEST_CASE("the data check counts pictures outside of their set's folder", "[prog
   std::filesystem::rename(folder / "images", folder / "elsewhere" / "images");
   CHECK_THAT(inspect("--data", write_config(folder.path(), set_images)).output,
              contains("outside their folder    0 of 1 (0.0 %)"));
-  folder.write("train.json", "[" + record(R"("image": "../picture.ppm", )", "<image>", "a") + "]");
-  std::filesystem::copy_file(folder / "elsewhere" / "images" / "0.ppm", folder / "picture.ppm");
+  folder.write("train.json", "[" + record(R"("image": "../image.ppm", )", "<image>", "a") + "]");
+  std::filesystem::copy_file(folder / "elsewhere" / "images" / "0.ppm", folder / "image.ppm");
   CHECK_THAT(inspect("--data", write_config(folder.path(), set_images)).output,
              contains("outside their folder    1 of 1 (100.0 %)"));
 }
@@ -147,10 +147,10 @@ TEST_CASE("the data check names the first records that cannot be used, counts th
   const auto config = write_config(folder.path(), [](auto&) {});
   const auto shown = inspect("--data", config);
   check(shown, 3,
-        "data: too many records or pictures cannot be used; got 9 of 10 (90.0 %); expected at most a share of 0.01");
-  CHECK_THAT(shown.output, contains("record 1: ") && contains("text.ppm: not a picture") &&
+        "data: too many records or images cannot be used; got 9 of 10 (90.0 %); expected at most a share of 0.01");
+  CHECK_THAT(shown.output, contains("record 1: ") && contains("text.ppm: not an image") &&
                                contains("record 2: no \"conversations\"") && contains("record 3: ") &&
-                               contains("and 4 more") && contains("pictures not there      7 of 9"));
+                               contains("and 4 more") && contains("images not there        7 of 9"));
   check(inspect("--data", config, {"--set", "data.max_bad_share=0.9"}), 0, "cannot be used          9 of 10");
 }
 
@@ -192,7 +192,7 @@ TEST_CASE("inspect refuses the models that train refuses", "[programs]") {
   });
   const std::vector<std::pair<std::string, std::string>> wrong = {
       {"data.max_length=100000", "data.max_length: more than the positions of the language model; got 100000"},
-      {"image.size=1024", "data.max_length: a picture leaves no room for text; got 160; expected more than the 256"},
+      {"image.size=1024", "data.max_length: an image leaves no room for text; got 160; expected more than the 256"},
       {"trainable=[llm.layers.99]", "llm.layers.99"},
   };
   for (const auto& [override, message] : wrong) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// A small run as files: pictures, annotations and a YAML configuration for the programs.
+// A small run as files: images, annotations and a YAML configuration for the programs.
 
 #include <filesystem>
 #include <fstream>
@@ -18,7 +18,7 @@ inline std::string program(const std::string& name) { return CONVLLAVA_BINARY_DI
 /// One word of a shell's command, also with spaces in it.
 inline std::string word(const std::string& text) { return "'" + text + "'"; }
 
-inline void save_config(const std::filesystem::path& path, train::RunConfig config) {
+inline void save_config(const std::filesystem::path& path, stage::RunConfig config) {
   write_text(path, config::write_yaml(config::fields_of(config)));
 }
 

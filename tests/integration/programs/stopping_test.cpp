@@ -45,7 +45,7 @@ std::string rank_of_two(int rank, const std::string& config, int port, const std
 
 }  // namespace
 
-TEST_CASE("SIGTERM and Ctrl-C write a checkpoint, and the run goes on from there", "[programs]") {
+TEST_CASE("SIGTERM and Ctrl-C write a checkpoint, and the run resumes from there", "[programs]") {
   const TemporaryFolder folder;
   write_records(folder.path(), 16);
   const auto start = word(program("train")) + " --config " + word(endless(folder.path())) + " & p=$!; ";
@@ -61,7 +61,7 @@ TEST_CASE("SIGTERM and Ctrl-C write a checkpoint, and the run goes on from there
       run({"bash", "-c", start + until(has_trained(run_folder, metrics)) + "kill -INT $p; kill -INT $p; wait $p"});
   INFO(interrupted.output);
   CHECK_THAT(interrupted.output,
-             contains("going on from step") && contains("stopped: step ") && contains("checkpoint-"));
+             contains("resuming from step") && contains("stopped: step ") && contains("checkpoint-"));
   CHECK(interrupted.exit_code == 130);
 }
 

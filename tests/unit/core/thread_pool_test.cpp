@@ -37,8 +37,8 @@ TEST_CASE("a pool takes functions that can only be moved", "[core]") {
 
 TEST_CASE("a future rethrows what its task threw, and the pool goes on", "[core]") {
   ThreadPool pool(1);
-  auto failed = pool.submit([]() -> int { throw std::runtime_error("broken picture"); });
-  CHECK_THROWS_WITH(failed.get(), "broken picture");
+  auto failed = pool.submit([]() -> int { throw std::runtime_error("broken image"); });
+  CHECK_THROWS_WITH(failed.get(), "broken image");
   CHECK(pool.submit([] { return 1; }).get() == 1);
 }
 

@@ -253,7 +253,7 @@ TEST_CASE("a record that is not a conversation is listed with the reason", "[dat
   CHECK(record_error(turns(R"([{"from": "human", "value": "a"}, {"from": "user\n", "value": "b"}])")) ==
         R"(unknown speaker in turn 2; got "user\x0a"; expected "human" or "gpt")");
   CHECK(record_error(R"({"image": ["a.jpg", "b.jpg"], "conversations": []})") ==
-        "\"image\" is not a path; got an array of 2; expected exactly one picture, as a string");
+        "\"image\" is not a path; got an array of 2; expected exactly one image, as a string");
   CHECK_THAT(record_error(R"({"image": 12})"), contains("\"image\" is not a path; got 12"));
   CHECK_THAT(record_error(R"({"image": NaN})"), contains("\"image\" is not a path; got NaN"));
   CHECK(record_error(R"({"image": "a\u0000b.jpg"})") ==

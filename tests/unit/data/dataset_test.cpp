@@ -55,9 +55,9 @@ TEST_CASE("several sets are one list of records with the weight of their set", "
   CHECK_THROWS_AS(dataset.summary(3), std::out_of_range);
 }
 
-TEST_CASE("a sample holds the prompt and the resized picture", "[data]") {
+TEST_CASE("a sample holds the prompt and the resized image", "[data]") {
   const TemporaryFolder folder;
-  folder.write_picture("a.ppm", 90, 30);
+  folder.write_image("a.ppm", 90, 30);
   const Dataset dataset = dataset_of(folder, "[" + record_json("a.ppm", "what is it", "a cat") + "]");
   const Sample sample = dataset.sample(0);
   const auto expected =
@@ -66,46 +66,46 @@ TEST_CASE("a sample holds the prompt and the resized picture", "[data]") {
   CHECK(sample.prompt.labels == expected.labels);
   CHECK(sample.visual_tokens == 4);
   CHECK(sample.cut_labels == 0);
-  REQUIRE(sample.picture.has_value());
-  CHECK(sample.picture->height == 64);
-  CHECK(sample.picture->width == 64);
-  CHECK(sample.picture->pixels ==
+  REQUIRE(sample.image.has_value());
+  CHECK(sample.image->height == 64);
+  CHECK(sample.image->width == 64);
+  CHECK(sample.image->pixels ==
         image::preprocess(image::load_image(folder.path() / "a.ppm"), dataset.options().image).pixels);
 }
 
 TEST_CASE("native aspect gives visual tokens in proportion", "[data]") {
   const TemporaryFolder folder;
-  folder.write_picture("a.ppm", 90, 30);
+  folder.write_image("a.ppm", 90, 30);
   SampleOptions options = small_options();
   options.image.aspect = image::Aspect::kNative;
   const Sample sample = dataset_of(folder, "[" + record_json("a.ppm", "q", "a") + "]", options).sample(0);
-  CHECK(sample.picture->height == 64);
-  CHECK(sample.picture->width == 192);
+  CHECK(sample.image->height == 64);
+  CHECK(sample.image->width == 192);
   CHECK(sample.visual_tokens == 12);
 }
 
-TEST_CASE("a text-only record gives a sample without a picture", "[data]") {
+TEST_CASE("a text-only record gives a sample without an image", "[data]") {
   const TemporaryFolder folder;
   const Sample sample = dataset_of(folder, "[" + record_json("", "q", "a") + "]").sample(0);
-  CHECK_FALSE(sample.picture.has_value());
+  CHECK_FALSE(sample.image.has_value());
   CHECK(sample.visual_tokens == 0);
   CHECK(supervised(sample) > 0);
 }
 
-TEST_CASE("pictures of 1x1 and 30000x10 pixels are padded and used", "[data]") {
+TEST_CASE("images of 1x1 and 30000x10 pixels are padded and used", "[data]") {
   const TemporaryFolder folder;
-  folder.write_picture("dot.ppm", 1, 1);
-  folder.write_picture("line.ppm", 30000, 10);
+  folder.write_image("dot.ppm", 1, 1);
+  folder.write_image("line.ppm", 30000, 10);
   const Dataset dataset =
       dataset_of(folder, "[" + record_json("dot.ppm", "q", "a") + "," + record_json("line.ppm", "q", "a") + "]");
-  CHECK(dataset.sample(0).picture->pixels.size() == 64 * 64 * 3);
-  CHECK(dataset.sample(1).picture->pixels.size() == 64 * 64 * 3);
+  CHECK(dataset.sample(0).image->pixels.size() == 64 * 64 * 3);
+  CHECK(dataset.sample(1).image->pixels.size() == 64 * 64 * 3);
 }
 
-TEST_CASE("a picture that would fill the sample is refused before it is resized", "[data]") {
+TEST_CASE("an image that would fill the sample is refused before it is resized", "[data]") {
   const TemporaryFolder folder;
-  folder.write_picture("long.ppm", 600, 10);
-  folder.write_picture("line.ppm", 30000, 10);
+  folder.write_image("long.ppm", 600, 10);
+  folder.write_image("line.ppm", 30000, 10);
   SampleOptions options = small_options();
   options.image.aspect = image::Aspect::kNative;
   options.image.size = 1024 * 1024;  // 200 TB if it were resized
@@ -117,18 +117,18 @@ TEST_CASE("a picture that would fill the sample is refused before it is resized"
   const auto before = std::find(prompt.begin(), prompt.end(), text::kImageToken) - prompt.begin();
   CHECK(sample_error(folder, json, options) ==
         (folder.path() / "long.ppm").string() +
-            ": the picture does not fit into the sample; got 600x10 pixels, resized to 62914560x1048576: 16106127360 "
+            ": the image does not fit into the sample; got 600x10 pixels, resized to 62914560x1048576: 16106127360 "
             "visual tokens behind " +
             std::to_string(before) + " tokens of text; expected at most max_length 200 together");
   CHECK_THAT(sample_error(folder, "[" + record_json("line.ppm", "q", "a") + "]", options),
              contains((folder.path() / "line.ppm").string() + ": ") && contains("got 30000x10 pixels"));
 }
 
-TEST_CASE("a picture that cannot be read is refused with record, path and reason", "[data]") {
+TEST_CASE("an image that cannot be read is refused with record, path and reason", "[data]") {
   const TemporaryFolder folder;
   folder.write("empty.ppm", "");
   folder.write("text.ppm", "<html>404</html>");
-  folder.write_picture("whole.ppm", 20, 20);
+  folder.write_image("whole.ppm", 20, 20);
   std::filesystem::resize_file(folder.path() / "whole.ppm", 300);
   std::filesystem::create_directory(folder.path() / "folder.ppm");
   const auto error = [&](const std::string& name) {
@@ -144,18 +144,18 @@ TEST_CASE("a picture that cannot be read is refused with record, path and reason
   CHECK_THAT(error("folder.ppm"), contains("directory"));
 }
 
-TEST_CASE("a picture outside the set's image folder is used and told, by whatever name", "[data]") {
+TEST_CASE("an image outside the set's image folder is used and told, by whatever name", "[data]") {
   const TemporaryFolder folder;
   std::filesystem::create_directories(folder / "set/sub");
-  folder.write_picture("outside.ppm", 64, 64);
-  folder.write_picture("set/inside.ppm", 64, 64);
+  folder.write_image("outside.ppm", 64, 64);
+  folder.write_image("set/inside.ppm", 64, 64);
   std::filesystem::create_symlink(folder / "outside.ppm", folder / "set/linked.ppm");
   std::filesystem::create_directory_symlink("set", folder / "other_name");
   const std::string root = folder.path().string();
   const auto is_outside = [&](const std::string& image, const std::string& images) {
     const auto file = folder.write("set.json", record_json(image, "q", "a"));
     const Dataset dataset({{file, images, 1.0}}, small_options(), small_tokenizer());
-    CHECK(dataset.sample(0).picture.has_value());
+    CHECK(dataset.sample(0).image.has_value());
     return dataset.image_is_outside(0);
   };
   for (const std::string& image :
@@ -173,12 +173,12 @@ TEST_CASE("a picture outside the set's image folder is used and told, by whateve
 
 TEST_CASE("a conversation that cannot be a prompt is refused with its record", "[data]") {
   const TemporaryFolder folder;
-  folder.write_picture("a.ppm", 8, 8);
+  folder.write_image("a.ppm", 8, 8);
   CHECK_THAT(sample_error(folder, "[" + record_json("", "see <image>", "a") + "]"),
-             contains("\"<image>\" in a record without a picture"));
+             contains("\"<image>\" in a record without an image"));
   CHECK_THAT(sample_error(folder, R"([{"image": "a.ppm", "conversations": [{"from": "human", "value": "q"},
                                        {"from": "gpt", "value": "a"}]}])"),
-             contains("the record has a picture and no \"<image>\""));
+             contains("the record has an image and no \"<image>\""));
   CHECK_THAT(sample_error(folder, R"([{"conversations": [{"from": "human", "value": "q"}]}])"),
              contains("ends on a human turn"));
   CHECK_THAT(sample_error(folder, "[{\"id\": 1}]"), contains("no \"conversations\""));
@@ -186,7 +186,7 @@ TEST_CASE("a conversation that cannot be a prompt is refused with its record", "
 
 TEST_CASE("labels beyond max_length are counted", "[data]") {
   const TemporaryFolder folder;
-  folder.write_picture("a.ppm", 8, 8);
+  folder.write_image("a.ppm", 8, 8);
   const std::string json =
       "[" + record_json("a.ppm", "what is it", "a black cat sits on the red table and sleeps") + "]";
   const Sample whole = dataset_of(folder, json).sample(0);
@@ -215,9 +215,9 @@ TEST_CASE("labels beyond max_length are counted", "[data]") {
                        " tokens, 4 of them visual; expected a shorter question, or a larger max_length");
 }
 
-TEST_CASE("a picture must fit into max_length whole, wherever it stands", "[data]") {
+TEST_CASE("an image must fit into max_length whole, wherever it stands", "[data]") {
   const TemporaryFolder folder;
-  folder.write_picture("a.ppm", 8, 8);
+  folder.write_image("a.ppm", 8, 8);
   const std::string json = R"([{"image": "a.ppm", "conversations": [
     {"from": "human", "value": "first"}, {"from": "gpt", "value": "one"},
     {"from": "human", "value": "<image>\nsecond"}, {"from": "gpt", "value": "two"}]}])";
@@ -230,7 +230,7 @@ TEST_CASE("a picture must fit into max_length whole, wherever it stands", "[data
   CHECK(cut.cut_labels > 0);
   CHECK(pack({cut}, options.max_length).visual_rows.size() == 4);
   --options.max_length;
-  CHECK_THAT(sample_error(folder, json, options), contains("the picture does not fit into the sample; got 8x8 pixels"));
+  CHECK_THAT(sample_error(folder, json, options), contains("the image does not fit into the sample; got 8x8 pixels"));
 }
 
 TEST_CASE("weights and sizes that cannot work are refused", "[data]") {
@@ -245,7 +245,7 @@ TEST_CASE("weights and sizes that cannot work are refused", "[data]") {
   SampleOptions options = small_options();
   options.total_stride = 128;
   CHECK(error(1.0, options) ==
-        "dataset: pictures are smaller than one visual token; got 64 pixels; expected at least 128");
+        "dataset: images are smaller than one visual token; got 64 pixels; expected at least 128");
 }
 
 TEST_CASE("an annotation file that is written anew while it is in use is no fault of its records", "[data]") {

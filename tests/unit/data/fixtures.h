@@ -1,6 +1,6 @@
 #pragma once
 
-// Annotation files and pictures that the tests of convllava/data write for themselves.
+// Annotation files and images that the tests of convllava/data write for themselves.
 
 #include <cstdint>
 #include <cstdlib>
@@ -21,11 +21,11 @@ using convllava::testing::message_of;
 using convllava::testing::small_tokenizer;
 using Ids = std::vector<int64_t>;
 
-/// A folder that pictures can be drawn into.
+/// A folder that images can be drawn into.
 class TemporaryFolder : public convllava::testing::TemporaryFolder {
  public:
   /// A PPM file whose bytes count up from `first`.
-  void write_picture(const std::string& name, int64_t width, int64_t height, int first = 0) const {
+  void write_image(const std::string& name, int64_t width, int64_t height, int first = 0) const {
     std::string bytes = "P6\n" + std::to_string(width) + " " + std::to_string(height) + "\n255\n";
     for (int64_t i = 0; i < width * height * 3; ++i) bytes.push_back(static_cast<char>((first + i) % 251));
     write(name, bytes);
@@ -39,7 +39,7 @@ inline std::string record_json(const std::string& image, const std::string& ques
          R"("}, {"from": "gpt", "value": ")" + answer + R"("}]})";
 }
 
-/// 64-pixel pictures of 4 visual tokens.
+/// 64-pixel images of 4 visual tokens.
 inline SampleOptions small_options() {
   SampleOptions options;
   options.image.size = 64;
@@ -48,7 +48,7 @@ inline SampleOptions small_options() {
   return options;
 }
 
-/// One set of these records, with its pictures in `folder`.
+/// One set of these records, with its images in `folder`.
 inline Dataset dataset_of(const TemporaryFolder& folder, const std::string& json,
                           const SampleOptions& options = small_options()) {
   return Dataset({{folder.write("set.json", json), folder.path(), 1.0}}, options, small_tokenizer());

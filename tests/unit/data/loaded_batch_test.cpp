@@ -43,7 +43,7 @@ TEST_CASE("a micro-batch keeps the order of its indices whichever thread ends fi
 TEST_CASE("a sample that cannot be used is left out and listed", "[data]") {
   core::ThreadPool pool(2);
   const auto load = [](int64_t index) {
-    if (index > 3) throw DataError("no picture " + std::to_string(index));
+    if (index > 3) throw DataError("no image " + std::to_string(index));
     return sample_of(index);
   };
   const LoadedBatch batch = load_batch(pool, load, {5, 2, 4, 3}, 10).get();
@@ -51,7 +51,7 @@ TEST_CASE("a sample that cannot be used is left out and listed", "[data]") {
   CHECK(batch.samples == 2);
   REQUIRE(batch.bad.size() == 2);
   CHECK(batch.bad[0].index == 5);
-  CHECK(batch.bad[0].message == "no picture 5");
+  CHECK(batch.bad[0].message == "no image 5");
   CHECK(batch.bad[1].index == 4);
 
   const LoadedBatch none = load_batch(pool, load, {5}, 10).get();

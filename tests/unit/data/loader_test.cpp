@@ -18,12 +18,12 @@ using namespace testing;
 
 constexpr int64_t kRecords = 29;
 
-/// Pictures of two shapes, absent ones and texts; no two records have the same answer.
+/// Images of two shapes, absent ones and texts; no two records have the same answer.
 class Files {
  public:
   Files() {
-    folder_.write_picture("wide.ppm", 40, 20, 1);
-    folder_.write_picture("tall.ppm", 20, 40, 2);
+    folder_.write_image("wide.ppm", 40, 20, 1);
+    folder_.write_image("tall.ppm", 20, 40, 2);
     std::string json;
     for (int i = 0; i < kRecords; ++i) {
       const std::string image = i % 10 == 9 ? "absent.ppm" : i % 3 == 0 ? "wide.ppm" : i % 3 == 1 ? "tall.ppm" : "";
@@ -90,10 +90,10 @@ bool equal(const std::vector<StepBatch>& a, const std::vector<StepBatch>& b) {
                     [](const StepBatch& x, const StepBatch& y) { return equal(x, y); });
 }
 
-/// The sequences of a step with how often each occurs, and the pixels of its pictures likewise.
+/// The sequences of a step with how often each occurs, and the pixels of its images likewise.
 struct Content {
   std::map<Ids, int> sequences;
-  std::map<std::vector<uint8_t>, int> pictures;
+  std::map<std::vector<uint8_t>, int> images;
   std::set<int64_t> bad;
   bool operator==(const Content&) const = default;
 };
@@ -107,7 +107,7 @@ void add(Content& content, const StepBatch& step) {
     for (const auto& group : batch.images) {
       const auto bytes = group.height * group.width * 3;
       for (int64_t i = 0; i < group.count; ++i) {
-        ++content.pictures[{group.pixels.begin() + i * bytes, group.pixels.begin() + (i + 1) * bytes}];
+        ++content.images[{group.pixels.begin() + i * bytes, group.pixels.begin() + (i + 1) * bytes}];
       }
     }
   }

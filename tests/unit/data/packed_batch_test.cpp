@@ -22,10 +22,10 @@ Sample sample_of(Ids ids, Ids labels) {
   return sample;
 }
 
-/// One token, the picture, two tokens of which the last is learned; every byte of the picture is `value`.
-Sample picture_sample(int64_t height, int64_t width, int64_t visual_tokens, uint8_t value) {
+/// One token, the image, two tokens of which the last is learned; every byte of the image is `value`.
+Sample image_sample(int64_t height, int64_t width, int64_t visual_tokens, uint8_t value) {
   Sample sample = sample_of({1, kImage, 8, 9}, {kNone, kNone, kNone, 9});
-  sample.picture = image::Image{width, height, std::vector<uint8_t>(height * width * 3, value)};
+  sample.image = image::Image{width, height, std::vector<uint8_t>(height * width * 3, value)};
   sample.visual_tokens = visual_tokens;
   return sample;
 }
@@ -47,8 +47,8 @@ TEST_CASE("sequences lie end to end, each with its own positions and targets", "
   CHECK(batch.supervised_tokens() == 3);
 }
 
-TEST_CASE("a placeholder becomes as many rows as its picture has visual tokens", "[data]") {
-  const PackedBatch batch = pack({picture_sample(2, 3, 4, 7)}, 10);
+TEST_CASE("a placeholder becomes as many rows as its image has visual tokens", "[data]") {
+  const PackedBatch batch = pack({image_sample(2, 3, 4, 7)}, 10);
   CHECK(batch.input_ids == Ids{1, kImage, kImage, kImage, kImage, 8, 9});
   CHECK(batch.position_ids == Ids{0, 1, 2, 3, 4, 5, 6});
   CHECK(batch.visual_rows == Ids{1, 2, 3, 4});
@@ -61,16 +61,16 @@ TEST_CASE("a placeholder becomes as many rows as its picture has visual tokens",
   CHECK(batch.images[0].pixels == std::vector<uint8_t>(18, 7));
 }
 
-TEST_CASE("the answer right behind a picture is predicted by the last visual token", "[data]") {
-  Sample sample = picture_sample(2, 2, 3, 0);
+TEST_CASE("the answer right behind an image is predicted by the last visual token", "[data]") {
+  Sample sample = image_sample(2, 2, 3, 0);
   sample.prompt.labels[2] = 8;
   CHECK(pack({sample}, 10).target_rows == Ids{3, 4});
 }
 
-TEST_CASE("pictures are grouped by shape in order of appearance, rows along with them", "[data]") {
-  const PackedBatch batch = pack({picture_sample(2, 3, 2, 10), picture_sample(3, 2, 1, 20),
-                                  sample_of({1, 4}, {kNone, 4}), picture_sample(2, 3, 2, 30)},
-                                 10);
+TEST_CASE("images are grouped by shape in order of appearance, rows along with them", "[data]") {
+  const PackedBatch batch = pack(
+      {image_sample(2, 3, 2, 10), image_sample(3, 2, 1, 20), sample_of({1, 4}, {kNone, 4}), image_sample(2, 3, 2, 30)},
+      10);
   CHECK(batch.cu_seqlens == Ids{0, 5, 9, 11, 16});
   REQUIRE(batch.images.size() == 2);
   CHECK(batch.images[0].count == 2);
@@ -86,7 +86,7 @@ TEST_CASE("pictures are grouped by shape in order of appearance, rows along with
 
 TEST_CASE("a sequence is cut at max_length after expansion", "[data]") {
   const PackedBatch batch =
-      pack({picture_sample(2, 2, 4, 0), sample_of({1, 2, 3, 4, 5, 6, 7}, {kNone, 2, 3, 4, 5, 6, 7})}, 6);
+      pack({image_sample(2, 2, 4, 0), sample_of({1, 2, 3, 4, 5, 6, 7}, {kNone, 2, 3, 4, 5, 6, 7})}, 6);
   CHECK(batch.cu_seqlens == Ids{0, 6, 12});
   CHECK(batch.input_ids == Ids{1, kImage, kImage, kImage, kImage, 8, 1, 2, 3, 4, 5, 6});
   CHECK(batch.targets == Ids{2, 3, 4, 5, 6});
@@ -101,15 +101,15 @@ TEST_CASE("a batch without samples is empty", "[data]") {
   CHECK(batch.images.empty());
 }
 
-TEST_CASE("a picture that does not match its rows is refused", "[data]") {
+TEST_CASE("an image that does not match its rows is refused", "[data]") {
   const auto error = [](const Sample& sample) { return message_of<DataError>([&] { pack({sample}, 5); }); };
-  CHECK(error(picture_sample(2, 2, 5, 0)) ==
-        "pack: a sample's visual tokens do not match its picture; got 4 within max_length 5; expected 5");
+  CHECK(error(image_sample(2, 2, 5, 0)) ==
+        "pack: a sample's visual tokens do not match its image; got 4 within max_length 5; expected 5");
   Sample without_placeholder = sample_of({1, 2}, {kNone, 2});
-  without_placeholder.picture = image::Image{1, 1, {0, 0, 0}};
+  without_placeholder.image = image::Image{1, 1, {0, 0, 0}};
   without_placeholder.visual_tokens = 1;
   CHECK(error(without_placeholder) ==
-        "pack: a sample's visual tokens do not match its picture; got 0 within max_length 5; expected 1");
+        "pack: a sample's visual tokens do not match its image; got 0 within max_length 5; expected 1");
 }
 
 }  // namespace convllava::data

@@ -23,10 +23,10 @@ Grouping grouping_named(const std::string& name) {
   return name == "modality" ? Grouping::kModality : Grouping::kNone;
 }
 
-/// Pictures first, then texts; dataset indices start at 100 and lengths repeat.
-std::vector<SamplerItem> mixture(int64_t pictures, int64_t texts) {
+/// Images first, then texts; dataset indices start at 100 and lengths repeat.
+std::vector<SamplerItem> mixture(int64_t images, int64_t texts) {
   std::vector<SamplerItem> items;
-  for (int64_t i = 0; i < pictures + texts; ++i) items.push_back({100 + i, 1 + i * 37 % 23, i < pictures, 1.0});
+  for (int64_t i = 0; i < images + texts; ++i) items.push_back({100 + i, 1 + i * 37 % 23, i < images, 1.0});
   return items;
 }
 
@@ -71,11 +71,11 @@ TEST_CASE("small orders that no random number decides", "[data]") {
 
 TEST_CASE("an epoch holds each record once", "[data]") {
   for (const Grouping grouping : kGroupings) {
-    for (const auto& [pictures, texts] : {std::pair{40, 0}, {0, 17}, {1, 1}, {31, 9}, {8, 8}}) {
+    for (const auto& [images, texts] : {std::pair{40, 0}, {0, 17}, {1, 1}, {31, 9}, {8, 8}}) {
       for (const int64_t batch : {1, 3, 8, 64}) {
-        Indices order = epoch_order(mixture(pictures, texts), {grouping, batch, 1}, 0);
+        Indices order = epoch_order(mixture(images, texts), {grouping, batch, 1}, 0);
         std::sort(order.begin(), order.end());
-        Indices expected(pictures + texts);
+        Indices expected(images + texts);
         std::iota(expected.begin(), expected.end(), 100);
         CHECK(order == expected);
       }

@@ -30,18 +30,18 @@ TEST_CASE("a split keeps every record on one side, in order, by its seed", "[dat
   CHECK(dataset.split(1.0, 42).first.empty());
 }
 
-TEST_CASE("a split keeps the records of a picture together, in all sets", "[data]") {
+TEST_CASE("a split keeps the records of an image together, in all sets", "[data]") {
   const TemporaryFolder folder;
   std::string near;
   std::string far;
   for (int i = 0; i < 60; ++i) {
-    const std::string picture = std::to_string(i % 20) + ".ppm";
-    near += record_json(picture, "q", std::to_string(i)) + "\n";
-    far += record_json("./pictures/" + picture, "q", std::to_string(i)) + "\n";
+    const std::string image = std::to_string(i % 20) + ".ppm";
+    near += record_json(image, "q", std::to_string(i)) + "\n";
+    far += record_json("./images/" + image, "q", std::to_string(i)) + "\n";
   }
-  const auto pictures = folder.path() / "pictures";
+  const auto images = folder.path() / "images";
   const Dataset dataset(
-      {{folder.write("near.jsonl", near), pictures, 1.0}, {folder.write("far.jsonl", far), folder.path(), 0.5}},
+      {{folder.write("near.jsonl", near), images, 1.0}, {folder.write("far.jsonl", far), folder.path(), 0.5}},
       small_options(), small_tokenizer());
   const auto names = [&](const Ids& indices) {
     std::set<std::string> found;
@@ -50,7 +50,7 @@ TEST_CASE("a split keeps the records of a picture together, in all sets", "[data
   };
   for (const uint64_t seed : {1, 2, 3}) {
     const auto [training, validation] = dataset.split(0.2, seed);
-    CHECK(validation.size() == 24);  // four pictures of six records
+    CHECK(validation.size() == 24);  // four images of six records
     CHECK(training.size() == 96);
     CHECK(names(validation).size() == 4);
     for (const auto& name : names(validation)) CHECK(names(training).count(name) == 0);
@@ -62,8 +62,8 @@ TEST_CASE("a split keeps the records of a picture together, in all sets", "[data
 TEST_CASE("a split does not depend on the order of the records or on where the data lie", "[data]") {
   std::vector<std::string> records;
   for (int i = 0; i < 30; ++i) {
-    const std::string picture = i % 3 == 0 ? "" : std::to_string(i / 2) + ".ppm";
-    records.push_back(record_json(picture, "q", std::to_string(i)));
+    const std::string image = i % 3 == 0 ? "" : std::to_string(i / 2) + ".ppm";
+    records.push_back(record_json(image, "q", std::to_string(i)));
   }
   const auto answers = [&] {
     const TemporaryFolder folder;

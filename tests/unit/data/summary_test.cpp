@@ -15,7 +15,7 @@ DataSummary summarize_all(const Dataset& dataset, const SummaryOptions& options 
 
 TEST_CASE("a set without faults gives counts and no warnings", "[data]") {
   const TemporaryFolder folder;
-  folder.write_picture("a.ppm", 8, 8);
+  folder.write_image("a.ppm", 8, 8);
   const Dataset dataset =
       dataset_of(folder, "[" + record_json("a.ppm", "what", "it") + "," + record_json("", "who", "he") + "]");
   const DataSummary summary = summarize_all(dataset);
@@ -46,7 +46,7 @@ TEST_CASE("fields that nothing reads are told once with their counts", "[data]")
   CHECK(warnings(summary) ==
         std::vector<std::string>{
             "fields that are not used: \"conversations[].loss\" in 1 records, \"images\" in 2 records, \"system\" in 1 "
-            "records; only \"id\", \"image\" (one picture) and \"conversations\" are read"});
+            "records; only \"id\", \"image\" (one image) and \"conversations\" are read"});
 }
 
 TEST_CASE("fields of sets that are not used, and of bad records, do not count", "[data]") {
@@ -89,7 +89,7 @@ TEST_CASE("answers that are cut off are told with the tokens they lose", "[data]
 
 TEST_CASE("records that cannot be used are counted, the first of them named in their order", "[data]") {
   const TemporaryFolder folder;
-  folder.write_picture("a.ppm", 8, 8);
+  folder.write_image("a.ppm", 8, 8);
   folder.write("text.ppm", "<html>404</html>");
   std::string json = "[" + record_json("a.ppm", "q", "a") + "," + record_json("text.ppm", "q", "a") + R"(, {"id": 1})";
   for (int i = 0; i < 200; ++i) json += "," + record_json("absent.ppm", "q", "a");
@@ -105,14 +105,14 @@ TEST_CASE("records that cannot be used are counted, the first of them named in t
   CHECK_THAT(summary.reasons[4], contains("record 6: "));
   REQUIRE(warnings(summary).size() == 1);
   CHECK_THAT(warnings(summary)[0],
-             contains("201 of 203 records cannot be used, 200 of them because their picture is not there; the first: " +
+             contains("201 of 203 records cannot be used, 200 of them because their image is not there; the first: " +
                       summary.reasons[0]));
 
   const DataSummary decoded = summarize_all(dataset, {.most_decoded = 500, .threads = 2});
   CHECK(decoded.unusable == 202);
   CHECK(decoded.missing == 200);
   CHECK(decoded.decoded == 2);
-  CHECK_THAT(decoded.reasons[0], contains("record 1: ") && contains("text.ppm: not a picture"));
+  CHECK_THAT(decoded.reasons[0], contains("record 1: ") && contains("text.ppm: not an image"));
 }
 
 TEST_CASE("a part of the records is spread over all of them and named as such", "[data]") {
@@ -140,7 +140,7 @@ TEST_CASE("a text in letters that the tokenizer does not have is told", "[data]"
 
 TEST_CASE("an outline counts what the sample has, without its pixels", "[data]") {
   const TemporaryFolder folder;
-  folder.write_picture("a.ppm", 90, 30);
+  folder.write_image("a.ppm", 90, 30);
   SampleOptions options = small_options();
   for (const auto aspect : {image::Aspect::kPad, image::Aspect::kNative}) {
     options.image.aspect = aspect;
@@ -151,8 +151,8 @@ TEST_CASE("an outline counts what the sample has, without its pixels", "[data]")
     CHECK(outline.visual_tokens == sample.visual_tokens);
     CHECK(outline.tokens() == sample.tokens());
     CHECK(outline.kept_labels == sample.kept_labels);
-    CHECK(outline.picture->width == sample.picture->width);
-    CHECK(outline.picture->pixels.empty());
+    CHECK(outline.image->width == sample.image->width);
+    CHECK(outline.image->pixels.empty());
   }
 }
 

@@ -63,7 +63,7 @@ TEST_CASE("the same seed gives the same bytes on any number of threads", "[demo]
   CHECK(first.at("TextVQA_0.5.1_val.json") != other.at("TextVQA_0.5.1_val.json"));
 }
 
-TEST_CASE("records name existing pictures and alternate between human and gpt", "[demo]") {
+TEST_CASE("records name existing images and alternate between human and gpt", "[demo]") {
   auto files = made("records", 3, 2);
   for (const auto& [name, turns, count] : {std::tuple{"captions_train.json", 2u, 70u},
                                            {"captions_val.json", 2u, 9u},
@@ -72,9 +72,9 @@ TEST_CASE("records name existing pictures and alternate between human and gpt", 
     const json records = json::parse(files.at(name));
     REQUIRE(records.size() == count);
     for (const json& record : records) {
-      const std::string& image = files.at(record.at("image"));
-      const cv::Mat picture = cv::imdecode(std::vector<char>(image.begin(), image.end()), cv::IMREAD_COLOR);
-      REQUIRE(picture.size() == cv::Size(64, 64));
+      const std::string& file = files.at(record.at("image"));
+      const cv::Mat image = cv::imdecode(std::vector<char>(file.begin(), file.end()), cv::IMREAD_COLOR);
+      REQUIRE(image.size() == cv::Size(64, 64));
       const json& list = record.at("conversations");
       REQUIRE(list.size() == turns);
       for (size_t i = 0; i < list.size(); ++i) {
@@ -87,7 +87,7 @@ TEST_CASE("records name existing pictures and alternate between human and gpt", 
   }
 }
 
-TEST_CASE("the benchmark has TextVQA's fields and the answers of its pictures", "[demo]") {
+TEST_CASE("the benchmark has TextVQA's fields and the answers of its images", "[demo]") {
   auto files = made("benchmark", 4, 2);
   const json benchmark = json::parse(files.at("TextVQA_0.5.1_val.json"));
   const json& data = benchmark.at("data");
@@ -105,7 +105,7 @@ TEST_CASE("the benchmark has TextVQA's fields and the answers of its pictures", 
   CHECK(data[0].at("question_tokens").size() >= 4);
 }
 
-TEST_CASE("held-out pictures show pairs of word and number that no training picture shows", "[demo]") {
+TEST_CASE("held-out images show pairs of word and number that no training image shows", "[demo]") {
   std::set<std::pair<int, int>> train;
   std::set<std::string> drawn;
   for (int i = 0; i < 20000; ++i) {
@@ -162,7 +162,7 @@ TEST_CASE("the tokenizer has LLaMA's ids and one token for every word of the dem
   CHECK(processor.IdToPiece(2) == "</s>");
   CHECK(processor.IdToPiece(3) == "<0x00>");
   CHECK(processor.PieceToId("<0x0A>") == 13);
-  std::vector<std::string> list = {"USER", "ASSISTANT", "question", "picture"};
+  std::vector<std::string> list = {"USER", "ASSISTANT", "question", "image"};
   for (const auto* values : {&words(), &colors(), &shapes()}) list.insert(list.end(), values->begin(), values->end());
   for (const std::string& word : list) {
     INFO(word);

@@ -31,7 +31,7 @@ TEST_CASE("an unknown benchmark is refused with the names there are", "[eval]") 
 
 TEST_CASE("a prediction survives its line", "[eval]") {
   for (const Prediction& prediction :
-       {Prediction{"12", "a \"quoted\"\nanswer \\ é", ""}, Prediction{"q", "", "picture.jpg: truncated"}}) {
+       {Prediction{"12", "a \"quoted\"\nanswer \\ é", ""}, Prediction{"q", "", "image.jpg: truncated"}}) {
     const auto line = prediction_line(prediction);
     CHECK(line.find('\n') == std::string::npos);
     const auto read = parse_prediction(line, "here");

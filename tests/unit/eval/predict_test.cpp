@@ -8,7 +8,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
-#include "convllava/model/initialize.h"
+#include "convllava/nn/init.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
 #include "tests/support/chain_model.h"
@@ -27,7 +27,7 @@ using testing::TemporaryFolder;
 using testing::text_of;
 using testing::write_text;
 
-/// A model with random weights whose answers depend on the picture.
+/// A model with random weights whose answers depend on the image.
 infer::Pretrained small_model(uint64_t seed = 1, image::Aspect aspect = image::Aspect::kPad) {
   model::ModelConfig config;
   config.vision.depths = {1, 1};
@@ -43,7 +43,7 @@ infer::Pretrained small_model(uint64_t seed = 1, image::Aspect aspect = image::A
   config.llm.initializer_range = 0.5;
   torch::manual_seed(seed);
   model::ConvLlava model(config);
-  model::initialize(*model);
+  nn::initialize(model->blocks());
   model->eval();
   checkpoint::Record record;
   record.image = {64, aspect};
@@ -51,7 +51,7 @@ infer::Pretrained small_model(uint64_t seed = 1, image::Aspect aspect = image::A
   return {model, convllava::testing::small_tokenizer(), record};
 }
 
-void write_picture(const fs::path& path, int width, int height, int shade) {
+void write_image(const fs::path& path, int width, int height, int shade) {
   std::string bytes = "P6\n" + std::to_string(width) + " " + std::to_string(height) + "\n255\n";
   for (int i = 0; i < width * height; ++i) {
     for (const int value : {shade, i * 7 % 256, 255 - shade}) bytes += static_cast<char>(value);
@@ -59,7 +59,7 @@ void write_picture(const fs::path& path, int width, int height, int shade) {
   write_text(path, bytes);
 }
 
-/// Seven questions about pictures of three shapes, of different lengths.
+/// Seven questions about images of three shapes, of different lengths.
 class TinyBenchmark final : public Benchmark {
  public:
   std::string name() const override { return "tiny"; }
@@ -83,11 +83,11 @@ class TinyBenchmark final : public Benchmark {
   std::string replaced;  ///< the text of question 3, when given
 };
 
-void write_pictures(const TemporaryFolder& folder) {
+void write_images(const TemporaryFolder& folder) {
   const int widths[] = {64, 96, 64};
   const int heights[] = {64, 64, 100};
   for (int i = 0; i < TinyBenchmark::kQuestions; ++i) {
-    write_picture(folder / (std::to_string(i) + ".ppm"), widths[i % 3], heights[i % 3], 36 * i);
+    write_image(folder / (std::to_string(i) + ".ppm"), widths[i % 3], heights[i % 3], 36 * i);
   }
 }
 
@@ -106,7 +106,7 @@ std::vector<Prediction> run(infer::Pretrained& pretrained, const TemporaryFolder
 
 TEST_CASE("questions are answered in their order and land in predictions.jsonl", "[eval]") {
   const TemporaryFolder folder("eval_predict");
-  write_pictures(folder);
+  write_images(folder);
   auto pretrained = small_model();
   const auto predictions = run(pretrained, folder, folder / "out");
   REQUIRE(predictions.size() == TinyBenchmark::kQuestions);
@@ -123,7 +123,7 @@ TEST_CASE("questions are answered in their order and land in predictions.jsonl",
 
 TEST_CASE("answers do not depend on the batch size", "[eval]") {
   const TemporaryFolder folder("eval_predict_batches");
-  write_pictures(folder);
+  write_images(folder);
   for (const auto aspect : {image::Aspect::kPad, image::Aspect::kNative, image::Aspect::kCrop}) {
     auto pretrained = small_model(2, aspect);
     const std::string name = std::to_string(static_cast<int>(aspect));
@@ -136,7 +136,7 @@ TEST_CASE("answers do not depend on the batch size", "[eval]") {
 TEST_CASE("answers that the limit cuts off are counted", "[eval]") {
   using namespace convllava::testing::tokens;
   const TemporaryFolder folder("eval_predict_limit");
-  write_pictures(folder);
+  write_images(folder);
   for (const bool ends : {false, true}) {
     auto pretrained = small_model();
     pretrained.model = convllava::testing::chain_model({kColon, kA, kRed, ends ? kEnd : kA}, /*sees=*/true);
@@ -151,7 +151,7 @@ TEST_CASE("answers that the limit cuts off are counted", "[eval]") {
 
 TEST_CASE("a killed run is taken up where it stopped", "[eval]") {
   const TemporaryFolder folder("eval_predict_resume");
-  write_pictures(folder);
+  write_images(folder);
   auto pretrained = small_model();
   const auto whole = texts(run(pretrained, folder, folder / "whole"));
 
@@ -171,7 +171,7 @@ TEST_CASE("a killed run is taken up where it stopped", "[eval]") {
 
 TEST_CASE("a folder of a different evaluation is refused", "[eval]") {
   const TemporaryFolder folder("eval_predict_other");
-  write_pictures(folder);
+  write_images(folder);
   auto pretrained = small_model();
   run(pretrained, folder, folder / "out");
   const auto before = text_of(folder / "out/predictions.jsonl");
@@ -182,7 +182,7 @@ TEST_CASE("a folder of a different evaluation is refused", "[eval]") {
   CHECK_THAT(message, contains("choose another --output"));
   auto padded = small_model(1, image::Aspect::kNative);
   CHECK_THAT(message_of<ConfigError>([&] { run(padded, folder, folder / "out"); }),
-             contains("got pictures 64 pad; expected pictures 64 native"));
+             contains("got images 64 pad; expected images 64 native"));
   auto coarse = small_model();
   coarse.model->to(torch::kBFloat16);
   CHECK_THAT(message_of<ConfigError>([&] { run(coarse, folder, folder / "out"); }),
@@ -196,7 +196,7 @@ TEST_CASE("a folder of a different evaluation is refused", "[eval]") {
 
 TEST_CASE("a line that is broken in the middle of a part is refused", "[eval]") {
   const TemporaryFolder folder("eval_predict_broken_part");
-  write_pictures(folder);
+  write_images(folder);
   auto pretrained = small_model();
   run(pretrained, folder, folder / "out");
   write_text(folder / "out/predictions.rank0.jsonl", "{\"question_id\n" + prediction_line({"q5", "kept", ""}) + "\n");
@@ -204,9 +204,9 @@ TEST_CASE("a line that is broken in the middle of a part is refused", "[eval]") 
              contains("predictions.rank0.jsonl:1: not JSON"));
 }
 
-TEST_CASE("a picture that cannot be read gives an empty answer, and is tried again by the next run", "[eval]") {
-  const TemporaryFolder folder("eval_predict_pictures");
-  write_pictures(folder);
+TEST_CASE("an image that cannot be read gives an empty answer, and is tried again by the next run", "[eval]") {
+  const TemporaryFolder folder("eval_predict_images");
+  write_images(folder);
   auto pretrained = small_model();
   const auto whole = texts(run(pretrained, folder, folder / "whole"));
   fs::remove(folder / "1.ppm");
@@ -223,22 +223,22 @@ TEST_CASE("a picture that cannot be read gives an empty answer, and is tried aga
   CHECK_THAT(predictions[1].error, contains("1.ppm"));
   CHECK_THAT(read_predictions(folder / "out/predictions.jsonl")[4].error, contains("4.ppm"));
 
-  write_pictures(folder);
+  write_images(folder);
   CHECK(texts(run(pretrained, folder, folder / "out")) == whole);
   CHECK(text_of(folder / "out/predictions.jsonl").find("error") == std::string::npos);
 }
 
-TEST_CASE("a folder without any of the pictures is refused", "[eval]") {
-  const TemporaryFolder folder("eval_predict_no_pictures");
+TEST_CASE("a folder without any of the images is refused", "[eval]") {
+  const TemporaryFolder folder("eval_predict_no_images");
   auto pretrained = small_model();
   const auto refused = [&] { return message_of<DataError>([&] { run(pretrained, folder, folder / "out"); }); };
-  CHECK_THAT(refused(), contains("none of the pictures can be read; got "));
+  CHECK_THAT(refused(), contains("none of the images can be read; got "));
   CHECK_THAT(refused(), contains("0.ppm"));  // and again by the next run
 }
 
 TEST_CASE("a question that does not fit into the model leaves the others alone", "[eval]") {
   const TemporaryFolder folder("eval_predict_long");
-  write_pictures(folder);
+  write_images(folder);
   auto pretrained = small_model();
   const auto whole = texts(run(pretrained, folder, folder / "whole", 7));
   TinyBenchmark benchmark;
@@ -252,7 +252,7 @@ TEST_CASE("a question that does not fit into the model leaves the others alone",
 
 TEST_CASE("a model whose scores are not numbers ends the run instead of answering nothing", "[eval]") {
   const TemporaryFolder folder("eval_predict_nan");
-  write_pictures(folder);
+  write_images(folder);
   auto pretrained = small_model();
   {
     const torch::NoGradGuard no_grad;
@@ -263,9 +263,9 @@ TEST_CASE("a model whose scores are not numbers ends the run instead of answerin
   CHECK_FALSE(fs::exists(folder / "out/predictions.jsonl"));
 }
 
-TEST_CASE("what cannot answer questions about pictures is refused", "[eval]") {
+TEST_CASE("what cannot answer questions about images is refused", "[eval]") {
   const TemporaryFolder folder("eval_predict_refused");
-  write_pictures(folder);
+  write_images(folder);
   auto pretrained = small_model();
   CHECK_THAT(message_of<ConfigError>([&] { run(pretrained, folder, folder / "out", 0); }),
              contains("batch size: out of range; got 0; expected 1 to 65536"));
@@ -282,12 +282,12 @@ TEST_CASE("what cannot answer questions about pictures is refused", "[eval]") {
   blind.vision.hidden_sizes.clear();
   infer::Pretrained language = {model::ConvLlava(blind), pretrained.tokenizer, pretrained.record};
   CHECK_THAT(message_of<ConfigError>([&] { run(language, folder, folder / "out"); }),
-             contains("model: has no vision tower to see pictures with"));
+             contains("model: has no vision tower to see images with"));
 }
 
 TEST_CASE("two runs cannot write into one folder", "[eval]") {
   const TemporaryFolder folder("eval_predict_lock");
-  write_pictures(folder);
+  write_images(folder);
   auto pretrained = small_model();
   fs::create_directories(folder / "out");
   const core::FolderLock other(folder / "out");
@@ -301,7 +301,7 @@ TEST_CASE("ranks share the questions and give the answers of one process", "[eva
     distributed::ProcessGroup group(environment, torch::kCPU);
     const TemporaryFolder alone("eval_predict_alone");
     const fs::path shared = fs::temp_directory_path() / fmt::format("eval_predict_{}", environment.master_port);
-    write_pictures(alone);
+    write_images(alone);
     auto pretrained = small_model();
     const auto expected = run(pretrained, alone, alone / "out");
 

@@ -50,18 +50,18 @@ std::string vision_error(const std::string& field, const Json& value) {
   return message_of<CheckpointError>([&] { read_vision(json); });
 }
 
-/// The picture options of a directory with these files; null for no preprocessor_config.json.
+/// The image options of a directory with these files; null for no preprocessor_config.json.
 image::PreprocessOptions read_options(const Json& model, const Json& processor) {
-  const TemporaryFolder folder("pictures");
+  const TemporaryFolder folder("images");
   write_text(folder / "config.json", model.dump());
   if (!processor.is_null()) write_text(folder / "preprocessor_config.json", processor.dump());
   return read_image_options(folder.path());
 }
 
-int64_t picture_size(const std::string& processor) { return read_options(Json::object(), Json::parse(processor)).size; }
+int64_t image_size(const std::string& processor) { return read_options(Json::object(), Json::parse(processor)).size; }
 
-std::string picture_error(const std::string& processor) {
-  return message_of<CheckpointError>([&] { picture_size(processor); });
+std::string image_error(const std::string& processor) {
+  return message_of<CheckpointError>([&] { image_size(processor); });
 }
 
 /// The tensors that tell the shape of a tower of one block a stage; `scale` stands behind the number of the stage.
@@ -175,22 +175,22 @@ TEST_CASE("sizes that no model has are refused where they are read", "[checkpoin
              contains("patch_size: not supported; got 1099511627776; expected at most 1024"));
 }
 
-TEST_CASE("the size of the pictures is read as any version of the processor writes it", "[checkpoint]") {
-  CHECK(picture_size(R"({"crop_size": {"height": 320, "width": 320}, "size": {"shortest_edge": 336}})") == 320);
-  CHECK(picture_size(R"({"crop_size": 512, "size": 512})") == 512);
-  CHECK(picture_size(R"({"size": 384})") == 384);
-  CHECK(picture_size(R"({"crop_size": null, "size": {"shortest_edge": 640}})") == 640);
-  CHECK(picture_size(R"({"size": {"height": 256, "width": 256}})") == 256);
+TEST_CASE("the size of the images is read as any version of the processor writes it", "[checkpoint]") {
+  CHECK(image_size(R"({"crop_size": {"height": 320, "width": 320}, "size": {"shortest_edge": 336}})") == 320);
+  CHECK(image_size(R"({"crop_size": 512, "size": 512})") == 512);
+  CHECK(image_size(R"({"size": 384})") == 384);
+  CHECK(image_size(R"({"crop_size": null, "size": {"shortest_edge": 640}})") == 640);
+  CHECK(image_size(R"({"size": {"height": 256, "width": 256}})") == 256);
 }
 
-TEST_CASE("picture sizes that cannot be used are refused", "[checkpoint]") {
-  CHECK_THAT(picture_error(R"({"crop_size": {"height": 320, "width": 640}})"),
+TEST_CASE("image sizes that cannot be used are refused", "[checkpoint]") {
+  CHECK_THAT(image_error(R"({"crop_size": {"height": 320, "width": 640}})"),
              contains("preprocessor_config.json: crop_size: not supported; got {\"height\":320,\"width\":640}; "
                       "expected a square"));
-  CHECK_THAT(picture_error(R"({"crop_size": 63})"),
+  CHECK_THAT(image_error(R"({"crop_size": 63})"),
              contains("crop_size: not supported; got 63; expected 64 to 16384 pixels on a side"));
-  CHECK_THAT(picture_error(R"({"size": {"shortest_edge": 1099511627776}})"), contains("size: not supported; got {"));
-  CHECK_THAT(picture_error("{}"), contains("preprocessor_config.json: size: the field is absent"));
+  CHECK_THAT(image_error(R"({"size": {"shortest_edge": 1099511627776}})"), contains("size: not supported; got {"));
+  CHECK_THAT(image_error("{}"), contains("preprocessor_config.json: size: the field is absent"));
 }
 
 TEST_CASE("without a preprocessor_config.json the tower's name tells the size, or a warning what is assumed",
@@ -206,11 +206,11 @@ TEST_CASE("without a preprocessor_config.json the tower's name tells the size, o
     CapturedStderr again(folder / "stderr");
     CHECK(named(name) == 768);
     CHECK_THAT(again.text(),
-               contains("preprocessor_config.json: absent; pictures are assumed to have 768 pixels on a side"));
+               contains("preprocessor_config.json: absent; images are assumed to have 768 pixels on a side"));
   }
 }
 
-TEST_CASE("pictures in several crops are refused, whatever their number", "[checkpoint]") {
+TEST_CASE("images in several crops are refused, whatever their number", "[checkpoint]") {
   for (const char* aspect : {"anyres", "anyres_max_9"}) {
     CHECK_THAT(message_of<CheckpointError>([&] {
                  read_options({{"image_aspect_ratio", aspect}}, nullptr);
@@ -328,7 +328,7 @@ TEST_CASE("LLaVA's training flags follow the trainable set", "[checkpoint]") {
   CHECK(json["tune_entire_model"] == false);
 }
 
-TEST_CASE("a tower's files describe its stages and its pictures", "[checkpoint]") {
+TEST_CASE("a tower's files describe its stages and its images", "[checkpoint]") {
   const TemporaryFolder folder("tower");
   write_vision_json(folder.path(), small_config().vision, small_record().image, torch::kFloat32);
   const auto json = json_of(folder / "config.json");
@@ -357,7 +357,7 @@ TEST_CASE("a norm's epsilon other than Hugging Face's survives saving", "[checkp
   CHECK(read_vision_config(folder.path()) == vision);
 }
 
-TEST_CASE("native pictures are not cropped to a square", "[checkpoint]") {
+TEST_CASE("native images are not cropped to a square", "[checkpoint]") {
   const TemporaryFolder folder("native");
   auto record = small_record();
   record.image.aspect = image::Aspect::kNative;

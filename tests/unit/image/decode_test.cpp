@@ -15,7 +15,7 @@ namespace convllava::image {
 namespace {
 
 using testing::contains;
-using testing::golden_picture;
+using testing::golden_image;
 
 std::string message(std::string_view bytes) {
   return testing::message_of<DataError>([&] { decode_image(bytes); });
@@ -23,74 +23,72 @@ std::string message(std::string_view bytes) {
 
 /// The start of a bitmap with one bit a pixel, without the pixels.
 std::string bitmap_header(int32_t width, int32_t height) {
-  std::string bytes = golden_picture("header_40_bits_1.bmp").bytes.substr(0, 62);
+  std::string bytes = golden_image("header_40_bits_1.bmp").bytes.substr(0, 62);
   bytes.replace(18, 4, reinterpret_cast<const char*>(&width), 4);
   bytes.replace(22, 4, reinterpret_cast<const char*>(&height), 4);
   return bytes;
 }
 
 // The first test here, because a process warns once in its life.
-TEST_CASE("of large and of damaged pictures the first is named in a warning", "[image]") {
+TEST_CASE("of large and of damaged images the first is named in a warning", "[image]") {
   const testing::TemporaryFolder folder("image");
   const int status = testing::in_child([&] {
     testing::CapturedStderr captured(folder / "stderr");
     for (int i = 0; i < 2; ++i) {
       message(bitmap_header(10000, 9000));
-      decode_image(golden_picture("no_last_padding.bmp").bytes);
-      decode_image(golden_picture("no_end_marker_zeros.jpg").bytes);
-      decode_image(golden_picture("last_row_missing.png").bytes);
+      decode_image(golden_image("no_last_padding.bmp").bytes);
+      decode_image(golden_image("no_end_marker_zeros.jpg").bytes);
+      decode_image(golden_image("last_row_missing.png").bytes);
     }
     captured.text();
     return 0;
   });
   REQUIRE(status == 0);
   const std::string text = testing::text_of(folder / "stderr");
-  CHECK_THAT(text,
-             contains("a large BMP picture; got 10000x9000, more than 89478485 pixels; more such pictures are not "
-                      "named\n"));
-  CHECK_THAT(text,
-             contains("the BMP picture is read although it is damaged; got the padding of the last row is missing; "
-                      "more such pictures are not named\n"));
+  CHECK_THAT(text, contains("a large BMP image; got 10000x9000, more than 89478485 pixels; more such images are not "
+                            "named\n"));
+  CHECK_THAT(text, contains("the BMP image is read although it is damaged; got the padding of the last row is missing; "
+                            "more such images are not named\n"));
   CHECK(std::count(text.begin(), text.end(), '\n') == 2);
 }
 
 TEST_CASE("empty and foreign files are refused with their first bytes", "[image]") {
-  const std::string formats = "expected a JPEG, PNG, WebP, GIF, BMP, TIFF or PPM picture";
-  REQUIRE(message("") == "the picture is empty; got 0 bytes; " + formats);
+  const std::string formats = "expected a JPEG, PNG, WebP, GIF, BMP, TIFF or PPM image";
+  REQUIRE(message("") == "the image is empty; got 0 bytes; " + formats);
   REQUIRE(message("<!DOCTYPE html>") ==
-          "not a picture of a known format; got first bytes 3c 21 44 4f 43 54 59 50 (\"<!DOCTYP\"); " + formats);
+          "not an image of a known format; got first bytes 3c 21 44 4f 43 54 59 50 (\"<!DOCTYP\"); " + formats);
   for (const char* start : {"\xFF\xD8", "\x89PNG", "RIFF....WAVE", "GIF88a", "B", "II*", "P7 1 1 255\n", "P6"}) {
     CAPTURE(start);
-    REQUIRE_THAT(message(start), contains("not a picture of a known format"));
+    REQUIRE_THAT(message(start), contains("not an image of a known format"));
   }
 }
 
-TEST_CASE("a truncated picture is an error, not a picture with a grey end", "[image]") {
+TEST_CASE("a truncated image is an error, not an image with a grey end", "[image]") {
   for (const char* name :
        {"420.jpg", "progressive.jpg", "whole.png", "pillow.gif", "header_40_bits_24.bmp", "p6.ppm"}) {
     CAPTURE(name);
-    const std::string bytes = golden_picture(name).bytes;
+    const std::string bytes = golden_image(name).bytes;
     const std::string cut = bytes.substr(0, bytes.size() * 3 / 4);
-    REQUIRE_THAT(message(cut), contains(" picture is truncated; got " + std::to_string(cut.size()) +
+    REQUIRE_THAT(message(cut), contains(" image is truncated; got " + std::to_string(cut.size()) +
                                         " bytes; expected the file to its end"));
   }
-  const std::string webp = golden_picture("lossy.webp").bytes;
+  const std::string webp = golden_image("lossy.webp").bytes;
   REQUIRE(message(webp.substr(0, webp.size() / 2)) ==
-          "the WebP picture cannot be decoded; got damaged chunks, or some are missing; expected the file to its end");
-  const std::string tiff = golden_picture("cut_3_of_4.tif").bytes;
-  REQUIRE_THAT(message(tiff), contains("the TIFF picture cannot be decoded; got "));
+          "the WebP image cannot be decoded; got damaged chunks, or some are missing; expected the file to its end");
+  const std::string tiff = golden_image("cut_3_of_4.tif").bytes;
+  REQUIRE_THAT(message(tiff), contains("the TIFF image cannot be decoded; got "));
 }
 
-TEST_CASE("what is wrong with a picture is in the message", "[image]") {
+TEST_CASE("what is wrong with an image is in the message", "[image]") {
   const std::pair<const char*, const char*> cases[] = {
-      {"no_height.jpg", "the JPEG picture cannot be decoded; got Empty JPEG image (DNL not supported)"},
+      {"no_height.jpg", "the JPEG image cannot be decoded; got Empty JPEG image (DNL not supported)"},
       {"header_wrong_checksum.png", "got a wrong checksum of the chunk IHDR"},
-      {"wrong_adler.png", "the PNG picture cannot be decoded; got incorrect data check"},
+      {"wrong_adler.png", "the PNG image cannot be decoded; got incorrect data check"},
       {"unknown_filter.png", "got row filter 5; expected 0 to 4"},
       {"text_expands.png", "got a chunk zTXt that expands to more than 1048576 bytes"},
       {"palette_too_long.png", "got a palette of 257 colours; expected at most 256"},
-      {"wrong_code.gif", "the GIF picture cannot be decoded; got damaged data"},
-      {"no_frame.gif", "the GIF picture cannot be decoded; got no frame"},
+      {"wrong_code.gif", "the GIF image cannot be decoded; got damaged data"},
+      {"no_frame.gif", "the GIF image cannot be decoded; got no frame"},
       {"two_bits.bmp", "got 2 bits a pixel; expected 1, 4, 8, 16, 24 or 32"},
       {"header_of_41.bmp", "got a header of 41 bytes; expected 12, 40, 52, 56, 64, 108 or 124"},
       {"mask_10_bits.bmp", "got 32 bits with the masks 0x3ff00000, 0xffc00, 0x3ff and 0x0"},
@@ -98,31 +96,31 @@ TEST_CASE("what is wrong with a picture is in the message", "[image]") {
       {"lab.tif",
        "got photometric interpretation 8, 3 samples of 8 bits, sample format 1, fill order 1; expected pixels "
        "in one of Pillow's layouts"},
-      {"unknown_compression.tif", "the TIFF picture cannot be decoded; got compression 12345"},
-      {"p6_no_width.ppm", "the PPM picture cannot be decoded; got \"0\" as width; expected 1 to 2147483648"},
+      {"unknown_compression.tif", "the TIFF image cannot be decoded; got compression 12345"},
+      {"p6_no_width.ppm", "the PPM image cannot be decoded; got \"0\" as width; expected 1 to 2147483648"},
       {"p6_maximum_65536.ppm", "got \"65536\" as maximum; expected 1 to 65535"},
       {"p3_word.ppm", "got \"x\"; expected 0 to 99"},
   };
   for (const auto& [name, expected] : cases) {
     CAPTURE(name);
-    CHECK_THAT(message(golden_picture(name).bytes), contains(expected));
+    CHECK_THAT(message(golden_image(name).bytes), contains(expected));
   }
-  std::string webp = golden_picture("lossless.webp").bytes;
+  std::string webp = golden_image("lossless.webp").bytes;
   std::fill(webp.begin() + 26, webp.begin() + 90, '\xFF');
-  CHECK_THAT(message(webp), contains("the WebP picture cannot be decoded; got damaged data"));
+  CHECK_THAT(message(webp), contains("the WebP image cannot be decoded; got damaged data"));
 }
 
-TEST_CASE("pictures beyond Pillow's limit are refused before they take memory", "[image]") {
-  REQUIRE(message(golden_picture("too_large.png").bytes) ==
-          "the PNG picture has too many pixels; got 16000x16000; expected at most 178956970 pixels, Pillow's limit");
-  REQUIRE_THAT(message(bitmap_header(17895697, 10)), contains("picture is truncated; got 62 bytes"));
+TEST_CASE("images beyond Pillow's limit are refused before they take memory", "[image]") {
+  REQUIRE(message(golden_image("too_large.png").bytes) ==
+          "the PNG image has too many pixels; got 16000x16000; expected at most 178956970 pixels, Pillow's limit");
+  REQUIRE_THAT(message(bitmap_header(17895697, 10)), contains("image is truncated; got 62 bytes"));
   REQUIRE_THAT(message(bitmap_header(89478486, 2)), contains("too many pixels; got 89478486x2"));
   rusage before{};
   getrusage(RUSAGE_SELF, &before);
   for (const char* name :
        {"too_large.png", "too_large.jpg", "too_large.bmp", "too_large.tif", "tile_too_large.tif", "p6_too_large.ppm"}) {
     CAPTURE(name);
-    CHECK_THAT(message(golden_picture(name).bytes), contains("too many pixels"));
+    CHECK_THAT(message(golden_image(name).bytes), contains("too many pixels"));
   }
   rusage after{};
   getrusage(RUSAGE_SELF, &after);
@@ -136,9 +134,9 @@ TEST_CASE("the path begins the message of load_image", "[image]") {
   };
   const auto broken = folder.write("broken.ppm", "P6 4 4 255\nabc");
   CHECK(message_for(broken) ==
-        broken.string() + ": the PPM picture is truncated; got 14 bytes; expected the file to its end");
+        broken.string() + ": the PPM image is truncated; got 14 bytes; expected the file to its end");
   const auto empty = folder.write("empty.jpg", "");
-  CHECK_THAT(message_for(empty), contains(empty.string() + ": the picture is empty; got 0 bytes"));
+  CHECK_THAT(message_for(empty), contains(empty.string() + ": the image is empty; got 0 bytes"));
   const auto absent = folder / "absent.jpg";
   CHECK_THAT(message_for(absent), contains(absent.string() + ": cannot read the file"));
   CHECK_THAT(message_for(absent), contains("No such file or directory"));
@@ -146,12 +144,12 @@ TEST_CASE("the path begins the message of load_image", "[image]") {
 
 TEST_CASE("a path with a NUL byte is refused, not opened up to it", "[image]") {
   const testing::TemporaryFolder folder("image");
-  const auto picture = folder.write("a.png", golden_picture("whole.png").bytes);
-  REQUIRE(load_image(picture).width == 33);
-  const std::string path = picture.string() + std::string("\0.jpg", 5);
+  const auto image = folder.write("a.png", golden_image("whole.png").bytes);
+  REQUIRE(load_image(image).width == 33);
+  const std::string path = image.string() + std::string("\0.jpg", 5);
   CHECK(testing::message_of<DataError>([&] { load_image(path); }) ==
-        picture.string() + ": the path of the picture holds a NUL byte; got " + std::to_string(path.size()) +
-            " bytes, the NUL byte at " + std::to_string(picture.string().size()) + "; expected a path without one");
+        image.string() + ": the path of the image holds a NUL byte; got " + std::to_string(path.size()) +
+            " bytes, the NUL byte at " + std::to_string(image.string().size()) + "; expected a path without one");
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
 
-// The inputs of scripts/golden/image.py, drawn again from their seeds, and what its files and those of pictures.py
+// The inputs of scripts/golden/image.py, drawn again from their seeds, and what its files and those of decode.py
 // hold.
 
 #include <cstdint>
@@ -51,31 +51,31 @@ inline std::vector<std::istringstream> golden_lines(const std::string& name) {
   return lines;
 }
 
-/// One file of scripts/golden/pictures.py and Pillow's verdict: "width height fnv1a", or "refused".
-struct GoldenPicture {
+/// One file of scripts/golden/decode.py and Pillow's verdict: "width height fnv1a", or "refused".
+struct GoldenImage {
   std::string name;
   std::string bytes;
   std::string expected;
 };
 
-inline std::vector<GoldenPicture> golden_pictures() {
-  const std::string archive = core::read_file(golden_folder() / "pictures.bin");
-  std::vector<GoldenPicture> pictures;
-  for (std::istringstream& line : golden_lines("pictures.txt")) {
+inline std::vector<GoldenImage> golden_images() {
+  const std::string archive = core::read_file(golden_folder() / "decode.bin");
+  std::vector<GoldenImage> images;
+  for (std::istringstream& line : golden_lines("decode.txt")) {
     std::string name, width, height, hash;
     size_t offset = 0, size = 0;
     line >> name >> offset >> size >> width >> height >> hash;
     const std::string expected = width == "refused" ? width : width + ' ' + height + ' ' + hash;
-    pictures.push_back({name, archive.substr(offset, size), expected});
+    images.push_back({name, archive.substr(offset, size), expected});
   }
-  return pictures;
+  return images;
 }
 
-inline GoldenPicture golden_picture(const std::string& name) {
-  for (GoldenPicture& picture : golden_pictures()) {
-    if (picture.name == name) return std::move(picture);
+inline GoldenImage golden_image(const std::string& name) {
+  for (GoldenImage& image : golden_images()) {
+    if (image.name == name) return std::move(image);
   }
-  throw std::runtime_error("no picture " + name + " in the goldens");
+  throw std::runtime_error("no image " + name + " in the goldens");
 }
 
 }  // namespace convllava::testing

@@ -16,7 +16,7 @@ using testing::fnv1a;
 const std::map<std::string, Aspect> kAspects = {
     {"pad", Aspect::kPad}, {"native", Aspect::kNative}, {"crop", Aspect::kCrop}};
 
-/// The middle size x size of a picture that is no smaller.
+/// The middle size x size of an image that is no smaller.
 Image middle(const Image& source, int64_t size) {
   const int64_t left = (source.width - size) / 2;
   const int64_t top = (source.height - size) / 2;
@@ -86,13 +86,13 @@ TEST_CASE("extreme shapes are preprocessed", "[image]") {
                contains("too elongated for its native aspect ratio; got 30000x10 pixels; expected at most 64:1"));
 }
 
-TEST_CASE("preprocess refuses a size without pixels and a picture without pixels", "[image]") {
+TEST_CASE("preprocess refuses a size without pixels and an image without pixels", "[image]") {
   const Image dot{1, 1, {9, 9, 9}};
   REQUIRE_THAT(testing::message_of<ConfigError>([&] {
                  preprocess(dot, {0, Aspect::kPad});
                }),
                contains("image size: no pixels asked for; got 0; expected at least 1"));
-  REQUIRE_THAT(testing::message_of<DataError>([] { preprocess(Image{}, {}); }), contains("not a picture; got 0x0"));
+  REQUIRE_THAT(testing::message_of<DataError>([] { preprocess(Image{}, {}); }), contains("not an image; got 0x0"));
   REQUIRE_THAT(testing::message_of<DataError>([] {
                  preprocess(Image{2, 2, {1}}, {64, Aspect::kCrop});
                }),

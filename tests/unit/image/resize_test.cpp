@@ -87,7 +87,7 @@ TEST_CASE("padding and resizing at once equals doing one after the other", "[ima
   }
 }
 
-TEST_CASE("a picture of 30000x10 is padded and resized without a square of 30000x30000", "[image]") {
+TEST_CASE("an image of 30000x10 is padded and resized without a square of 30000x30000", "[image]") {
   for (const bool wide : {true, false}) {
     const Image source = wide ? draw("noise", 3, 30000, 10) : draw("noise", 3, 10, 30000);
     const Image resized = pad_to_square_and_resize(source, kClipPadColor, 768);
@@ -116,13 +116,13 @@ TEST_CASE("pad_to_square centres; an odd remainder goes to the bottom or right",
   REQUIRE(pad_to_square(tall, color).pixels == std::vector<uint8_t>{10, 11, 12, 1, 2, 3, 20, 21, 22, 1, 2, 3});
 }
 
-TEST_CASE("a size of zero and a picture without pixels are refused", "[image]") {
+TEST_CASE("a size of zero and an image without pixels are refused", "[image]") {
   const Image dot{1, 1, {9, 9, 9}};
   REQUIRE_THAT(testing::message_of<ConfigError>([&] { resize_bicubic(dot, 0, 5); }),
                contains("resize_bicubic: no pixels asked for; got 0x5; expected at least 1x1"));
   REQUIRE_THAT(testing::message_of<ConfigError>([&] { resize_bicubic(dot, 1, -1); }), contains("got 1x-1"));
   REQUIRE_THAT(testing::message_of<DataError>([] { resize_bicubic(Image{}, 5, 5); }),
-               contains("resize_bicubic: not a picture; got 0x0 with 0 bytes"));
+               contains("resize_bicubic: not an image; got 0x0 with 0 bytes"));
   REQUIRE_THAT(testing::message_of<DataError>([] {
                  pad_to_square_and_resize(Image{2, 2, {1, 2, 3}}, {}, 5);
                }),

@@ -23,7 +23,7 @@ std::vector<int64_t> end_tokens(const Json& eos) { return eos.get<std::vector<in
 
 infer::Question question(const std::string& words) { return {{{text::Speaker::kHuman, words}}, {}}; }
 
-infer::Question about_picture(const std::string& words) {
+infer::Question about_image(const std::string& words) {
   return {{{text::Speaker::kHuman, "<image>\n" + words}}, image::Image{64, 64, std::vector<uint8_t>(64 * 64 * 3)}};
 }
 
@@ -38,7 +38,7 @@ infer::AnswerOptions options_of(text::Template prompt_template, int64_t max_new_
 /// The answer of a model that goes through the chain, which is also what was streamed.
 infer::Answer answer_of(const std::vector<int64_t>& chain, const infer::Question& asked,
                         const infer::AnswerOptions& options, const std::vector<int64_t>& eos = {kEnd}) {
-  auto model = testing::chain_model(chain, asked.picture.has_value(), eos);
+  auto model = testing::chain_model(chain, asked.image.has_value(), eos);
   std::string streamed;
   const auto on_text = [&](size_t index, std::string_view text) {
     CHECK(index == 0);
@@ -60,7 +60,7 @@ TEST_CASE("generation stops where transformers' does, at lists of end tokens and
     const auto made = golden["made"].get<std::vector<int64_t>>();
     const auto max_new_tokens = golden["max_new_tokens"].get<int64_t>();
     const auto answer = answer_of(
-        golden["sequence"].get<std::vector<int64_t>>(), caption ? about_picture("x") : question("hello"),
+        golden["sequence"].get<std::vector<int64_t>>(), caption ? about_image("x") : question("hello"),
         options_of(caption ? text::Template::kPlain : text::Template::kV1, max_new_tokens), end_tokens(golden["eos"]));
     CHECK(answer.text == golden["text"].get<std::string>());
     const bool full = static_cast<int64_t>(made.size()) == max_new_tokens;
@@ -86,7 +86,7 @@ TEST_CASE("a stop text in the middle of a token ends the answer there", "[model]
   const auto tokenizer = text::Tokenizer::load(file);
   REQUIRE(tokenizer.piece(600) == "d\nd");
   auto model = testing::chain_model({kColon, kA, 600, kRed}, /*sees=*/true, {kEnd}, 64, /*vocab_size=*/602);
-  const auto answer = infer::answer(*model, tokenizer, {about_picture("x")}, options_of(text::Template::kPlain))[0];
+  const auto answer = infer::answer(*model, tokenizer, {about_image("x")}, options_of(text::Template::kPlain))[0];
   CHECK(answer.text == "ad");
   CHECK(answer.finish == infer::Finish::kEnd);
 }
@@ -141,16 +141,16 @@ TEST_CASE("answers of a batch are streamed apart", "[model]") {
 }
 
 TEST_CASE("an answer that spells markup is asked about like any other", "[model]") {
-  const std::vector<int64_t> spells_picture = {kColon, kLess, kImage, kGreater, kEnd};
-  for (auto asked : {question("hello"), about_picture("hello")}) {
+  const std::vector<int64_t> spells_image = {kColon, kLess, kImage, kGreater, kEnd};
+  for (auto asked : {question("hello"), about_image("hello")}) {
     const auto options = options_of(text::Template::kV1);
-    const auto first = answer_of(spells_picture, asked, options);
+    const auto first = answer_of(spells_image, asked, options);
     CHECK(first.text == "<image>");
     for (const std::string& said : {first.text, std::string("</s> <s> <unk> USER: ASSISTANT:")}) {
       auto again = asked;
       again.turns.push_back({text::Speaker::kAssistant, said});
       again.turns.push_back({text::Speaker::kHuman, "and you?"});
-      CHECK(answer_of(spells_picture, again, options).text == "<image>");
+      CHECK(answer_of(spells_image, again, options).text == "<image>");
     }
   }
 }

@@ -4,7 +4,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/infer/answer.h"
-#include "convllava/model/initialize.h"
+#include "convllava/nn/init.h"
 #include "tests/support/chain_model.h"
 #include "tests/support/golden.h"
 #include "tests/support/whole_model.h"
@@ -62,14 +62,14 @@ TEST_CASE("a cache refuses more tokens than it was made for", "[model]") {
   CHECK_THROWS_WITH(cache.begin({5}), testing::contains("got 5 tokens; expected at most 4"));
 }
 
-TEST_CASE("a language model alone refuses a picture", "[model]") {
+TEST_CASE("a language model alone refuses an image", "[model]") {
   model::ConvLlava model(language_only(2));
   CHECK_THROWS_AS(model->encode_images(torch::zeros({1, 64, 64, 3}, torch::kByte)), DataError);
   const auto tokenizer = testing::small_tokenizer();
   const infer::Question question{{{text::Speaker::kHuman, "<image>\nWhat?"}},
                                  image::Image{64, 64, std::vector<uint8_t>(64 * 64 * 3)}};
   CHECK_THAT(testing::message_of<DataError>([&] { infer::answer(*model, tokenizer, {question}, {}); }),
-             testing::contains("model: there is no vision tower; got a picture"));
+             testing::contains("model: there is no vision tower; got an image"));
 }
 
 TEST_CASE("weights that are not finite are told, not taken for an answer", "[model]") {

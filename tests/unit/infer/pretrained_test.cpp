@@ -95,7 +95,7 @@ TEST_CASE("a run folder opens as its newest checkpoint, a tower also alone", "[c
     CHECK(tower.image.size == 320);
     CHECK(tower.image.aspect == image::Aspect::kNative);
   }
-  // A ConvNeXt directory has no record; CLIP's pictures are cropped.
+  // A ConvNeXt directory has no record; CLIP's images are cropped.
   const auto alone = load_pretrained_tower(folder / "checkpoint-20/vision_tower", torch::kCPU);
   CHECK(same_parameters(*alone.tower, *expected->vision_tower));
   CHECK(alone.image.size == 320);

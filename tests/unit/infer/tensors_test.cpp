@@ -5,14 +5,14 @@
 
 using namespace convllava;
 
-TEST_CASE("a picture becomes pixels of the size and type that are asked for", "[infer]") {
-  image::Image picture{90, 30, std::vector<uint8_t>(90 * 30 * 3)};
-  for (size_t i = 0; i < picture.pixels.size(); ++i) picture.pixels[i] = static_cast<uint8_t>(i % 251);
-  const auto padded = infer::to_pixels(picture, {64, image::Aspect::kPad});
+TEST_CASE("an image becomes pixels of the size and type that are asked for", "[infer]") {
+  image::Image image{90, 30, std::vector<uint8_t>(90 * 30 * 3)};
+  for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<uint8_t>(i % 251);
+  const auto padded = infer::to_pixels(image, {64, image::Aspect::kPad});
   CHECK(padded.sizes() == std::vector<int64_t>{1, 3, 64, 64});
-  // The padding above the picture has CLIP's mean colour, cut to whole levels: (122/255 - mean) / deviation.
+  // The padding above the image has CLIP's mean colour, cut to whole levels: (122/255 - mean) / deviation.
   CHECK(padded[0][0][0][0].item<float>() == Approx((122 / 255.0 - 0.48145466) / 0.26862954).epsilon(1e-4));
-  const auto native = infer::to_pixels(picture, {64, image::Aspect::kNative}, torch::kCPU, torch::kBFloat16);
+  const auto native = infer::to_pixels(image, {64, image::Aspect::kNative}, torch::kCPU, torch::kBFloat16);
   CHECK(native.sizes() == std::vector<int64_t>{1, 3, 64, 192});
   CHECK(native.scalar_type() == torch::kBFloat16);
 }

@@ -55,7 +55,7 @@ Result run_tower(torch::ScalarType dtype, bool recompute) {
   config.hidden_sizes = {8, 12, 16, 20, 24};
   model::ConvNext tower(config, torch::TensorOptions().dtype(dtype));
   load_rounded(*tower, file);
-  tower->set_recompute(recompute);
+  if (recompute) tower->runner.set_recompute({"vision"});
   const auto rounded = [&](const char* name) { return file.tensor(name).to(torch::kBFloat16).to(dtype); };
   const auto features = tower(rounded("pixels"));
   features.backward(rounded("output_gradient"));
@@ -66,7 +66,7 @@ Result run_llama(torch::ScalarType dtype, bool recompute) {
   const auto file = golden("model/llama_gqa.safetensors");
   model::Llama llama(testing::tiny_llama(), torch::TensorOptions().dtype(dtype));
   load_rounded(*llama, file);
-  llama->set_recompute(recompute);
+  if (recompute) llama->runner.set_recompute({"llm"});
   const auto ids = file.tensor("input_ids");
   const int64_t length = ids.size(0);
   const auto states = llama->hidden_states(llama->embed(ids), torch::arange(length),

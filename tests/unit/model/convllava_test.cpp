@@ -53,8 +53,8 @@ TEST_CASE("backward completes the parameter blocks from the last to the first", 
   const auto file = golden("model/convllava.safetensors");
   model::ConvLlava model(testing::tiny_model());
   testing::load_parameters(*model, file);
-  model->vision_tower->set_recompute(GENERATE(false, true));
-  const auto blocks = model::parameter_blocks(*model);
+  if (GENERATE(false, true)) model->set_recompute({"vision"});
+  const auto blocks = model->blocks();
   std::vector<size_t> missing;
   std::vector<std::string> completed, expected;
   for (size_t i = 0; i < blocks.size(); ++i) {
@@ -71,7 +71,7 @@ TEST_CASE("backward completes the parameter blocks from the last to the first", 
   CHECK(completed == expected);
 }
 
-TEST_CASE("a batch without pictures does not run the tower", "[model]") {
+TEST_CASE("a batch without images does not run the tower", "[model]") {
   const auto file = golden("model/convllava.safetensors");
   model::ConvLlava model(testing::tiny_model());
   testing::load_parameters(*model, file);
@@ -102,7 +102,7 @@ TEST_CASE("pixels are normalised to the bits of numpy, for every byte and channe
 TEST_CASE("parameter blocks cover every parameter exactly once", "[model]") {
   model::ConvLlava model(testing::tiny_model(), torch::kMeta);
   std::set<std::string> seen;
-  for (const auto& block : model::parameter_blocks(*model)) {
+  for (const auto& block : model->blocks()) {
     for (const auto& [name, parameter] : block.parameters) CHECK(seen.insert(name).second);
   }
   CHECK(seen.size() == model->named_parameters().size());
@@ -112,10 +112,10 @@ TEST_CASE("parameter blocks cover every parameter exactly once", "[model]") {
 TEST_CASE("only blocks of the language model are used once in a micro-batch, and no tied embedding", "[model]") {
   auto config = testing::tiny_model();
   config.llm.tie_word_embeddings = GENERATE(false, true);
-  for (const auto& block : model::parameter_blocks(*model::ConvLlava(config, torch::kMeta))) {
+  for (const auto& block : model::ConvLlava(config, torch::kMeta)->blocks()) {
     INFO(block.name);
     const bool language = block.name.rfind("llm.", 0) == 0;
-    const bool tied = config.llm.tie_word_embeddings && block.name == "llm.model.embed_tokens";
+    const bool tied = config.llm.tie_word_embeddings && block.path == "llm.embed_tokens";
     CHECK(block.used_once == (language && !tied));
   }
 }

@@ -1,7 +1,6 @@
-#include "convllava/model/initialize.h"
-
 #include <cmath>
 
+#include "convllava/nn/init.h"
 #include "tests/catch.h"
 
 using namespace convllava;
@@ -24,7 +23,7 @@ model::ModelConfig small() {
 model::ConvLlava fresh(torch::ScalarType dtype) {
   torch::manual_seed(3);
   model::ConvLlava model(small(), torch::TensorOptions().dtype(dtype));
-  model::initialize(*model);
+  nn::initialize(model->blocks());
   return model;
 }
 
@@ -42,7 +41,7 @@ TEST_CASE("a bf16 model starts with the rounded weights of the fp32 model of its
 TEST_CASE("fp32 weights are torch's own draws", "[model]") {
   torch::manual_seed(3);
   model::Projector projector(8, 16, torch::TensorOptions());
-  model::initialize_projector(*projector);
+  nn::initialize(projector->blocks());
   torch::manual_seed(3);
   const double bound = 1 / std::sqrt(8.0);
   CHECK(torch::equal(projector->first->weight, torch::empty({16, 8}).uniform_(-bound, bound)));
@@ -52,7 +51,7 @@ TEST_CASE("fp32 weights are torch's own draws", "[model]") {
 TEST_CASE("bf16 weights have no bias and all the values of their type", "[model]") {
   torch::manual_seed(3);
   model::Projector projector(8, 2048, torch::TensorOptions().dtype(torch::kBFloat16));
-  model::initialize_projector(*projector);
+  nn::initialize(projector->blocks());
   const auto weight = projector->second->weight.to(torch::kDouble);
   const double bound = 1 / std::sqrt(2048.0);
   // Five standard errors, 0.0014 bound. torch's own bf16 draws have a mean of -bound / 256 and 256 values.

@@ -65,9 +65,9 @@ TEST_CASE("every named size is consistent and makes one token of 64 x 64 pixels"
 
 TEST_CASE("an unknown size is refused with the nearest", "[config]") {
   CHECK(message_of<ConfigError>([] { named_model_config("convlava-7b"); }) ==
-        "no such model size; got convlava-7b; expected one of convllava-7b, small, tiny");
+        "unknown model size; got convlava-7b; expected one of convllava-7b, small, tiny");
   CHECK(message_of<ConfigError>([] { named_model_config("enormous"); }) ==
-        "no such model size; got enormous; expected one of convllava-7b, small, tiny");
+        "unknown model size; got enormous; expected one of convllava-7b, small, tiny");
 }
 
 TEST_CASE("towers whose numbers do not fit together are refused", "[config]") {

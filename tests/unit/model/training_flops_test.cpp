@@ -18,16 +18,16 @@ model::ConvLlava outline(const model::ModelConfig& config, const std::vector<std
   return model;
 }
 
-/// One square picture in front of `text` tokens, of which `supervised` are learnt.
-model::BatchShape sample(int64_t pixels, int64_t text, int64_t supervised) {
+/// One square image in front of `text` tokens, of which `supervised` are learnt.
+nn::BatchShape sample(int64_t pixels, int64_t text, int64_t supervised) {
   const int64_t visual = pixels / 64 * (pixels / 64);
-  model::BatchShape batch{visual + text, visual, supervised, {visual + text}, {}};
+  nn::BatchShape batch{visual + text, visual, supervised, {visual + text}, {}};
   if (pixels > 0) batch.images.push_back({pixels, pixels, 1});
   return batch;
 }
 
-double teraflops(const std::vector<std::string>& trained, const model::BatchShape& batch) {
-  return model::TrainingFlops(*outline(model::ModelConfig{}, trained))(batch) / 1e12;
+double teraflops(const std::vector<std::string>& trained, const nn::BatchShape& batch) {
+  return model::TrainingFlops(outline(model::ModelConfig{}, trained)->blocks())(batch) / 1e12;
 }
 
 Approx about(double value) { return Approx(value).epsilon(0.005); }
@@ -38,9 +38,9 @@ TEST_CASE("ConvNeXt-L counts the 34.4 GMAC at 224 pixels that timm gives", "[mod
   model::ModelConfig config;
   config.vision.depths = {3, 3, 27, 3};
   config.vision.hidden_sizes = {192, 384, 768, 1536};
-  model::BatchShape picture;
-  picture.images.push_back({224, 224, 1});
-  CHECK(model::TrainingFlops(*outline(config, {}))(picture) == about(2 * 34.4e9));
+  nn::BatchShape image;
+  image.images.push_back({224, 224, 1});
+  CHECK(model::TrainingFlops(outline(config, {})->blocks())(image) == about(2 * 34.4e9));
 }
 
 // Worked out by hand from the layers' sizes: 2 (48 C1 h^2 + sum of 4 C' C h^2 + blocks h^2 (8 C^2 + 49 C)) for the
@@ -63,7 +63,7 @@ TEST_CASE("the paper's stages cost what their trained parts ask for", "[model]")
 }
 
 TEST_CASE("a text costs no vision, and packed sequences do not attend to each other", "[model]") {
-  const model::TrainingFlops flops(*outline(model::ModelConfig{}, {"llm"}));
+  const model::TrainingFlops flops(outline(model::ModelConfig{}, {"llm"})->blocks());
   const double alone = flops(sample(0, 300, 100));
   CHECK(alone == about(3e12 * (2 * 300 * 6.476e-3 + 2 * 300 * 300 * 4096.0 * 32 / 1e12 + 2 * 100 * 131.07e-6)));
   auto packed = sample(0, 600, 200);

@@ -94,9 +94,9 @@ TEST_CASE("RMSNorm computes no gradient of what is frozen", "[nn]") {
 TEST_CASE("LayerNorm over the channels equals the composed operators in fp64, whatever the strides", "[nn]") {
   const bool channels_last = GENERATE(true, false);
   torch::manual_seed(6);
-  const auto picture = torch::randn({2, 48, 3, 5});  // [B, C, H, W]
+  const auto image = torch::randn({2, 48, 3, 5});  // [B, C, H, W]
   const auto format = channels_last ? torch::MemoryFormat::ChannelsLast : torch::MemoryFormat::Contiguous;
-  const auto values = picture.contiguous(format).permute({0, 2, 3, 1});
+  const auto values = image.contiguous(format).permute({0, 2, 3, 1});
   const auto upstream = torch::randn(values.sizes());
   const auto x = values.detach().requires_grad_(true);
   REQUIRE(x.is_contiguous() == channels_last);

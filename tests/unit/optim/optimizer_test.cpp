@@ -65,7 +65,7 @@ TEST_CASE("100 steps equal the reference implementation, with and without decay"
 TEST_CASE("an unknown optimizer is refused with the names of the known ones", "[optim]") {
   CHECK_THAT(
       testing::message_of<ConfigError>([] { optim::make_rule({.optimizer = "lions"}); }),
-      testing::contains("train.optimizer: no such optimizer; got lions; expected ") && testing::contains("lion"));
+      testing::contains("train.optimizer: unknown optimizer; got lions; expected ") && testing::contains("lion"));
 }
 
 TEST_CASE("a divisor scales the gradients", "[optim]") {

@@ -45,5 +45,5 @@ TEST_CASE("a run of one step learns", "[optim]") { CHECK(optim::learning_rate_fa
 TEST_CASE("an unknown schedule is refused with the names of the known ones", "[optim]") {
   CHECK_THAT(
       testing::message_of<ConfigError>([] { optim::learning_rate_factor({.schedule = "cosin"}, 5, 10); }),
-      testing::contains("train.schedule: no such schedule; got cosin") && testing::contains("did you mean cosine?"));
+      testing::contains("train.schedule: unknown schedule; got cosin") && testing::contains("did you mean cosine?"));
 }

@@ -25,7 +25,7 @@ struct MixedImpl : torch::nn::Module {
 };
 TORCH_MODULE(Mixed);
 
-torch::Tensor picture(torch::ScalarType type) {
+torch::Tensor image(torch::ScalarType type) {
   return torch::randn({2, 3, 6, 6}).to(type).contiguous(torch::MemoryFormat::ChannelsLast);
 }
 
@@ -108,7 +108,7 @@ TEST_CASE("backward accumulates into the flat gradient in place", "[parallel]") 
   const FlatUnit unit(block_of("mixed", *module));
   for (int pass = 0; pass < 2; ++pass) {
     const torch::AutoGradMode grad(true);
-    const auto x = picture(torch::kFloat);
+    const auto x = image(torch::kFloat);
     module(x).square().sum().backward();
     reference(x).square().sum().backward();
   }
@@ -132,7 +132,7 @@ TEST_CASE("gradients of bfloat16 parameters add up in float32", "[parallel]") {
 TEST_CASE("a change of the flat tensor is a change of the model", "[parallel]") {
   Mixed module(torch::kFloat);
   const FlatUnit unit(block_of("mixed", *module));
-  const auto x = picture(torch::kFloat);
+  const auto x = image(torch::kFloat);
   unit.flat().zero_();
   CHECK(module(x).abs().max().item<float>() == 0);
   CHECK(module->linear->weight.abs().max().item<float>() == 0);

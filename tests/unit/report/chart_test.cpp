@@ -26,7 +26,7 @@ Series line(const std::string& name, int64_t steps) {
 
 }  // namespace
 
-TEST_CASE("train and validation losses share the first chart, modules one for each quantity", "[train_sinks]") {
+TEST_CASE("train and validation losses share the first chart, modules one for each quantity", "[report]") {
   const auto charts = make_charts({{0, {{"validation/loss", 6.0}}},
                                    {1,
                                     {{"speed/tokens_per_second", 1e4},
@@ -52,7 +52,7 @@ TEST_CASE("train and validation losses share the first chart, modules one for ea
   CHECK(charts[4].series[0].points[0].second == 2);
 }
 
-TEST_CASE("a run of 100,000 steps gives charts as small as one of 1,000", "[train_sinks]") {
+TEST_CASE("a run of 100,000 steps gives charts as small as one of 1,000", "[report]") {
   const auto small = render_chart({"Loss", "", false, {line("train", 1000)}});
   const auto large = render_chart({"Loss", "", false, {line("train", 100'000)}});
   CHECK(large.size() < small.size() * 12 / 10);
@@ -61,7 +61,7 @@ TEST_CASE("a run of 100,000 steps gives charts as small as one of 1,000", "[trai
   CHECK(count_of(render_chart({"Loss", "", false, {line("train", 300)}}), "class=\"band\"") == 0);
 }
 
-TEST_CASE("a chart says its values to a pointer and in its legend", "[train_sinks]") {
+TEST_CASE("a chart says its values to a pointer and in its legend", "[report]") {
   const auto html = render_chart(
       {"Loss", "per <token>", false, {{"train", {{1, 4.0}, {2, 3.5}}}, {"validation & test", {{2, 3.25}}}}});
   CHECK_THAT(html, contains("<title>step 1\ntrain 4</title>"));
@@ -70,7 +70,7 @@ TEST_CASE("a chart says its values to a pointer and in its legend", "[train_sink
   CHECK_THAT(html, contains("per &lt;token&gt;"));
 }
 
-TEST_CASE("values that are not finite are marked and leave the curve alone", "[train_sinks]") {
+TEST_CASE("values that are not finite are marked and leave the curve alone", "[report]") {
   const double nan = std::nan("");
   const auto html = render_chart({"Loss", "", false, {{"train", {{1, 4.0}, {2, nan}, {3, INFINITY}, {4, 2.0}}}}});
   CHECK(count_of(html, "class=\"bad\"") == 2);
@@ -82,7 +82,7 @@ TEST_CASE("values that are not finite are marked and leave the curve alone", "[t
   CHECK(body.find("inf") == std::string::npos);
 }
 
-TEST_CASE("charts with hardly any values are drawn too", "[train_sinks]") {
+TEST_CASE("charts with hardly any values are drawn too", "[report]") {
   const double nan = std::nan("");
   for (const bool logarithmic : {false, true}) {
     for (const std::vector<std::pair<int64_t, double>>& points : {std::vector<std::pair<int64_t, double>>{},

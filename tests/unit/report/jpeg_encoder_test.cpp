@@ -9,7 +9,7 @@
 namespace convllava::report {
 namespace {
 
-using testing::test_picture;
+using testing::test_image;
 
 double psnr(const image::Image& a, const image::Image& b) {
   double sum = 0;
@@ -19,26 +19,26 @@ double psnr(const image::Image& a, const image::Image& b) {
 
 }  // namespace
 
-TEST_CASE("a JPEG file has the structure of one", "[train_sinks]") {
-  const std::string bytes = encode_jpeg(test_picture(33, 9));
+TEST_CASE("a JPEG file has the structure of one", "[report]") {
+  const std::string bytes = encode_jpeg(test_image(33, 9));
   CHECK(image::identify(bytes) == "JPEG");
   CHECK(bytes.ends_with("\xFF\xD9"));
 }
 
-TEST_CASE("a JPEG file shows the picture, whatever its size", "[train_sinks]") {
+TEST_CASE("a JPEG file shows the image, whatever its size", "[report]") {
   for (const auto& [width, height] : {std::pair{64, 64}, {1, 1}, {7, 50}, {333, 201}}) {
     INFO(width << "x" << height);
-    const auto picture = test_picture(width, height);
-    const auto bytes = encode_jpeg(picture);
+    const auto image = test_image(width, height);
+    const auto bytes = encode_jpeg(image);
     const auto decoded = image::decode_image(bytes);
     REQUIRE(decoded.width == width);
     REQUIRE(decoded.height == height);
-    CHECK(psnr(picture, decoded) > 32);
+    CHECK(psnr(image, decoded) > 32);
   }
-  CHECK(encode_jpeg(test_picture(333, 201)).size() < 333 * 201 * 3 / 10);
+  CHECK(encode_jpeg(test_image(333, 201)).size() < 333 * 201 * 3 / 10);
 }
 
-TEST_CASE("a JPEG file keeps black, white and noise within its precision", "[train_sinks]") {
+TEST_CASE("a JPEG file keeps black, white and noise within its precision", "[report]") {
   for (const int value : {0, 255}) {
     const image::Image flat{40, 24, std::vector<uint8_t>(40 * 24 * 3, static_cast<uint8_t>(value))};
     CHECK(image::decode_image(encode_jpeg(flat)).pixels == flat.pixels);

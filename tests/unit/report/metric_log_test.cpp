@@ -30,7 +30,7 @@ void write_steps(const TemporaryFolder& run, int64_t last_step, int64_t from, in
 
 }  // namespace
 
-TEST_CASE("metrics are lines of JSON that are there at once", "[train_sinks]") {
+TEST_CASE("metrics are lines of JSON that are there at once", "[report]") {
   const TemporaryFolder run("sinks_lines");
   MetricLog log(run.path(), 0, {false});
   log.write(3, {{"train/loss", 1.5}, {"train/lr/llm", 2e-5}});
@@ -38,7 +38,7 @@ TEST_CASE("metrics are lines of JSON that are there at once", "[train_sinks]") {
   CHECK_FALSE(std::filesystem::exists(run / "tensorboard"));
 }
 
-TEST_CASE("metrics are read back with every bit, also when they are no numbers", "[train_sinks]") {
+TEST_CASE("metrics are read back with every bit, also when they are no numbers", "[report]") {
   const TemporaryFolder run("sinks_read");
   const double infinity = std::numeric_limits<double>::infinity();
   const Scalars scalars = {{"third", 1.0 / 3}, {"inf", infinity}, {"-inf", -infinity}, {"nan", std::nan("")}};
@@ -53,7 +53,7 @@ TEST_CASE("metrics are read back with every bit, also when they are no numbers",
   CHECK(std::isnan(read[3].second));
 }
 
-TEST_CASE("a resumed run has each step once", "[train_sinks]") {
+TEST_CASE("a resumed run has each step once", "[report]") {
   const TemporaryFolder run("sinks_resume");
   write_steps(run, 0, 0, 9);
   const auto whole = text_of(run / "metrics.jsonl");
@@ -67,7 +67,7 @@ TEST_CASE("a resumed run has each step once", "[train_sinks]") {
   CHECK(steps_of(run / "metrics.jsonl") == std::vector<int64_t>{0, 1});
 }
 
-TEST_CASE("a damaged line of metrics is left out of a resumed run, those after it stay", "[train_sinks]") {
+TEST_CASE("a damaged line of metrics is left out of a resumed run, those after it stay", "[report]") {
   const TemporaryFolder run("sinks_damaged");
   write_steps(run, 0, 1, 2);
   write_text(run / "metrics.jsonl", text_of(run / "metrics.jsonl") + std::string("{\"step\":3,\0\0\0\n", 14) +
@@ -78,7 +78,7 @@ TEST_CASE("a damaged line of metrics is left out of a resumed run, those after i
   CHECK(steps_of(run / "metrics.jsonl") == std::vector<int64_t>{1, 2, 4, 6, 7});
 }
 
-TEST_CASE("what cannot be read of metrics is named", "[train_sinks]") {
+TEST_CASE("what cannot be read of metrics is named", "[report]") {
   const TemporaryFolder run("sinks_broken");
   const auto message = [&](const std::string& line) {
     write_text(run / "metrics.jsonl", "{\"step\":1}\n" + line + "\n");
@@ -91,7 +91,7 @@ TEST_CASE("what cannot be read of metrics is named", "[train_sinks]") {
   CHECK_THAT(message_of<DataError>([&] { read_metrics(run / "none.jsonl"); }), contains("none.jsonl"));
 }
 
-TEST_CASE("a log that cannot be written says so", "[train_sinks]") {
+TEST_CASE("a log that cannot be written says so", "[report]") {
   const TemporaryFolder run("sinks_unwritable");
   CHECK_THAT(message_of<CheckpointError>([&] { MetricLog(run / "absent", 0, {false}); }),
              contains("absent/metrics.jsonl: cannot be opened for writing; got No such file or directory"));
@@ -100,7 +100,7 @@ TEST_CASE("a log that cannot be written says so", "[train_sinks]") {
              contains("tensorboard: cannot create the folder"));
 }
 
-TEST_CASE("a full disk is noticed at the first record that does not fit", "[train_sinks]") {
+TEST_CASE("a full disk is noticed at the first record that does not fit", "[report]") {
   const TemporaryFolder run("sinks_full");
   MetricLog log(run.path(), 0, {false});
   log.write(1, {{"train/loss", 1.0}});

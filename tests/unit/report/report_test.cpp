@@ -12,7 +12,7 @@ using convllava::testing::message_of;
 using testing::count_of;
 using testing::ppm_bytes;
 using testing::TemporaryFolder;
-using testing::test_picture;
+using testing::test_image;
 using testing::text_of;
 using testing::write_text;
 
@@ -41,7 +41,7 @@ std::string embedded(const std::string& html, const std::string& type) {
 
 }  // namespace
 
-TEST_CASE("a report holds curves, facts, answers and the configuration, and needs nothing else", "[train_sinks]") {
+TEST_CASE("a report holds curves, facts, answers and the configuration, and needs nothing else", "[report]") {
   const TemporaryFolder folder("sinks_report");
   const auto html = report(
       folder,
@@ -62,13 +62,13 @@ TEST_CASE("a report holds curves, facts, answers and the configuration, and need
   }
 }
 
-TEST_CASE("a report counts the answers that are the reference", "[train_sinks]") {
+TEST_CASE("a report counts the answers that are the reference", "[report]") {
   const TemporaryFolder folder("sinks_count");
   const auto html = report(folder, {"", {}, {}, {{{}, "a", "1", "1"}, {{}, "b", "2", "3"}, {{}, "c", "", ""}}, ""});
   CHECK_THAT(html, contains("<h2>Sample answers: 2 of 3 as the reference</h2>"));
 }
 
-TEST_CASE("a report says what validation gave before and after", "[train_sinks]") {
+TEST_CASE("a report says what validation gave before and after", "[report]") {
   using Facts = std::vector<std::pair<std::string, std::string>>;
   CHECK(validation_facts({{0, {{"validation/loss", 6.25}}},
                           {1, {{"train/loss", 5.0}}},
@@ -79,11 +79,11 @@ TEST_CASE("a report says what validation gave before and after", "[train_sinks]"
   CHECK(validation_facts({{1, {{"train/loss", 5.0}}}}).empty());
 }
 
-TEST_CASE("what users and models write cannot become markup", "[train_sinks]") {
+TEST_CASE("what users and models write cannot become markup", "[report]") {
   const TemporaryFolder folder("sinks_escape");
   const std::string evil = "<script>\"x\" & 'y'</script>";
   const std::string safe = "&lt;script&gt;&quot;x&quot; &amp; &#39;y&#39;&lt;/script&gt;";
-  write_text(folder / "<b>.ppm", ppm_bytes(test_picture(8, 8)));
+  write_text(folder / "<b>.ppm", ppm_bytes(test_image(8, 8)));
   const auto html = report(
       folder, {evil, {{evil, evil}}, {{1, {{evil, 2.0}}}}, {{folder / "<b>.ppm", evil, evil, evil + "!"}}, evil});
   CHECK(html.find("<script") == std::string::npos);
@@ -91,14 +91,14 @@ TEST_CASE("what users and models write cannot become markup", "[train_sinks]") {
   CHECK(count_of(html, safe) >= 8);
 }
 
-TEST_CASE("an empty report is one too", "[train_sinks]") {
+TEST_CASE("an empty report is one too", "[report]") {
   const TemporaryFolder folder("sinks_empty");
   const auto html = report(folder, {});
   CHECK(count_of(html, "<h2>") == 0);
   CHECK(html.ends_with("</html>\n"));
 }
 
-TEST_CASE("small pictures that browsers show are embedded as they are", "[train_sinks]") {
+TEST_CASE("small images that browsers show are embedded as they are", "[report]") {
   const TemporaryFolder folder("sinks_embed");
   // A PNG's signature and header are enough to be known as one.
   const std::string png("\x89PNG\r\n\x1A\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x8\2\0\0\0", 29);
@@ -106,9 +106,9 @@ TEST_CASE("small pictures that browsers show are embedded as they are", "[train_
   CHECK(embedded(report(folder, {"", {}, {}, {{folder / "a.png", "", "", ""}}, ""}), "image/png") == png);
 }
 
-TEST_CASE("other pictures are shrunk to a JPEG", "[train_sinks]") {
+TEST_CASE("other images are shrunk to a JPEG", "[report]") {
   const TemporaryFolder folder("sinks_shrink");
-  write_text(folder / "a.ppm", ppm_bytes(test_picture(2000, 500)));
+  write_text(folder / "a.ppm", ppm_bytes(test_image(2000, 500)));
   const auto bytes = embedded(report(folder, {"", {}, {}, {{folder / "a.ppm", "", "", ""}}, ""}), "image/jpeg");
   CHECK(bytes.size() < 60'000);
   const size_t frame = bytes.find("\xFF\xC0");
@@ -120,17 +120,17 @@ TEST_CASE("other pictures are shrunk to a JPEG", "[train_sinks]") {
   CHECK(word(frame + 7) == 768);
 }
 
-TEST_CASE("a picture outside of the image folder is named and not embedded", "[train_sinks]") {
+TEST_CASE("an image outside of the image folder is named and not embedded", "[report]") {
   const TemporaryFolder folder("sinks_hidden");
-  write_text(folder / "secret.ppm", ppm_bytes(test_picture(8, 8)));
+  write_text(folder / "secret.ppm", ppm_bytes(test_image(8, 8)));
   const auto html = report(folder, {"", {}, {}, {{folder / "secret.ppm", "Q", "", "", true}}, ""});
   CHECK(count_of(html, "<img") == 0);
   CHECK_THAT(html, contains("secret.ppm: not shown, because it lies outside of the image folder"));
 }
 
-TEST_CASE("a picture that cannot be read leaves its reason", "[train_sinks]") {
+TEST_CASE("an image that cannot be read leaves its reason", "[report]") {
   const TemporaryFolder folder("sinks_unreadable");
-  write_text(folder / "a.jpg", "not a picture");
+  write_text(folder / "a.jpg", "not an image");
   const auto html =
       report(folder, {"", {}, {}, {{folder / "a.jpg", "Q1", "", ""}, {folder / "none.jpg", "Q2", "", ""}}, ""});
   CHECK(count_of(html, "<img") == 0);
@@ -139,7 +139,7 @@ TEST_CASE("a picture that cannot be read leaves its reason", "[train_sinks]") {
   CHECK_THAT(html, contains("Q2"));
 }
 
-TEST_CASE("a report that cannot be written says so", "[train_sinks]") {
+TEST_CASE("a report that cannot be written says so", "[report]") {
   const TemporaryFolder folder("sinks_unwritable_report");
   CHECK_THAT(message_of<CheckpointError>([&] { write_report(folder / "absent/report.html", {}); }),
              contains("absent/report.html"));

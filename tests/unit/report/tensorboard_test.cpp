@@ -21,7 +21,7 @@ constexpr int kNotInstalled = 77;
 
 /// Exit code of the script; its output goes to `result`.
 int read_events(const std::filesystem::path& folder, const std::filesystem::path& result) {
-  const std::string script = CONVLLAVA_SOURCE_DIR "/tests/unit/train_sinks/read_events.py";
+  const std::string script = CONVLLAVA_SOURCE_DIR "/tests/unit/report/read_events.py";
   const std::string command =
       "'" + kPython.string() + "' '" + script + "' '" + folder.string() + "' > '" + result.string() + "'";
   const int status = std::system(command.c_str());
@@ -30,7 +30,7 @@ int read_events(const std::filesystem::path& folder, const std::filesystem::path
 
 }  // namespace
 
-TEST_CASE("crc32c gives the values of RFC 3720", "[train_sinks]") {
+TEST_CASE("crc32c gives the values of RFC 3720", "[report]") {
   std::string ascending;
   for (int i = 0; i < 32; ++i) ascending += static_cast<char>(i);
   CHECK(crc32c("") == 0);
@@ -40,7 +40,7 @@ TEST_CASE("crc32c gives the values of RFC 3720", "[train_sinks]") {
   CHECK(crc32c(ascending) == 0x46DD794E);
 }
 
-TEST_CASE("TensorBoard reads the scalars of a run, and of a resumed one each step once", "[train_sinks]") {
+TEST_CASE("TensorBoard reads the scalars of a run, and of a resumed one each step once", "[report]") {
   if (!std::filesystem::exists(kPython)) SKIP("there is no " + kPython.string());
   const TemporaryFolder run("sinks_tensorboard");
   {

@@ -34,8 +34,8 @@ TEST_CASE("the parameter table names each part once with what trains", "[train]"
   optim::GroupOptions rates;
   rates.lr_per_module["vision"] = 1e-6;
   const auto table = parameter_table(*model, rates);
-  CHECK_THAT(table, testing::contains("vision stage 2           3,901,440       31          frozen\n"));
-  CHECK_THAT(table, testing::contains("vision stage 5         472,934,400       58     472,934,400     1e-06"));
+  CHECK_THAT(table, testing::contains("vision.stages.2          3,901,440       31          frozen\n"));
+  CHECK_THAT(table, testing::contains("vision.stages.5        472,934,400       58     472,934,400     1e-06"));
   CHECK_THAT(table, testing::contains("total                7,436,945,600      693   7,432,116,224\n"));
 }
 

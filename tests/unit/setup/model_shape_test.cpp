@@ -139,7 +139,7 @@ TEST_CASE("a size that is not the checkpoint's is refused by the first number", 
   CHECK(resolve_model_shape(source).vision.layer_norm_eps == 1e-5);
 }
 
-TEST_CASE("pictures that a tower expects otherwise prepared are refused, wherever it comes from", "[train]") {
+TEST_CASE("images that a tower expects otherwise prepared are refused, wherever it comes from", "[train]") {
   const Directory directory;
   const auto file = fs::path(directory.tower()) / "preprocessor_config.json";
   auto json = nlohmann::json::parse(core::read_file(file));

@@ -31,7 +31,7 @@ TEST_CASE("an unknown template is refused with the names there are", "[text]") {
   CHECK_THROWS_AS(template_name(static_cast<Template>(9)), Error);
 }
 
-TEST_CASE("the placeholder of a picture moves to the front, once", "[text]") {
+TEST_CASE("the placeholder of an image moves to the front, once", "[text]") {
   CHECK(normalize_image_placeholder("<image>\nWhat is it?") == "<image>\nWhat is it?");
   CHECK(normalize_image_placeholder("What is it?\n<image>") == "<image>\nWhat is it?");
   CHECK(normalize_image_placeholder("What<image> is it?") == "<image>\nWhat is it?");

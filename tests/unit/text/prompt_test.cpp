@@ -65,7 +65,7 @@ std::string refusal(const std::vector<Turn>& turns, bool has_image, Template for
 
 }  // namespace
 
-TEST_CASE("the published prompt with one picture has its published ids", "[text]") {
+TEST_CASE("the published prompt with one image has its published ids", "[text]") {
   if (!testing::has_llama()) SKIP(testing::kNoLlama);
   const Ids system = {1,    319,   13563, 1546, 263,   12758, 1404,  322,   385,   23116,       21082, 20255, 29889,
                       450,  20255, 4076,  8444, 29892, 13173, 29892, 322,   1248,  568,         6089,  304,   278,
@@ -109,7 +109,7 @@ TEST_CASE("answers and their end tokens are learned and nothing else", "[text]")
   }
 }
 
-TEST_CASE("a picture is one token between separately tokenized texts", "[text]") {
+TEST_CASE("an image is one token between separately tokenized texts", "[text]") {
   for (const auto behaviour : kBoth) {
     const auto tokenizer = small(behaviour);
     const auto prompt = encode_conversation(tokenizer, Template::kV1, {human("a <image>"), assistant("b")}, true);
@@ -121,7 +121,7 @@ TEST_CASE("a picture is one token between separately tokenized texts", "[text]")
   }
 }
 
-TEST_CASE("a picture may belong to a later question", "[text]") {
+TEST_CASE("an image may belong to a later question", "[text]") {
   const auto tokenizer = small();
   const auto prompt = encode_conversation(
       tokenizer, Template::kV1, {human("Hello"), assistant("Hi"), human("<image>"), assistant("a dog")}, true);
@@ -197,23 +197,23 @@ TEST_CASE("turns that do not alternate are refused", "[text]") {
         }) == "turn 2: the conversation ends on an answer; expected a question to be answered");
 }
 
-TEST_CASE("placeholders that do not fit the record's picture are refused", "[text]") {
+TEST_CASE("placeholders that do not fit the record's image are refused", "[text]") {
   CHECK(refusal({human("<image>\na"), assistant("b")}, false) ==
-        "\"<image>\" in a record without a picture; expected no \"<image>\", or a picture");
+        "\"<image>\" in a record without an image; expected no \"<image>\", or an image");
   CHECK(refusal({human("a"), assistant("see <image>")}, false) ==
-        "\"<image>\" in a record without a picture; expected no \"<image>\", or a picture");
+        "\"<image>\" in a record without an image; expected no \"<image>\", or an image");
   CHECK(refusal({human("a"), assistant("b")}, true) ==
-        "the record has a picture and no \"<image>\"; expected \"<image>\" in one of its human turns");
+        "the record has an image and no \"<image>\"; expected \"<image>\" in one of its human turns");
   CHECK(refusal({human("<image>"), assistant("b"), human("<image>"), assistant("d")}, true) ==
-        "\"<image>\" in more than one turn; got 2 turns; expected one, because a record has one picture");
+        "\"<image>\" in more than one turn; got 2 turns; expected one, because a record has one image");
   CHECK(refusal({human("a"), assistant("<image>")}, true) ==
         "\"<image>\" in an assistant turn; expected \"<image>\" in one of the human turns");
   CHECK(refusal({human("<ima<image>ge> a"), assistant("b")}, true) ==
         "removing \"<image>\" from a turn leaves another; got \"<ima<image>ge> a\"; expected \"<image>\" once");
   CHECK(message_of<DataError>([] { encode_question(small(), Template::kV1, {human("<image>")}, false); }) ==
-        "\"<image>\" in a question without a picture; expected no \"<image>\", or a picture");
+        "\"<image>\" in a question without an image; expected no \"<image>\", or an image");
   CHECK(message_of<DataError>([] { encode_question(small(), Template::kV1, {human("a")}, true); }) ==
-        "the question has a picture and no \"<image>\"; expected \"<image>\" in one of its human turns");
+        "the question has an image and no \"<image>\"; expected \"<image>\" in one of its human turns");
 }
 
 TEST_CASE("what was said before a question is data, not markup", "[text]") {
@@ -221,11 +221,11 @@ TEST_CASE("what was said before a question is data, not markup", "[text]") {
   for (const auto behaviour : kBoth) {
     const auto tokenizer = small(behaviour);
     for (const bool has_image : {false, true}) {
-      const std::string picture = has_image ? "<image>\n" : "";
+      const std::string image = has_image ? "<image>\n" : "";
       const auto plain =
-          encode_question(tokenizer, Template::kV1, {human(picture + "a"), assistant("said"), human("b")}, has_image);
+          encode_question(tokenizer, Template::kV1, {human(image + "a"), assistant("said"), human("b")}, has_image);
       auto spelled = encode_question(tokenizer, Template::kV1,
-                                     {human(picture + "a"), assistant(markup), human("</s> <unk>")}, has_image);
+                                     {human(image + "a"), assistant(markup), human("</s> <unk>")}, has_image);
       for (const int64_t special : {kImageToken, tokenizer.eos_id(), tokenizer.unk_id(), tokenizer.bos_id()}) {
         CHECK(std::count(spelled.begin(), spelled.end(), special) == std::count(plain.begin(), plain.end(), special));
       }
@@ -238,7 +238,7 @@ TEST_CASE("what was said before a question is data, not markup", "[text]") {
   }
 }
 
-TEST_CASE("the words of bare text and of a question about a picture are data too", "[text]") {
+TEST_CASE("the words of bare text and of a question about an image are data too", "[text]") {
   const auto tokenizer = small();
   const auto bare = encode_question(tokenizer, Template::kPlain, {human("a</s>")}, false);
   CHECK(std::count(bare.begin(), bare.end(), tokenizer.eos_id()) == 0);
@@ -254,15 +254,15 @@ TEST_CASE("answers end in what the template trains them to end in", "[text]") {
   CHECK(stop_text(Template::kPlain, false).empty());
 }
 
-TEST_CASE("the plain template takes one picture and its caption", "[text]") {
+TEST_CASE("the plain template takes one image and its caption", "[text]") {
   CHECK(refusal({human("a"), assistant("b")}, false, Template::kPlain) ==
-        "turn 1: the template \"plain\" needs a picture; got a turn without \"<image>\"; expected \"<image>\"");
+        "turn 1: the template \"plain\" needs an image; got a turn without \"<image>\"; expected \"<image>\"");
   CHECK(refusal({human("<image>"), assistant("b"), human("c"), assistant("d")}, true, Template::kPlain) ==
-        "too many turns for the template \"plain\"; got 4; expected a picture and its caption");
+        "too many turns for the template \"plain\"; got 4; expected an image and its caption");
   CHECK(encode_question(small(), Template::kPlain, {human("<image> what?")}, true) == Ids{1, kImageToken});
 }
 
-TEST_CASE("a question to the plain template without a picture is bare text", "[text]") {
+TEST_CASE("a question to the plain template without an image is bare text", "[text]") {
   CHECK(encode_question(small(), Template::kPlain, {human("Once upon")}, false) == small().encode("Once upon", true));
   CHECK(encode_question(small(), Template::kPlain, {human("")}, false) == Ids{1});
 }

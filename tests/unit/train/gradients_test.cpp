@@ -1,7 +1,7 @@
 // The same global batch, split differently: same loss, same gradients.
 
 #include "convllava/data/mixture.h"
-#include "convllava/model/initialize.h"
+#include "convllava/nn/init.h"
 #include "convllava/setup/build_model.h"
 #include "convllava/text/tokenizer.h"
 #include "convllava/train/train_step.h"
@@ -20,16 +20,16 @@ struct Gradients {
 };
 
 /// Loss and gradients of the first step with this micro-batch size, summed over the ranks of `group`.
-Gradients first_step(const train::RunConfig& config, int64_t micro_batch_size, distributed::ProcessGroup group = {}) {
+Gradients first_step(const stage::RunConfig& config, int64_t micro_batch_size, distributed::ProcessGroup group = {}) {
   const auto tokenizer = testing::small_tokenizer();
   const auto shape = setup::resolve_model_shape(config.model);
   auto model = setup::build_model(config.model, shape, torch::kFloat, config.seed);
   setup::set_trainable(*model, config.trainable);
-  const auto data = train::open_data(config, shape.vision.total_stride(), tokenizer);
+  const auto data = stage::open_data(config, shape.vision.total_stride(), tokenizer);
   data::LoaderSetup setup{config.data, config.train, 1, group.rank(), group.world_size()};
   setup.micro_batch_size = micro_batch_size;
   data::Loader loader(*data.train.dataset, data.train.members, setup);
-  parallel::Replicate units(model::parameter_blocks(*model), group);
+  parallel::Replicate units(model->blocks(), group);
   const auto batch = loader.next();
   REQUIRE(batch.bad.empty());
   const auto counts = train::global_counts(batch, group);
@@ -52,8 +52,8 @@ void check_equal(const Gradients& actual, const Gradients& expected) {
   }
 }
 
-/// Every rank compares what the group computes with what it computes alone. Without grouping a batch mixes pictures and
-/// texts, so that some ranks have no picture.
+/// Every rank compares what the group computes with what it computes alone. Without grouping a batch mixes images and
+/// texts, so that some ranks have no image.
 void check_ranks() {
   const testing::TemporaryFolder folder;
   testing::write_records(folder.path(), 16);

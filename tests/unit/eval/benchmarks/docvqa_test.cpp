@@ -45,8 +45,7 @@ TEST_CASE("a DocVQA file that cannot be asked or scored is refused", "[eval]") {
   const TemporaryFolder folder("eval_docvqa_broken");
   const auto benchmark = make_benchmark("docvqa");
   write_text(folder / kDocVqaFile, vqa_file({R"({"questionId": 5, "question": "What?"})"}));
-  CHECK_THAT(message_of<DataError>([&] { benchmark->questions(folder.path()); }),
-             contains("data[0]: names no picture"));
+  CHECK_THAT(message_of<DataError>([&] { benchmark->questions(folder.path()); }), contains("data[0]: names no image"));
   CHECK_THAT(message_of<DataError>([&] {
                benchmark->score(folder.path(), {{"5", "a", ""}}, "p.jsonl");
              }),
@@ -67,7 +66,7 @@ TEST_CASE("the ANLS of a published example is 0.378", "[eval]") {
   CHECK(scores[0].value == Approx(37.8).margin(0.05));
 }
 
-TEST_CASE("receipts in DocVQA's format are read with their pictures", "[eval]") {
+TEST_CASE("receipts in DocVQA's format are read with their images", "[eval]") {
   const auto file = shared_data("real/receipts_val_docvqa.json");
   if (!std::filesystem::exists(file)) SKIP("real/receipts_val_docvqa.json is not in CONVLLAVA_SHARED_DATA");
   const auto questions = make_benchmark("docvqa")->questions(file);

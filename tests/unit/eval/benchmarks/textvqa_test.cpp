@@ -73,14 +73,13 @@ TEST_CASE("LLaVA's answers file gets the score that eval_textvqa.py prints", "[e
   CHECK(scores[0].value == Approx(fixture[2].get<double>()).margin(0.005));  // printed with two digits
 }
 
-TEST_CASE("LLaVA's answers are matched by picture and question", "[eval]") {
+TEST_CASE("LLaVA's answers are matched by image and question", "[eval]") {
   const TemporaryFolder folder("eval_textvqa_llava_fit");
-  const auto of_picture = [](int id, const std::string& question, const std::string& answer) {
+  const auto of_image = [](int id, const std::string& question, const std::string& answer) {
     return "{\"question_id\": " + std::to_string(id) + ", \"image_id\": \"h0\", \"question\": \"" + question +
            "\", \"answers\": " + json_list(answer) + "}";
   };
-  write_text(folder / kTextVqaFile,
-             vqa_file({of_picture(0, "q", "a"), of_picture(1, "r", "b"), of_picture(2, "R", "c")}));
+  write_text(folder / kTextVqaFile, vqa_file({of_image(0, "q", "a"), of_image(1, "r", "b"), of_image(2, "R", "c")}));
   const auto score = [&](const std::vector<std::pair<std::string, std::string>>& questions_and_texts) {
     std::vector<Prediction> predictions;
     for (const auto& [question, text] : questions_and_texts) {
@@ -99,7 +98,7 @@ TEST_CASE("LLaVA's answers are matched by picture and question", "[eval]") {
   CHECK(message({{"q", "a"}, {"r", "b"}, {"q", "c"}, {"r", "d"}}) ==
         "p.jsonl:3: a question is answered twice; got 0; expected one answer, as in p.jsonl:1");
   CHECK(message({{"q", "a"}, {"s", "b"}}) ==
-        "p.jsonl:2: the picture has no such question; got h0 \"s\"; expected an \"image_id\" and a \"question\" of the "
+        "p.jsonl:2: the image has no such question; got h0 \"s\"; expected an \"image_id\" and a \"question\" of the "
         "benchmark's file");
   CHECK_THAT(message({{"q", "a"}, {"r\nand more", "b"}}),
              contains("p.jsonl:2: a prompt that LLaVA does not make; got \"r\\x0aand more"));
@@ -229,12 +228,12 @@ TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
   CHECK_THAT(message(vqa_file({entry("1", "q", answers), entry("1", "q", answers)})),
              contains("data[1]: \"question_id\" was used before; got 1"));
   CHECK_THAT(message(vqa_file({"{\"question_id\": 1, \"question\": \"q\", " + answers + "}"})),
-             contains("data[0]: names no picture"));
+             contains("data[0]: names no image"));
   CHECK_THAT(message(vqa_file({entry("1", "q", "\"answers\": [\"x\"]")})),
              contains("not the ten answers that soft accuracy is defined for; got 1; expected 10"));
 }
 
-TEST_CASE("scene text in TextVQA's format is read with its pictures", "[eval]") {
+TEST_CASE("scene text in TextVQA's format is read with its images", "[eval]") {
   const auto file = shared_data("real/scene_text_val_textvqa.json");
   if (!std::filesystem::exists(file)) SKIP("real/scene_text_val_textvqa.json is not in CONVLLAVA_SHARED_DATA");
   const auto benchmark = make_benchmark("textvqa");

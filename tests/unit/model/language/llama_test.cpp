@@ -18,7 +18,7 @@ constexpr double kLlamaGradientTolerance = 1e-5;
 void check_parity(int64_t kv_heads, const std::string& file_name, bool recompute) {
   const auto file = golden("model/" + file_name);
   model::Llama llama(tiny_llama(kv_heads));
-  llama->set_recompute(recompute);
+  if (recompute) llama->runner.set_recompute({"llm"});
   testing::load_parameters(*llama, file);
   const auto ids = file.tensor("input_ids");
   const int64_t length = ids.size(0);

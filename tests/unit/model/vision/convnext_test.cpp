@@ -1,6 +1,6 @@
 #include "convllava/model/vision/convnext.h"
 
-#include "convllava/model/initialize.h"
+#include "convllava/nn/init.h"
 #include "tests/support/golden.h"
 
 using namespace convllava;
@@ -24,7 +24,7 @@ model::VisionConfig tiny(std::vector<int64_t> depths, std::vector<int64_t> width
 void check_parity(const model::VisionConfig& config, const std::string& file_name, bool recompute) {
   const auto file = golden("model/" + file_name);
   model::ConvNext tower(config);
-  tower->set_recompute(recompute);
+  if (recompute) tower->runner.set_recompute({"vision"});
   testing::load_parameters(*tower, file);
   const auto features = tower(file.tensor("pixels"));
   CHECK(relative_difference(features, file.tensor("features")) < kConvNextTolerance);
@@ -49,7 +49,7 @@ TEST_CASE("recomputed blocks give the same output and gradients", "[model]") {
 TEST_CASE("tokens are floor(H/64) * floor(W/64), row-major", "[model]") {
   const auto config = tiny({1, 1, 1, 1, 1}, {4, 4, 4, 4, 6});
   model::ConvNext tower(config);
-  model::initialize_vision(*tower);
+  nn::initialize(tower->blocks());
   CHECK(tower(torch::randn({2, 3, 64, 64})).sizes() == at::IntArrayRef({2, 1, 6}));
   const auto pixels = torch::randn({1, 3, 135, 200});
   const auto tokens = tower(pixels);
@@ -59,14 +59,14 @@ TEST_CASE("tokens are floor(H/64) * floor(W/64), row-major", "[model]") {
   CHECK(torch::equal(tokens[0][4], map[0].select(1, 1).select(1, 1)));
 }
 
-TEST_CASE("pictures smaller than one token are refused", "[model]") {
+TEST_CASE("images smaller than one token are refused", "[model]") {
   model::ConvNext tower(tiny({1, 1, 1, 1, 1}, {4, 4, 4, 4, 6}));
   CHECK_THROWS_WITH(tower(torch::randn({1, 3, 63, 128})), testing::contains("at least 64"));
 }
 
 TEST_CASE("frozen leading stages keep nothing for backward", "[model]") {
   model::ConvNext tower(tiny({1, 1, 1, 1, 1}, {4, 4, 4, 4, 6}));
-  model::initialize_vision(*tower);
+  nn::initialize(tower->blocks());
   for (auto& parameter : tower->parameters()) parameter.set_requires_grad(false);
   CHECK_FALSE(tower(torch::randn({1, 3, 64, 64})).requires_grad());
   auto last = tower->stages->ptr(4);
@@ -80,14 +80,14 @@ TEST_CASE("frozen leading stages keep nothing for backward", "[model]") {
 
 TEST_CASE("activations stay channels-last through every stage", "[model]") {
   model::ConvNext tower(tiny({1, 1, 1}, {4, 8, 12}));
-  model::initialize_vision(*tower);
+  nn::initialize(tower->blocks());
   CHECK(tower->feature_map(torch::randn({2, 3, 64, 64})).is_contiguous(torch::MemoryFormat::ChannelsLast));
 }
 
 TEST_CASE("fresh stages follow PyTorch's default initialisation", "[model]") {
   torch::manual_seed(1);
   model::ConvNext tower(tiny({1, 1}, {32, 64}));
-  model::initialize_vision(*tower);
+  nn::initialize(tower->blocks());
   const auto parameters = tower->named_parameters();
   CHECK(parameters["encoder.stages.0.layers.0.dwconv.weight"].abs().max().item<double>() ==
         Approx(1.0 / 7).epsilon(0.02));

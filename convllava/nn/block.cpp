@@ -1,0 +1,22 @@
+#include "convllava/nn/block.h"
+
+#include <algorithm>
+
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::nn {
+
+bool Block::trained() const {
+  return std::any_of(parameters.begin(), parameters.end(),
+                     [](const auto& item) { return item.second.requires_grad(); });
+}
+
+Block make_block(std::string name, std::string path, const torch::nn::Module& module) {
+  Block block{std::move(name), std::move(path)};
+  for (const auto& item : module.named_parameters()) {
+    block.parameters.emplace_back(block.name.empty() ? item.key() : block.name + "." + item.key(), item.value());
+  }
+  return block;
+}
+
+}  // namespace convllava::nn

@@ -1,0 +1,123 @@
+#include "convllava/stage/memory_needs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "convllava/nn/libtorch.h"
+
+namespace convllava::stage {
+namespace {
+
+int64_t bytes_of(hardware::Dtype dtype) { return dtype == hardware::Dtype::kBf16 ? 2 : 4; }
+
+/// Of each trained parameter: the optimizer's states, and fp32 master weights beside bf16.
+int64_t optimizer_bytes(const RunConfig& config) {
+  const auto moments = static_cast<int64_t>(optim::make_rule(config.train)->moments().size());
+  return moments * nn::kFloatBytes + (config.dtype == hardware::Dtype::kBf16 ? nn::kFloatBytes : 0);
+}
+
+struct Counts {
+  int64_t all = 0;
+  int64_t trained = 0;
+};
+
+Counts count(const torch::nn::Module& module) {
+  Counts counts;
+  for (const auto& parameter : module.parameters()) {
+    counts.all += parameter.numel();
+    counts.trained += parameter.requires_grad() ? parameter.numel() : 0;
+  }
+  return counts;
+}
+
+nn::BatchShape shape_of(const model::ConvLlavaImpl& model, const MicroBatchShape& batch) {
+  const int64_t side = batch.image_size;
+  return {.tokens = batch.tokens,
+          .visual_tokens = batch.images * model.config().vision.num_tokens(side, side),
+          .supervised_tokens = batch.tokens,
+          .sequences = {batch.tokens},
+          .images = {{side, side, batch.images}}};
+}
+
+struct Activations {
+  int64_t kept = 0;
+  int64_t peak = 0;  ///< with the temporary memory of one block
+};
+
+/// The blocks in front of the language model have their backward pass when the language model keeps nothing.
+Activations activations(const std::vector<nn::Block>& blocks, const nn::BatchShape& batch, int64_t bytes) {
+  int64_t kept = 0;
+  int64_t kept_in_front = 0;
+  int64_t workspace_in_front = 0;
+  int64_t workspace_of_language = 0;
+  bool recording = false;
+  for (const auto& block : blocks) {
+    recording = recording || block.trained();
+    if (!block.cost) continue;
+    const auto cost = block.cost(batch, bytes);
+    int64_t workspace = cost.forward_workspace;
+    if (recording) {
+      kept += block.recomputed ? cost.input : cost.kept;
+      workspace = cost.backward_workspace + (block.recomputed ? cost.kept : 0);
+    }
+    const bool language = block.module() == "llm";
+    if (!language) kept_in_front = kept;
+    auto& most = language ? workspace_of_language : workspace_in_front;
+    most = std::max(most, workspace);
+  }
+  return {kept, std::max(kept + workspace_of_language, kept_in_front + workspace_in_front)};
+}
+
+std::string size_text(int64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  return bytes < 1'000'000'000 ? fmt::format("{:.0f} MB", value / 1e6) : fmt::format("{:.1f} GB", value / 1e9);
+}
+
+}  // namespace
+
+MemoryNeeds memory_needs(const model::ConvLlavaImpl& model, const RunConfig& config, const MicroBatchShape& batch) {
+  const Counts parameters = count(model);
+  const int64_t bytes = bytes_of(config.dtype);
+  const auto needed = activations(model.blocks(), shape_of(model, batch), bytes);
+  return {.weights = parameters.all * bytes,
+          .gradients = parameters.trained * nn::kFloatBytes,
+          .optimizer = parameters.trained * optimizer_bytes(config),
+          .activations = needed.kept,
+          .workspace = needed.peak - needed.kept};
+}
+
+int64_t checkpoint_bytes(const model::ConvLlavaImpl& model, const RunConfig& config) {
+  const Counts parameters = count(model);
+  return parameters.all * bytes_of(config.dtype) + parameters.trained * optimizer_bytes(config);
+}
+
+int64_t loader_bytes(const RunConfig& config) {
+  return (config.data.prefetch_steps + 1) * config.train.global_batch_size * 3 * config.image.size * config.image.size;
+}
+
+std::string needs_table(const model::ConvLlavaImpl& model, const RunConfig& config) {
+  const int64_t samples = config.train.micro_batch_size;
+  const int64_t size = config.image.size;
+  const int64_t most = config.data.max_length;
+  const int64_t typical = std::min(most, model.config().vision.num_tokens(size, size) + kTypicalText);
+  const auto needs = [&](int64_t tokens) { return memory_needs(model, config, {samples * tokens, samples, size}); };
+  const auto row = [&](const MemoryNeeds& memory, int64_t tokens, std::string_view why) {
+    return fmt::format("  {:<10} states + {} for {} samples of {} tokens{}\n", size_text(memory.total()),
+                       size_text(memory.activations + memory.workspace), samples, tokens, why);
+  };
+  const auto states = needs(typical);
+  std::string text = "memory of each rank by formula, 1 to 3 GB for CUDA and NCCL aside\n";
+  text += fmt::format("  {:<10} states = weights {} + gradients {} + optimizer {}\n", size_text(states.states()),
+                      size_text(states.weights), size_text(states.gradients), size_text(states.optimizer));
+  text += row(states, typical, fmt::format(": a square image and at most {} of text", kTypicalText));
+  text += row(needs(most), most, " (data.max_length): the worst case");
+  text += fmt::format("  {:<10} on the host: images that the loader has prepared, all ranks together\n",
+                      size_text(loader_bytes(config)));
+  const int64_t checkpoint = checkpoint_bytes(model, config);
+  const int64_t kept = config.checkpoint.keep_last;
+  return text + fmt::format("disk\n  {:<10} for {} checkpoints of {}, and one more while it is written\n",
+                            size_text((kept + 1) * checkpoint), kept, size_text(checkpoint));
+}
+
+}  // namespace convllava::stage

@@ -1,0 +1,286 @@
+#include "convllava/stage/training_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+
+#include "convllava/checkpoint/record.h"
+#include "convllava/checkpoint/run_folder.h"
+#include "convllava/config/yaml.h"
+#include "convllava/core/error.h"
+#include "convllava/core/files.h"
+#include "convllava/core/fingerprint.h"
+#include "convllava/core/log.h"
+#include "convllava/core/suggest.h"
+#include "convllava/core/version.h"
+#include "convllava/data/summary.h"
+#include "convllava/distributed/agreement.h"
+#include "convllava/formats/model_directory.h"
+#include "convllava/hardware/device_info.h"
+#include "convllava/hardware/gpu_of_rank.h"
+#include "convllava/nn/libtorch.h"
+#include "convllava/optim/flat_state.h"
+#include "convllava/setup/build_model.h"
+#include "convllava/stage/check_config.h"
+#include "convllava/stage/earlier_run.h"
+#include "convllava/stage/planned_model.h"
+#include "convllava/stage/resume_point.h"
+#include "convllava/stage/same_run.h"
+#include "convllava/train/bad_sample_guard.h"
+#include "convllava/train/run_report.h"
+#include "convllava/train/trainer.h"
+#include "convllava/train/validation.h"
+
+namespace convllava::stage {
+namespace fs = std::filesystem;
+namespace {
+
+fs::path without_slash(const fs::path& folder) { return folder.has_filename() ? folder : folder.parent_path(); }
+
+}  // namespace
+
+struct TrainingRun::Impl {
+  Impl(RunConfig run_config, distributed::ProcessGroup group, torch::Device device)
+      : config(std::move(run_config)),
+        training(std::move(group), hardware::numbered_device(device), without_slash(config.output_dir)) {}
+
+  void check_model();
+  void check_images() const;
+  void look_at_data() const;
+  void open_folder();
+  void open_model();
+  void resume();
+  void open_optimizer();
+  void open_loader();
+  void check_agreement();
+  void open_logs();
+  void write_model(const fs::path& directory);
+  void train();
+  void print_results() const;
+  std::string yaml() { return config::write_yaml(config::fields_of(config)); }
+
+  RunConfig config;
+  train::Training training;
+  model::ModelConfig shape;
+  std::optional<core::FolderLock> lock;
+  std::optional<checkpoint::StepDirectory> latest;  ///< the checkpoint that the run is resumed from
+  checkpoint::RunStart started_from;                ///< on rank 0
+  bool trains_language = false;
+  std::optional<text::Tokenizer> tokenizer;
+};
+
+/// Everything that can be wrong with the configuration shows here, on a model without memory.
+void TrainingRun::Impl::check_model() {
+  auto plan = plan_model(config, Paths::kMustExist);
+  shape = plan.shape;
+  tokenizer = std::move(plan.tokenizer);
+  for (const auto& parameter : plan.outline->llm->parameters()) {
+    trains_language = trains_language || parameter.requires_grad();
+  }
+  core::log_info("model\n" + setup::parameter_table(*plan.outline, config.train));
+  core::log_info("device: " + (training.device.is_cuda()
+                                   ? training.device.str() + ", " + hardware::gpu_name(training.device)
+                                   : "CPU"));
+}
+
+/// Warnings about a part of the data, so that a start stays quick. Records of that part may be too many already.
+void TrainingRun::Impl::look_at_data() const {
+  if (!training.is_main()) return;
+  data::SummaryOptions options;
+  options.most_examined = 200;
+  options.threads = static_cast<int>(config.data.workers);
+  const auto& selection = training.data.train;
+  const auto summary = data::summarize(*selection.dataset, selection.members, options);
+  for (const auto& line : data::warnings(summary)) core::log_warning("data.train: " + line);
+  if (train::too_many_bad(summary.unusable, summary.records, config.data.max_bad_share)) {
+    throw train::bad_share_error(
+        "data.train", "too many records or images cannot be used",
+        fmt::format("{} of {}, the first: {}", summary.unusable, summary.records, summary.reasons.front()),
+        config.data.max_bad_share);
+  }
+  if (!training.data.validation.dataset && config.report.samples > 0) {
+    core::log_info("no data.validation: no validation loss, and no sample answers in the report");
+  }
+}
+
+/// The tower and the projector learn nothing from texts.
+void TrainingRun::Impl::check_images() const {
+  const auto& selection = training.data.train;
+  const auto has_image = [&](int64_t index) { return selection.dataset->summary(index).has_image; };
+  if (trains_language || std::any_of(selection.members.begin(), selection.members.end(), has_image)) return;
+  throw ConfigError({"", "trainable"}, "only parts that process images, and no record of data.train has one",
+                    core::join(config.trainable), "a part of llm, or records with images");
+}
+
+void TrainingRun::Impl::open_folder() {
+  if (!training.is_main()) return;
+  std::error_code error;
+  fs::create_directories(training.folder, error);
+  if (error) {
+    throw ConfigError({"", "output_dir"}, "cannot create the folder", training.folder.string() + ": " + error.message(),
+                      "a folder that can be written to");
+  }
+  lock.emplace(training.folder);
+  checkpoint::clear_interrupted_saves(training.folder);
+}
+
+void TrainingRun::Impl::open_model() {
+  const auto options = torch::TensorOptions(training.device).dtype(hardware::scalar_type(config.dtype));
+  auto& model = training.model;
+  // `resume` loads the weights of a run that has a checkpoint.
+  model = latest ? model::ConvLlava(shape, options) : setup::build_model(config.model, shape, options, config.seed);
+  if (training.is_main()) started_from = run_start(config.model, latest);
+  setup::set_trainable(*model, config.trainable);
+  model->set_recompute(config.train.recompute);
+}
+
+void TrainingRun::Impl::resume() {
+  auto& state = training.state;
+  state.data_fingerprint = training.data.identity.text();
+  if (!latest) return;
+  auto saved = checkpoint::load_training_state(latest->path);
+  require_same_data(training.folder, std::exchange(saved.data_fingerprint, state.data_fingerprint),
+                    training.data.identity);
+  formats::load_model(latest->path, *training.model);
+  training.confirmed_step = saved.step;
+  state = std::move(saved);
+}
+
+void TrainingRun::Impl::open_optimizer() {
+  training.units = std::make_unique<parallel::Replicate>(training.model->blocks(), training.group);
+  const auto& units = training.units->units();
+  training.optimizer = std::make_unique<optim::Optimizer>(optim::make_rule(config.train), units);
+  if (!latest) return;
+  const auto saved = checkpoint::open_state_tensors(latest->path);
+  training.state.format == 1 ? training.optimizer->load_state(optim::FlatState(saved, units))
+                             : training.optimizer->load_state(saved);
+}
+
+void TrainingRun::Impl::open_loader() {
+  const auto& [group, selection] = std::tie(training.group, training.data.train);
+  const data::LoaderSetup setup{config.data, config.train, static_cast<uint64_t>(config.seed), group.rank(),
+                                group.world_size()};
+  training.loader = std::make_unique<data::Loader>(*selection.dataset, selection.members, setup, training.state.step);
+  const auto& train = config.train;
+  training.total_steps = optim::total_steps(train, training.loader->steps_per_epoch());
+  if (train.max_steps <= training.total_steps || !training.is_main()) return;
+  core::log_warning(fmt::format("train.max_steps {} has no effect: train.epochs {} ends the run after {} steps",
+                                train.max_steps, train.epochs, training.total_steps));
+}
+
+/// Ranks that read different files would wait for each other in different collectives, or train apart in silence.
+void TrainingRun::Impl::check_agreement() {
+  core::Fingerprint fingerprint;
+  fingerprint.add(yaml() + training.data.identity.text());
+  distributed::require_agreement(training.group,
+                                 {{"step", static_cast<double>(training.state.step)},
+                                  {"number of steps", static_cast<double>(training.total_steps)},
+                                  {"fingerprint of configuration and data", fingerprint.as_double()}},
+                                 "output_dir and the data on disks that all ranks see, and one configuration");
+}
+
+/// Only where there is a step to do: a complete run keeps its files.
+void TrainingRun::Impl::open_logs() {
+  if (training.is_main() && training.state.step == 0) set_aside_earlier_run(training.folder);
+  training.group.barrier();
+  training.quarantine = std::make_unique<train::Quarantine>(training.folder, training.group.rank());
+  if (training.is_main()) core::write_file_atomic(training.folder / "config.yaml", yaml());
+}
+
+void TrainingRun::Impl::write_model(const fs::path& directory) {
+  checkpoint::Record record;
+  record.written_by = fmt::format("convllava {}", core::version());
+  record.prompt_template = config.data.prompt_template;
+  record.image = config.image;
+  record.max_length = config.data.max_length;
+  record.step = training.state.step;
+  record.total_steps = training.total_steps;
+  record.started_from = started_from;
+  record.run = {config.output_dir, config.trainable, config.train.lr_per_module};
+  record.run_config = yaml();
+  formats::save_model(directory, *training.model, *tokenizer, record);
+}
+
+void TrainingRun::Impl::train() {
+  const optim::RateSchedule rates{config.train, config.train};
+  train::SkipGuard guard(training, config.train);
+  train::StepLog log(training, guard, rates, config.report, config.report);
+  train::BadSampleGuard bad_samples(training, config.data);
+  train::Validator validator(training, log, config.report, config.train.micro_batch_size);
+  const auto write = [this](const fs::path& directory) { write_model(directory); };
+  train::Checkpointer checkpointer(training, guard, log, config.checkpoint, write, latest.has_value());
+  train::RunReport report(training, config.report.samples, yaml());
+  train::Trainer(training, rates, config.train, {&guard, &log, &bad_samples, &validator, &checkpointer, &report},
+                 checkpointer)
+      .run();
+}
+
+void TrainingRun::Impl::print_results() const {
+  if (!training.is_main()) return;
+  const auto& state = training.state;
+  if (state.cut_samples > 0) {
+    core::log_warning(fmt::format("{} samples lost {} of {} answer tokens to data.max_length {}", state.cut_samples,
+                                  state.cut_tokens, state.cut_tokens + state.answer_tokens, config.data.max_length));
+  }
+  if (state.idle_steps > 0) {
+    core::log_warning(fmt::format("{} of {} steps had nothing to learn from", state.idle_steps, state.step));
+  }
+  const auto report = training.folder / "report.html";
+  core::log_info(fmt::format("{}step {} of {}; checkpoint {}{}", training.summary.stopped ? "stopped: " : "",
+                             state.step, training.total_steps,
+                             checkpoint::step_directory(training.folder, state.step).string(),
+                             fs::exists(report) ? ", report " + report.string() : ""));
+}
+
+TrainingRun::TrainingRun(RunConfig config, distributed::ProcessGroup group, torch::Device device)
+    : impl_(std::make_unique<Impl>(std::move(config), std::move(group), device)) {
+  auto& self = *impl_;
+  auto& training = self.training;
+  check_config(self.config, "configuration");
+  check_paths(self.config, "configuration", goes_on(self.config));
+  self.check_model();
+  require_same_run(self.config, *self.tokenizer);
+  training.data = open_data(self.config, self.shape.vision.total_stride(), *self.tokenizer);
+  train::check_known_bad(training.data.train, self.config.data.max_bad_share);
+  self.check_images();
+  self.look_at_data();
+  self.open_folder();
+  const auto point = find_resume_point(training.folder);  // under the lock: another run may have written until now
+  if (training.is_main()) set_aside(point.damaged);
+  self.latest = point.from;
+  self.open_model();
+  self.resume();
+  self.open_optimizer();
+  self.open_loader();
+  self.check_agreement();
+}
+
+TrainingRun::~TrainingRun() = default;
+
+train::TrainSummary TrainingRun::run() {
+  auto& self = *impl_;
+  auto& training = self.training;
+  const auto& state = training.state;
+  training.summary.total_steps = training.total_steps;
+  if (training.is_done() && !train::report_is_missing(training)) {
+    const auto reason =
+        state.step == training.total_steps
+            ? fmt::format("all {} steps are done", training.total_steps)
+            : fmt::format(
+                  "the checkpoint is at step {}, and train.max_steps and train.epochs end this configuration "
+                  "at step {}",
+                  state.step, training.total_steps);
+    core::log_info(fmt::format("{}: {}; nothing to do", training.folder.string(), reason));
+  } else {
+    self.open_logs();
+    if (state.step > 0) core::log_info(fmt::format("resuming from step {}", state.step));
+    self.train();
+    self.print_results();
+  }
+  training.summary.steps = state.step;
+  return training.summary;
+}
+
+}  // namespace convllava::stage

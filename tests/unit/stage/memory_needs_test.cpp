@@ -1,0 +1,195 @@
+#include "convllava/stage/memory_needs.h"
+
+#include <c10/core/CPUAllocator.h>
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+
+#include "convllava/config/yaml.h"
+#include "convllava/core/suggest.h"
+#include "convllava/data/packed_batch.h"
+#include "convllava/infer/tensors.h"
+#include "convllava/nn/init.h"
+#include "convllava/nn/libtorch.h"
+#include "convllava/setup/build_model.h"
+#include "convllava/stage/check_config.h"
+#include "tests/catch.h"
+
+using namespace convllava;
+
+namespace {
+
+/// LibTorch's CPU memory, counted while this object lives; all of it must be free at its end.
+class CountedMemory : public c10::Allocator {
+ public:
+  CountedMemory() : before_(c10::GetCPUAllocator()) { c10::SetCPUAllocator(this, kPriority); }
+  ~CountedMemory() override { c10::SetCPUAllocator(before_, kPriority); }
+
+  c10::DataPtr allocate(size_t bytes) override {
+    auto* block = static_cast<std::byte*>(std::aligned_alloc(kHeader, (bytes + 2 * kHeader - 1) / kHeader * kHeader));
+    new (block) Header{static_cast<int64_t>(bytes), this};
+    in_use_ += static_cast<int64_t>(bytes);
+    most_ = std::max<int64_t>(most_, in_use_);
+    return {block + kHeader, block + kHeader, &CountedMemory::release, torch::kCPU};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &CountedMemory::release; }
+  void copy_data(void* to, const void* from, size_t bytes) const override { default_copy_data(to, from, bytes); }
+
+  int64_t in_use() const { return in_use_; }
+  int64_t most() const { return most_; }
+
+ private:
+  struct Header {
+    int64_t bytes;
+    CountedMemory* owner;
+  };
+  static constexpr size_t kHeader = 64;
+  static constexpr uint8_t kPriority = 100;
+  static void release(void* data) {
+    auto* block = static_cast<std::byte*>(data) - kHeader;
+    const auto* header = reinterpret_cast<const Header*>(block);
+    header->owner->in_use_ -= header->bytes;
+    std::free(block);
+  }
+  c10::Allocator* before_;
+  std::atomic<int64_t> in_use_ = 0;
+  std::atomic<int64_t> most_ = 0;
+};
+
+constexpr int64_t kSamples = 4;
+constexpr int64_t kPixels = 256;
+
+/// Wide enough that activations outweigh everything else.
+model::ModelConfig small_shape(int64_t stem_channels) {
+  model::ModelConfig shape;
+  shape.vision.depths = {1, 2, 2, 1, 2};
+  shape.vision.hidden_sizes = {stem_channels, 32, 48, 64, 96};
+  shape.llm.vocab_size = 300;
+  shape.llm.hidden_size = 96;
+  shape.llm.intermediate_size = 256;
+  shape.llm.num_hidden_layers = 6;
+  shape.llm.num_attention_heads = shape.llm.num_key_value_heads = 4;
+  shape.llm.max_position_embeddings = 512;
+  return shape;
+}
+
+/// Samples of one image of 16 visual tokens and `text` tokens, half of which are learnt.
+model::Batch batch_of(int64_t text) {
+  data::Sample sample;
+  sample.prompt.input_ids.assign(text + 1, 5);
+  sample.prompt.input_ids[1] = text::kImageToken;
+  sample.prompt.labels.assign(text + 1, text::kIgnoreLabel);
+  for (int64_t i = text / 2; i <= text; ++i) sample.prompt.labels[i] = 5;
+  sample.visual_tokens = 16;
+  sample.image = image::Image{kPixels, kPixels, std::vector<uint8_t>(kPixels * kPixels * 3, 100)};
+  return infer::to_tensors(data::pack(std::vector<data::Sample>(kSamples, sample), 512), torch::kCPU);
+}
+
+struct Measured {
+  int64_t after_forward = 0;
+  int64_t most = 0;
+};
+
+/// Forward and backward; the gradients of the parameters have their memory already.
+Measured measure(model::ConvLlavaImpl& model, int64_t text) {
+  const auto inputs = batch_of(text);
+  for (auto& parameter : model.parameters()) {
+    if (parameter.requires_grad()) parameter.mutable_grad() = torch::zeros_like(parameter);
+  }
+  const CountedMemory memory;
+  const auto loss = model.loss(inputs, 1.0);
+  const int64_t after_forward = memory.in_use();
+  loss.backward();
+  return {after_forward, memory.most()};
+}
+
+void compare(const std::vector<std::string>& trainable, const std::vector<std::string>& recompute, int64_t text = 300,
+             int64_t stem_channels = 16) {
+  INFO(fmt::format("trains {}, recomputes {}", core::join(trainable), core::join(recompute)));
+  stage::RunConfig config;
+  config.dtype = hardware::Dtype::kFp32;
+  model::ConvLlava model(small_shape(stem_channels));
+  nn::initialize(model->blocks());
+  setup::set_trainable(*model, trainable);
+  model->set_recompute(recompute);
+  const auto needs = stage::memory_needs(*model, config, {kSamples * (text + 16), kSamples, kPixels});
+  const auto measured = measure(*model, text);
+  // The head's gradient, which counts as workspace, is already there after forward.
+  const auto head = model->llm->head_weight();
+  const int64_t kept = needs.activations + (head.requires_grad() ? head.numel() * 4 : 0);
+  CHECK(static_cast<double>(measured.after_forward) == Approx(static_cast<double>(kept)).epsilon(0.02));
+  const double most = static_cast<double>(measured.most) / static_cast<double>(needs.activations + needs.workspace);
+  CHECK(most < 1.02);
+  CHECK(most > 0.8);
+}
+
+stage::MemoryNeeds needs_of(const std::string& file, const stage::MicroBatchShape& batch) {
+  const auto config = stage::load_run_config(CONVLLAVA_SOURCE_DIR "/configs/" + file);
+  model::ConvLlava model(model::named_model_config("convllava-7b"), torch::kMeta);
+  setup::set_trainable(*model, config.trainable);
+  model->set_recompute(config.train.recompute);
+  return stage::memory_needs(*model, config, batch);
+}
+
+}  // namespace
+
+TEST_CASE("what forward keeps is what the formula says, and backward needs little more", "[stage]") {
+  compare({"vision.stages.5", "projector"}, {});
+  compare({"projector", "llm"}, {});
+  compare({"llm"}, {});
+  compare({"vision.stages.3-5", "projector", "llm"}, {});
+  compare({"vision", "projector", "llm"}, {});
+  compare({"vision", "projector"}, {});
+  compare({"projector", "llm"}, {"llm"});
+  compare({"vision.stages.3-5", "projector", "llm"}, {"vision", "llm"});
+  compare({"vision", "projector", "llm"}, {"vision", "llm"});
+}
+
+TEST_CASE("a frozen tower's widest block counts where the text is short", "[stage]") {
+  compare({"projector", "llm"}, {}, /*text=*/20, /*stem_channels=*/128);
+}
+
+// By hand, for 16 samples of 400 tokens, images of 768 pixels: T = 6400 tokens, 2304 visual ones.
+TEST_CASE("the paper's stages need what their layers' sizes give", "[stage]") {
+  const stage::MicroBatchShape batch{6400, 16, 768};
+  SECTION("stage 1: all of the language model's activations, the fifth stage, the projector") {
+    const auto needs = needs_of("stage1.yaml", batch);
+    CHECK(needs.weights == 2 * 7'436'945'600);
+    CHECK(needs.gradients == 4 * 502'302'720LL);
+    CHECK(needs.optimizer == 12 * 502'302'720LL);
+    const int64_t layers = 32 * 6400LL * (2 * (4 * 4096 + 2 * 4096 + 3 * 11008) + 8 + 4 * 32);
+    const int64_t head = 6400LL * (2 * 2 * 4096 + 4);
+    const int64_t stage5 = 6 * 2304LL * (2 * 12 * 3072 + 8) + 9216LL * (2 * 2 * 1536 + 8);
+    const int64_t projector = 2304LL * 2 * (3072 + 2 * 4096);
+    CHECK(layers + head + stage5 + projector == 24'853'623'808);
+    CHECK(needs.activations == 24'853'623'808);
+    CHECK(needs.workspace == 3 * 134'217'728LL);  // the chunk of logits
+    CHECK(needs.total() == 48'167'011'712);
+  }
+  SECTION("stage 2: states of nearly all parameters") {
+    const auto needs = needs_of("stage2.yaml", batch);
+    CHECK(needs.states() == 2 * 7'436'945'600 + 16 * 7'432'116'224);
+  }
+  SECTION("stage 3: recomputed layers keep their inputs") {
+    const auto needs = needs_of("stage3.yaml", batch);
+    CHECK(needs.activations == 6400LL * (32 * 2 * 4096 + 2 * 2 * 4096 + 4) + 2304LL * 2 * (3072 + 2 * 4096));
+    const int64_t layer = 6400LL * (2 * (6 * 4096 + 2 * 4096 + 4 * 11008) + 8 + 4 * 32);
+    CHECK(needs.workspace == layer + layer / 2);
+  }
+}
+
+TEST_CASE("a checkpoint holds the weights and the optimizer's state", "[stage]") {
+  model::ConvLlava model(model::named_model_config("convllava-7b"), torch::kMeta);
+  setup::set_trainable(*model, {"vision.stages.5", "projector"});
+  const auto bytes = [&](hardware::Dtype dtype, const std::string& optimizer) {
+    stage::RunConfig config;
+    config.dtype = dtype;
+    config.train.optimizer = optimizer;
+    return stage::checkpoint_bytes(*model, config);
+  };
+  CHECK(bytes(hardware::Dtype::kBf16, "adamw") == 2 * 7'436'945'600 + 12 * 502'302'720LL);
+  CHECK(bytes(hardware::Dtype::kFp32, "adamw") == 4 * 7'436'945'600 + 8 * 502'302'720LL);
+  CHECK(bytes(hardware::Dtype::kFp32, "lion") == 4 * 7'436'945'600 + 4 * 502'302'720LL);
+}

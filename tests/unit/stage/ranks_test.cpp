@@ -1,0 +1,144 @@
+// The trainer with several ranks.
+
+#include "tests/support/ranks.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <thread>
+
+#include "convllava/checkpoint/run_folder.h"
+#include "convllava/core/error.h"
+#include "convllava/core/files.h"
+#include "convllava/core/process.h"
+#include "convllava/stage/training_run.h"
+#include "tests/support/golden.h"
+#include "tests/support/tiny_run.h"
+#include "tests/unit/stage/runs.h"
+
+namespace convllava::stage {
+namespace {
+
+namespace fs = std::filesystem;
+using convllava::testing::contains;
+using convllava::testing::logged_losses;
+using convllava::testing::message_of;
+using convllava::testing::run_ranks;
+
+/// A rank of a test, with a folder that all of them see and the records of `tiny_run` in it.
+struct Rank {
+  Rank()
+      : environment(distributed::launch_environment()),
+        group(environment, torch::kCPU),
+        folder(fs::temp_directory_path() / fmt::format("convllava_train_ranks_{}", environment.master_port)) {
+    if (group.rank() == 0) testing::write_records(folder, 24);
+    group.barrier();
+  }
+  ~Rank() {
+    std::error_code ignored;
+    if (group.rank() == 0) fs::remove_all(folder, ignored);
+  }
+  stage::RunConfig config() const { return testing::tiny_run(folder); }
+
+  distributed::LaunchEnvironment environment;
+  distributed::ProcessGroup group;
+  fs::path folder;
+};
+
+void check_close(const std::vector<double>& found, const std::vector<double>& expected) {
+  REQUIRE(found.size() == expected.size());
+  // Sums over other groups of samples: fp32 rounding, carried on through the steps of AdamW.
+  for (size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(expected[i]).epsilon(1e-4));
+}
+
+}  // namespace
+
+TEST_CASE("ranks train the run of one process, and one process goes on where they stopped", "[stage]") {
+  run_ranks(2, [] {
+    Rank rank;
+    auto config = rank.config();
+    config.data.validation_share = 0.2;
+    config.report.validate_every = 3;
+    config.checkpoint.every_steps = 2;
+    config.checkpoint.keep_last = 100;
+    testing::run(config, rank.group);
+    if (rank.group.rank() == 0) {
+      const fs::path shared = config.output_dir;
+      config.output_dir = (rank.folder / "alone").string();
+      testing::run(config);
+      const auto expected = logged_losses(config.output_dir);
+      CHECK(expected.size() == 6 + 3);
+      check_close(logged_losses(shared), expected);
+
+      config.output_dir = (rank.folder / "continued").string();
+      const fs::path continued = config.output_dir;
+      fs::create_directories(continued);
+      fs::copy(checkpoint::step_directory(shared, 4), checkpoint::step_directory(continued, 4),
+               fs::copy_options::recursive);
+      fs::copy(shared / "metrics.jsonl", continued / "metrics.jsonl");
+      testing::run(config);
+      check_close(logged_losses(continued), expected);
+    }
+    rank.group.shutdown();
+  });
+}
+
+TEST_CASE("a stop during the last validation leaves the report to the next start", "[stage]") {
+  run_ranks(1, [] {
+    Rank rank;
+    auto config = rank.config();
+    config.data.validation_share = 0.2;
+    config.train.max_steps = 2;
+    config.report.samples = 0;
+    CHECK_FALSE(testing::run(config, rank.group).stopped);
+    const fs::path report = fs::path(config.output_dir) / "report.html";
+    fs::remove(report);
+    core::install_stop_handler();
+    std::raise(SIGTERM);
+    const auto summary = testing::run(config, rank.group);
+    CHECK(summary.stopped);
+    CHECK_FALSE(summary.validation_after);
+    CHECK_FALSE(fs::exists(report));
+    rank.group.shutdown();
+  });
+}
+
+TEST_CASE("ranks that see different run folders refuse to start", "[stage]") {
+  run_ranks(2, [] {
+    Rank rank;
+    auto config = rank.config();
+    config.train.max_steps = 2;
+    if (rank.group.rank() == 0) {
+      testing::run(config);
+    } else {
+      config.output_dir += "-elsewhere";  // what a disk of its own is to a second machine
+    }
+    rank.group.barrier();
+    CHECK_THAT(message_of<DistributedError>([&] { TrainingRun(config, rank.group, torch::kCPU); }),
+               contains("the ranks disagree on step; got 2 on rank 0 and 0 on rank 1; expected "
+                        "output_dir and the data on disks that all ranks see"));
+    rank.group.shutdown();
+  });
+}
+
+TEST_CASE("a rank that cannot start tells the others why", "[stage]") {
+  run_ranks(2, [] {
+    Rank rank;
+    const auto config = rank.config();
+    const fs::path there = rank.folder / "there";  // rank 1 is past the barrier, in which the news may reach it too
+    if (rank.group.rank() == 0) {
+      while (!fs::exists(there)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      fs::create_directories(config.output_dir);
+      const core::FolderLock lock(config.output_dir);
+      const auto message = message_of<ConfigError>([&] { TrainingRun(config, rank.group, torch::kCPU); });
+      CHECK_THAT(message, contains("another run is writing into this folder"));
+      rank.group.abandon(message);
+    } else {
+      testing::write_text(there, "");
+      CHECK_THAT(message_of<DistributedError>([&] { TrainingRun(config, rank.group, torch::kCPU); }),
+                 contains("rank 0") && contains("another run is writing into this folder"));
+    }
+  });
+}
+
+}  // namespace convllava::stage
