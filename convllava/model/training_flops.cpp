@@ -13,15 +13,18 @@ TrainingFlops::TrainingFlops(std::vector<nn::Block> blocks) : blocks_(std::move(
   bool gradients_pass = false;
   for (const auto& block : blocks_) {
     const bool trained = block.trained();
-    passes_.push_back(trained ? 3 : gradients_pass ? 2 : 1);
+    const int weights = trained ? 3 : gradients_pass ? 2 : 1;
     gradients_pass = gradients_pass || trained;
+    passes_.push_back({weights, gradients_pass ? 3 : 1});
   }
 }
 
 double TrainingFlops::operator()(const nn::BatchShape& batch) const {
   double flops = 0;
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    if (blocks_[i].cost) flops += 2.0 * passes_[i] * blocks_[i].cost(batch, kAnyBytes).multiply_adds;
+    if (!blocks_[i].cost) continue;
+    const auto cost = blocks_[i].cost(batch, kAnyBytes);
+    flops += 2.0 * (passes_[i].weights * cost.multiply_adds + passes_[i].attention * cost.attention);
   }
   return flops;
 }

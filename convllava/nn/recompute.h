@@ -16,8 +16,8 @@ struct RecomputeHooks {
 };
 
 /// y = block(x), keeping only x. `block` must be deterministic and must not be destroyed before backward; its
-/// parameters get their gradients as usual. Without grad mode, or when neither x nor a parameter requires a gradient, this
-/// is a plain call. x is any floating tensor; the result is one tensor. No double backward.
+/// parameters get their gradients as usual. Without grad mode, or when neither x nor a parameter requires a gradient,
+/// this is a plain call. x is any floating tensor; the result is one tensor. No double backward.
 torch::Tensor recompute(const std::function<torch::Tensor(const torch::Tensor&)>& block, const torch::Tensor& x,
                         const std::vector<torch::Tensor>& parameters, const RecomputeHooks& hooks = {});
 

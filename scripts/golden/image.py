@@ -16,7 +16,8 @@ import transformers
 from PIL import Image, features
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from decode import fnv1a, split_mix
+from decode import fnv1a
+from decode_scene import split_mix
 
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
 STD = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)

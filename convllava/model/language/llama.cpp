@@ -36,7 +36,8 @@ nn::BlockCost layer_cost(const LlamaConfig& config, const nn::BatchShape& batch,
   if (trained) numbers += 2 * hidden + inner;
   const int64_t kept = batch.tokens * (numbers * bytes + (2 + config.num_attention_heads) * nn::kFloatBytes);
   // Attention: scores and their product with the values, half of which causal attention needs.
-  return {.multiply_adds = static_cast<double>(batch.tokens) * elements + pairs * static_cast<double>(hidden),
+  return {.multiply_adds = static_cast<double>(batch.tokens) * elements,
+          .attention = pairs * static_cast<double>(hidden),
           .kept = kept,
           .input = batch.tokens * hidden * bytes,
           .backward_workspace = kept / 2};
