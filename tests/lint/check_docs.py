@@ -1,5 +1,6 @@
 """Documentation, headers of configurations and code agree: links lead somewhere, commands name programs, scripts, options and
-files that exist, the configuration reference is the generated one, and configurations state the memory that `inspect` computes."""
+files that exist, the configuration reference is the generated one, every page is in the index, and
+configurations state the memory that `inspect` computes."""
 
 import pathlib
 import re
@@ -49,6 +50,38 @@ for page in pages:
     for path in re.findall(rf"(?:{folders})/[A-Za-z0-9_./-]*\.(?:yaml|sh|py|txt)", text):
         if not (ROOT / path).exists():
             errors.append(f"{page.relative_to(ROOT)}: {path} does not exist")
+
+def links_of(page):
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    return {(page.parent / target).resolve() for target in targets if not target.startswith("http")}
+
+
+# docs/README.md links every page, or the README.md of its folder does.
+INDEX = ROOT / "docs" / "README.md"
+for page in sorted((ROOT / "docs").rglob("*.md")):
+    local = page.parent / "README.md"
+    listed = links_of(INDEX) | (links_of(local) if local.exists() and local.resolve() in links_of(INDEX) else set())
+    if page != INDEX and page.resolve() not in listed:
+        errors.append(f"{page.relative_to(ROOT)}: not linked in docs/README.md, nor in a README.md that is linked there")
+
+# The C++ of the library's page is part of programs that the tests compile.
+examples = sorted((ROOT / "docs" / "examples").glob("*.cpp"))
+compiled = {line.strip() for file in examples for line in file.read_text().splitlines()}
+for block in re.findall(r"^```cpp\n(.*?)^```", (ROOT / "docs" / "library.md").read_text(), re.DOTALL | re.MULTILINE):
+    for line in block.splitlines():
+        if line.strip() not in compiled:
+            errors.append(f"docs/library.md: not in docs/examples: {line.strip()}")
+
+# The messages of the troubleshooting page are in the code. Adjacent string literals are one; …, N and M are arguments.
+code = "\n".join(file.read_text() for file in sorted((ROOT / "convllava").rglob("*.cpp")))
+code = re.sub(r'"\s*\n\s*"', "", code)
+for row in re.findall(r"^\| ([^|]*`[^|]*)\|", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE):
+    for message in re.findall(r"`([^`]*)`", row):
+        if "(LibTorch)" in row or "no message" in row:
+            continue
+        for part in re.split(r"…|\b[NM]\b|\w+: ", message):
+            if part.strip() and part.strip() not in code:
+                errors.append(f"docs/troubleshooting.md: no message of the code has: {part.strip()}")
 
 for page in sorted((ROOT / "configs").glob("*.yaml")):
     needs = re.search(r"# Needs.*?(?=#   Time)", page.read_text(), re.DOTALL)
