@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The demo with the programs of build/, or of the build folder given: data, a warm-up and the paper's three stages,
-# evaluation, one question. Works below the current folder, and takes up what is there: finished stages are left as they
-# are, an interrupted one goes on.
+# evaluation, one question. Works below the current folder, and uses earlier output there: finished stages are
+# skipped, an interrupted stage resumes.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 bin=${1:-$root/build}/bin

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job on a small demo data set: set-up, build, and scripts/demo.sh. A second run takes up what is there.
+# The main job on a small demo data set: set-up, build, and scripts/demo.sh. A second run uses the output of the first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build and the tests need: Debian packages, and LibTorch as the pinned torch wheel in .venv.
-# Can be run again at any time, also after it was interrupted; what is there already is left alone.
+# Can be run again at any time, also after it was interrupted; installed parts are skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,7 +32,7 @@ missing_of() {
   done
 }
 
-# Sets as_root to what runs a command as root.
+# Sets as_root to the prefix that runs a command as root.
 become_root() {
   local ask=()
   as_root=(env)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up, builds and runs all tests, and tells at the end what was skipped and why.
+# Sets up, builds and runs all tests, and lists the skipped tests with their reasons at the end.
 # Arguments go to ctest: scripts/test.sh -L unit
 set -euo pipefail
 cd "$(dirname "$0")/.."

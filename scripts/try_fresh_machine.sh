@@ -8,7 +8,7 @@
 #   --user          as a user without root; the packages that set-up asks for are installed by root
 #   --interrupted   set-up is killed at each of its steps before
 #   --no-terminal   without /dev/pts, as in many containers: tests that need a terminal skip
-#   --setup-only    set-up, and what is above; no build
+#   --setup-only    set-up and the options above; no build
 #   --path PATH     of the checkout on that machine; default "/srv/conv llava", with a space
 #   --folder FOLDER for the machines, default /var/tmp/convllava-machines; SUITE.base in it is debootstrap's, used again
 #   --mirror URL    of Debian, default that of this machine
@@ -44,7 +44,7 @@ while (($#)); do
   shift
 done
 ((EUID == 0)) || fail "chroot needs root"
-# Mounts of its own, which end with this script.
+# Its own mounts, which end with this script.
 if [[ -z ${CONVLLAVA_OWN_MOUNTS:-} ]]; then
   CONVLLAVA_OWN_MOUNTS=1 exec unshare --mount --propagation private "$0" "${arguments[@]}"
 fi
@@ -82,7 +82,7 @@ make_machine() {
   fi
 }
 
-# as USER COMMAND...: in the checkout, with nothing of this machine's environment but what the head of this file names.
+# as USER COMMAND...: in the checkout, without this machine's environment, except the variables in the head of this file.
 # With exec=exec it takes the place of the shell; killed then, it takes with it all that it started, as a power cut does.
 as() {
   local who=$1 variable environment=(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "HOME=$home")
@@ -125,7 +125,7 @@ interrupt() {
   killed_when there '.venv/lib/python*/site-packages/torch-*/METADATA'
 }
 
-# An ordinary user is told which packages to ask for; these are installed, and no others.
+# The set-up names the missing packages to an ordinary user. Only these are installed.
 install_asked_for() {
   step "set-up without root names the missing packages"
   local command

@@ -22,8 +22,7 @@ namespace {
 /// The image to ask about.
 image::Image open_image(const std::string& path, const std::filesystem::path& directory) {
   if (formats::read_model_config(directory).vision.num_stages() == 0) {
-    throw CheckpointError(directory.string(), "there is no vision tower", "--image",
-                          "a checkpoint with a vision tower, or no image");
+    throw CheckpointError(directory.string(), "the checkpoint has no vision tower", "--image");
   }
   return image::load_image(path);
 }
@@ -32,7 +31,7 @@ image::Image open_image(const std::string& path, const std::filesystem::path& di
 
 int main(int argc, char** argv) {
   apps::start(argv);
-  CLI::App app("Asks a checkpoint, about an image or without one.");
+  CLI::App app("Asks a model questions, with or without an image.");
   std::string directory;
   std::string image_path;
   std::string prompt;
@@ -49,7 +48,7 @@ int main(int argc, char** argv) {
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return core::run_main("chat", [&] {
-    // What is wrong with the question or the image is found before the weights are read.
+    // Errors in the question or the image are reported before the weights are read.
     if (asked->count() > 0) apps::question_text(prompt, with_image->count() > 0, /*is_first=*/true);
     std::optional<formats::OpenCheckpoint> checkpoint(directory);
     std::optional<image::Image> image;

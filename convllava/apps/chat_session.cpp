@@ -16,10 +16,10 @@ namespace {
 constexpr const char* kCommands =
     "/image PATH   a new conversation, about this image\n"
     "/reset        a new conversation, about the same image if there is one\n"
-    "/help         this list\n"
-    "An empty line or Ctrl-D ends. A space in front makes a question of a line that begins with \"/\".\n";
+    "/help         this help\n"
+    "An empty line or Ctrl-D ends the program. For a question that begins with \"/\", put a space before it.\n";
 
-constexpr const char* kExpectedCommand = "/image PATH, /reset or /help; a space in front makes a question of it";
+constexpr const char* kExpectedCommand = "/image PATH, /reset or /help";
 constexpr const char* kAdvice = "/reset starts a new conversation";
 
 size_t count_placeholders(std::string_view text) {
@@ -55,15 +55,14 @@ std::string question_text(std::string_view words, bool has_image, bool is_first)
   if (!core::is_utf8(words)) fail("not UTF-8", "", "text in UTF-8");
   const size_t placeholders = count_placeholders(words);
   if (placeholders > 0 && !has_image) {
-    fail("\"<image>\" stands for an image, and there is none", "",
-         "--image FILE (in a conversation: /image PATH), or a question without \"<image>\"");
+    fail("the question contains \"<image>\", but there is no image. Use --image FILE, or /image PATH in a conversation",
+         "", "");
   }
   if (placeholders > 0 && !is_first) {
-    fail("\"<image>\" after the first question, which holds the conversation's image", "",
-         "a question without it, or /image PATH for another image");
+    fail("\"<image>\" is allowed only in the first question. Use /image PATH for another image", "", "");
   }
   if (placeholders > 1) {
-    fail("\"<image>\" more than once", fmt::format("{} times", placeholders), "once, because there is one image");
+    fail("\"<image>\" occurs more than once", fmt::format("{} times", placeholders), "once");
   }
   if (!has_image || !is_first || placeholders == 1) return std::string(words);
   return fmt::format("{}\n{}", text::kImagePlaceholder, words);
@@ -75,11 +74,12 @@ ChatSession::ChatSession(infer::Pretrained& pretrained, infer::AnswerOptions opt
 }
 
 infer::Finish ChatSession::ask(const std::string& words) {
-  const bool plain = options_.prompt_template == text::Template::kPlain;
+  const bool plain = options_.prompt_template->is_caption;
   if (plain) question_.turns.clear();  // it has no place for a history
   auto human = question_text(words, question_.image.has_value(), question_.turns.empty());
   if (plain && question_.image && !words.empty() && !told_of_captions_) {
-    note("this model describes images (its template is \"plain\"): the words of a question do not reach it");
+    note(fmt::format("this model only describes images (template \"{}\"): it does not read the question",
+                     options_.prompt_template->name));
     told_of_captions_ = true;
   }
   tell_about_characters(words);
@@ -115,17 +115,19 @@ void ChatSession::tell_about_characters(const std::string& words) {
   const auto& tokenizer = pretrained_.tokenizer;
   const auto characters = text::characters_without_token(tokenizer, tokenizer.encode(words, /*add_bos=*/false));
   if (characters.empty()) return;
-  note(fmt::format("the tokenizer has no token for {}: the model sees such characters as bytes, and may not know them",
-                   text::list_characters(characters)));
+  note(fmt::format(
+      "the tokenizer has no token for {}: such characters are encoded as bytes, and the model may not know them",
+      text::list_characters(characters)));
   told_of_characters_ = true;
 }
 
 void ChatSession::greet() const {
-  std::cout << "Ask; an empty line or Ctrl-D ends, /help lists the commands.\n";
-  if (options_.prompt_template == text::Template::kPlain) {
-    std::cout << "Each line is a question of its own: the model's template is \"plain\".\n";
+  std::cout << "Ask a question. An empty line or Ctrl-D ends the program; /help lists the commands.\n";
+  if (options_.prompt_template->is_caption) {
+    std::cout << fmt::format("Each line is a separate question, without a history (template \"{}\").\n",
+                             options_.prompt_template->name);
   } else {
-    std::cout << "For a short answer let the question end with: " << text::kShortAnswerRequest << "\n";
+    std::cout << "For a short answer, end the question with: " << text::kShortAnswerRequest << "\n";
   }
 }
 
@@ -148,7 +150,7 @@ void ChatSession::command(std::string_view line) {
   } else if (name == "/help" && argument.empty()) {
     std::cout << kCommands << std::flush;
   } else {
-    throw ConfigError("", "there is no such command", line, kExpectedCommand);
+    throw ConfigError("", "unknown command", line, kExpectedCommand);
   }
 }
 

@@ -24,12 +24,12 @@ class ChatSession {
  public:
   ChatSession(infer::Pretrained& pretrained, infer::AnswerOptions options, std::optional<image::Image> image);
 
-  /// Asks in the conversation so far, which a question that cannot be asked leaves as it was. Returns why the answer
+  /// Asks in the conversation so far, which an invalid question does not change. Returns why the answer
   /// ended. Throws ConfigError (question_text) and what `infer::answer` throws.
   infer::Finish ask(const std::string& words);
 
-  /// Lines from `input`, up to an empty one or its end: questions, and commands that begin with "/". What cannot be
-  /// asked or done is told, and the conversation goes on.
+  /// Lines from `input`, up to an empty one or its end: questions, and commands that begin with "/". An invalid
+  /// question or command prints its error, and the conversation continues.
   void converse(std::istream& input);
 
  private:

@@ -35,17 +35,17 @@ inline std::set<std::string> option_names(const CLI::App& app) {
 inline std::string unknown_option(const CLI::App& app, const std::vector<std::string>& unknown) {
   const auto option = std::find_if(unknown.begin(), unknown.end(), [](const auto& text) { return text[0] == '-'; });
   if (option == unknown.end()) {
-    return error_message("", "an argument that belongs to no option", "\"" + unknown.front() + "\"");
+    return error_message("", "unexpected argument", "\"" + unknown.front() + "\"");
   }
   const std::string name = option->substr(0, option->find('='));
   const auto names = option_names(app);
   const std::vector<std::string> known(names.begin(), names.end());
   const std::string nearest = core::nearest_name(name, known);
-  return error_message("", "there is no such option", name, nearest.empty() ? core::join(known) : nearest);
+  return error_message("", "unknown option", name, nearest.empty() ? core::join(known) : nearest);
 }
 
-/// For `transform` of an option that takes a whole number: by itself CLI11 takes one that has no place in 64 bits for
-/// another one, and "010" for 8.
+/// For `transform` of an option that takes a whole number: CLI11 alone silently changes a
+/// number that does not fit into 64 bits, and reads "010" as 8.
 inline CLI::Validator whole_number(int64_t least, int64_t most) {
   const std::string range = std::to_string(least) + " to " + std::to_string(most);
   const auto read = [least, most, range](std::string& text) -> std::string {
@@ -84,7 +84,7 @@ inline std::optional<int> parse_command_line(CLI::App& app, int argc, char** arg
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    // A required option that is missing is often there, misspelt.
+    // A missing required option is often a misspelt one.
     const auto unknown = app.remaining();
     std::cerr << program << ": " << (unknown.empty() ? error.what() : unknown_option(app, unknown))
               << " (--help lists the options)\n";

@@ -18,6 +18,7 @@
 #include "convllava/eval/benchmark.h"
 #include "convllava/eval/output.h"
 #include "convllava/eval/predict.h"
+#include "convllava/eval/registry.h"
 #include "convllava/formats/open_checkpoint.h"
 #include "convllava/hardware/gpu_of_rank.h"
 #include "convllava/infer/pretrained.h"
@@ -51,17 +52,17 @@ int64_t warn_of_unanswered(const std::vector<eval::Prediction>& predictions, con
 void print_scores(const eval::Benchmark& benchmark, const Arguments& arguments,
                   const std::vector<eval::Prediction>& predictions, const std::filesystem::path& file,
                   int64_t unanswered) {
-  auto scores = benchmark.score(arguments.data, predictions, file);
+  auto scores = benchmark.score(predictions, file);
   for (const auto& score : scores) {
-    fmt::print("{} {}: {:.2f} % ({:.4f} of 1)\n", benchmark.name(), score.name, score.value, score.value / 100);
+    fmt::print("{} {}: {:.2f} % ({:.4f} of 1)\n", arguments.bench, score.name, score.value, score.value / 100);
   }
   if (unanswered > 0) {
-    fmt::print("{} unanswered: {}\n", benchmark.name(), unanswered);
+    fmt::print("{} unanswered: {}\n", arguments.bench, unanswered);
     scores.push_back({"unanswered", static_cast<double>(unanswered)});
   }
-  fmt::print("{} predictions: {}\n", benchmark.name(), file.string());
+  fmt::print("{} predictions: {}\n", arguments.bench, file.string());
   const auto& output = arguments.options.output;
-  if (!output.empty()) fmt::print("{} scores: {}\n", benchmark.name(), eval::write_scores(output, scores).string());
+  if (!output.empty()) fmt::print("{} scores: {}\n", arguments.bench, eval::write_scores(output, scores).string());
 }
 
 void score_file(const eval::Benchmark& benchmark, const Arguments& arguments) {
@@ -71,43 +72,45 @@ void score_file(const eval::Benchmark& benchmark, const Arguments& arguments) {
 }
 
 /// The predictions of one of the ranks, scored by rank 0 where there is something to compare them with.
-void predict_and_score(const eval::Benchmark& benchmark, Arguments arguments, const torch::Device& device,
+void predict_and_score(const eval::BenchmarkEntry& entry, Arguments arguments, const torch::Device& device,
                        const distributed::ProcessGroup& group) {
-  // Found out before the hours that predicting may take.
-  const bool scored = !arguments.predict_only && benchmark.has_answers(arguments.data);
+  const auto loaded = entry.load(arguments.data);
+  const eval::Benchmark& benchmark = *loaded;
+  // Checked before the hours that predicting may take.
+  const bool scored = !arguments.predict_only && benchmark.has_answers();
   const formats::OpenCheckpoint opened(arguments.model);  // to the end: the answers go into it
   const auto& checkpoint = opened.path();
   auto& output = arguments.options.output;
-  if (output.empty()) output = checkpoint / "eval" / benchmark.name() / benchmark.file(arguments.data).stem();
+  if (output.empty()) output = checkpoint / "eval" / arguments.bench / benchmark.file().stem();
   auto pretrained = infer::load_pretrained(checkpoint, device, device.is_cuda() ? torch::kBFloat16 : torch::kFloat);
-  const auto predictions = eval::predict(pretrained, benchmark, arguments.data, arguments.options, group);
+  const auto predictions = eval::predict(pretrained, entry, benchmark.questions(), arguments.options, group);
   if (group.rank() != 0) return;
   const auto file = output / "predictions.jsonl";
   const auto unanswered = warn_of_unanswered(predictions, file);
   if (scored) {
     print_scores(benchmark, arguments, predictions, file, unanswered);
   } else {
-    fmt::print("{} predictions: {}{}\n", benchmark.name(), file.string(),
+    fmt::print("{} predictions: {}{}\n", arguments.bench, file.string(),
                arguments.predict_only ? "" : " (not scored: the benchmark's file has no reference answers)");
   }
 }
 
 int evaluate(const Arguments& arguments) {
-  const auto benchmark = eval::make_benchmark(arguments.bench);
+  const auto& entry = eval::find_benchmark(arguments.bench);
   const auto environment = distributed::launch_environment();
   core::set_log_rank(environment.rank, environment.world_size);
   if (!arguments.predictions.empty()) {
-    if (environment.rank == 0) score_file(*benchmark, arguments);
+    if (environment.rank == 0) score_file(*entry.load(arguments.data), arguments);
     return 0;
   }
   if (arguments.model.empty()) {
-    throw ConfigError("--model", "missing", "nothing", "a checkpoint, or --predictions to score a file");
+    throw ConfigError({"", "--model"}, "missing", "", "a checkpoint, or --predictions to score a file");
   }
   const auto device = hardware::use_gpu_of_rank(environment.local_rank);
   core::log_info(apps::set_arithmetic(device));
   distributed::ProcessGroup group(environment, device);
   try {
-    predict_and_score(*benchmark, arguments, device, group);
+    predict_and_score(entry, arguments, device, group);
   } catch (const std::exception& error) {
     group.abandon(error.what());
     throw;

@@ -33,7 +33,7 @@ void print_parameters(const stage::RunConfig& config) {
        {std::pair("model.from", config.model.from), std::pair("model.vision_from", config.model.vision_from),
         std::pair("model.llm_from", config.model.llm_from)}) {
     if (path.empty() || checkpoint::path_exists(path)) continue;
-    core::log_warning(fmt::format("{}: {} is not there; its shapes are taken from model.size", field, path));
+    core::log_warning(fmt::format("{}: {} does not exist; its shapes are taken from model.size", field, path));
   }
   fmt::print("{}\n{}", setup::parameter_table(*plan.outline, config.train), stage::needs_table(*plan.outline, config));
 }
@@ -67,7 +67,7 @@ void print_reference() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Looks at configurations, checkpoints and samples.");
+  CLI::App app("Inspects configurations, checkpoints and training samples.");
   std::string parameters;
   std::string tensors;
   std::string labels;
@@ -80,18 +80,19 @@ int main(int argc, char** argv) {
                        "Parameters, trainable set, memory and disk of a configuration; allocates no weights")
           ->transform(apps::path());
   const auto* with_data =
-      what->add_option("--data", data,
-                       "Check all records and images of a configuration: what is broken, cut off, empty or not used")
+      what->add_option(
+              "--data", data,
+              "Check all records and images of a configuration: unusable, truncated and empty ones, ignored fields")
           ->transform(apps::path());
   auto* with_tensors = what->add_option("--tensors", tensors, "Tensors of a checkpoint")->transform(apps::path());
   auto* with_labels =
       what->add_option("--labels", labels,
-                       "A training sample of a configuration, what is learnt in green, or in [[ ]] where there are no "
-                       "colours: not in a terminal, TERM=dumb, or NO_COLOR is set")
+                       "A training sample of a configuration. Supervised tokens are green, or in [[ ]] without colours "
+                       "(no terminal, TERM=dumb or NO_COLOR)")
           ->transform(apps::path());
   bool reference = false;
   auto* with_reference = what->add_flag("--reference", reference, "The configuration reference as Markdown");
-  app.add_option("--sample", sample, "Which of the training samples --labels shows, from 0")
+  app.add_option("--sample", sample, "Index of the training sample that --labels shows, from 0")
       ->transform(apps::whole_number(0, INT64_MAX))
       ->needs(with_labels);
   app.add_option("--set", overrides, "Override a field of the configuration")

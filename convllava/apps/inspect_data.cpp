@@ -26,11 +26,11 @@ void print_row(std::string_view what, const std::string& value) { fmt::print("  
 void print_summary(const std::string& name, const data::DataSummary& summary, int64_t max_length, bool with_fields) {
   fmt::print("{}: {} records\n", name, summary.records);
   print_row("text only", share(summary.text_only, summary.records));
-  print_row("cannot be used", share(summary.unusable, summary.records));
+  print_row("unusable", share(summary.unusable, summary.records));
   for (const auto& reason : summary.reasons) fmt::print("    {}\n", reason);
-  const auto untold = summary.unusable - static_cast<int64_t>(summary.reasons.size());
-  if (untold > 0) fmt::print("    and {} more\n", untold);
-  print_row("images not there", share(summary.missing, summary.records - summary.text_only));
+  const auto unlisted = summary.unusable - static_cast<int64_t>(summary.reasons.size());
+  if (unlisted > 0) fmt::print("    and {} more\n", unlisted);
+  print_row("missing images", share(summary.missing, summary.records - summary.text_only));
   print_row("outside their folder", share(summary.outside, summary.records - summary.text_only));
   print_row("images decoded", share(summary.decoded, summary.records - summary.text_only));
   print_row("with an empty answer", share(summary.with_empty_answer, summary.records));
@@ -38,7 +38,7 @@ void print_summary(const std::string& name, const data::DataSummary& summary, in
             fmt::format("{}: they lose {} answer tokens", share(summary.cut_records, summary.records),
                         share(summary.cut_answer_tokens, summary.answer_tokens)));
   if (with_fields) {
-    print_row("fields not used", summary.unused_fields.empty() ? "none" : data::list_fields(summary.unused_fields));
+    print_row("ignored fields", summary.unused_fields.empty() ? "none" : data::list_fields(summary.unused_fields));
   }
   const auto characters = text::list_characters(summary.characters_without_token);
   print_row("without a token", characters.empty() ? "none" : characters);
@@ -74,9 +74,9 @@ void check_data(const stage::RunConfig& config) {
     unusable += check("validation", data.validation, config, !config.data.validation.empty()).unusable;
     records += static_cast<int64_t>(data.validation.members.size());
   }
-  if (!train::too_many_bad(unusable, records, config.data.max_bad_share)) return;
-  throw train::bad_share_error("data", "too many records or images cannot be used", share(unusable, records),
-                               config.data.max_bad_share);
+  if (!data::too_many_bad(unusable, records, config.data.max_bad_share)) return;
+  throw data::bad_share_error("data", "too many records or images cannot be used", share(unusable, records),
+                              config.data.max_bad_share);
 }
 
 }  // namespace convllava::apps

@@ -59,7 +59,7 @@ class TokenPrinter {
   bool learnt_ = false;
 };
 
-/// The tokens of a prompt as a person reads them; what the loss does not see is not marked as learnt.
+/// The tokens of a prompt as a person reads them; only supervised tokens are marked.
 void print_tokens(const data::Dataset& dataset, const data::Sample& sample) {
   const auto kept = static_cast<size_t>(data::kept_entries(sample, dataset.options().max_length));
   TokenPrinter printer(dataset.tokenizer());
@@ -77,11 +77,11 @@ void print_sample(const data::Dataset& dataset, int64_t member) {
   print_tokens(dataset, sample);
   fmt::print("\n{} tokens = {} used + {} cut off by data.max_length {}\n", all, used, all - used,
              dataset.options().max_length);
-  fmt::print("of the used ones {} are visual and {} learnt from; {} answer tokens are cut off\n", sample.visual_tokens,
+  fmt::print("used: {} visual tokens and {} supervised tokens; cut off: {} answer tokens\n", sample.visual_tokens,
              sample.kept_labels, sample.cut_labels);
   const auto characters = text::characters_without_token(dataset.tokenizer(), sample.prompt.input_ids);
   if (!characters.empty()) {
-    fmt::print("the tokenizer has no token for {}: such characters are written byte by byte, \"x\" as <0x78>\n",
+    fmt::print("the tokenizer has no token for {}: such characters are encoded as bytes, \"x\" as <0x78>\n",
                text::list_characters(characters));
   }
 }
@@ -93,7 +93,7 @@ void print_labels(const stage::RunConfig& config, int64_t index) {
   const auto data = stage::open_data(config, plan.shape.vision.total_stride(), *plan.tokenizer);
   const auto& members = data.train.members;
   if (index < 0 || index >= static_cast<int64_t>(members.size())) {
-    throw ConfigError("--sample", "no such sample", std::to_string(index),
+    throw ConfigError({"", "--sample"}, "no such sample", std::to_string(index),
                       "0 to " + std::to_string(members.size() - 1));
   }
   print_sample(*data.train.dataset, members[index]);

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the programs do that a launcher may start several times.
+// For the programs that a launcher may start as several ranks.
 
 #include <exception>
 #include <functional>

@@ -17,7 +17,7 @@ fs::file_status status_of(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   // That there is nothing is known, and all the same an error to `fs::status`.
-  if (!fs::status_known(status)) check(error, path, "cannot be looked up");
+  if (!fs::status_known(status)) check(error, path, "cannot read the file status");
   return status;
 }
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-// The file system as this folder uses it: what the system refuses (no permission, links in a circle, a name that is too
-// long) is a CheckpointError naming the path and the reason.
+// File system functions for this folder. A system error (no permission, a loop of links, a name that is too long) is a
+// CheckpointError with the path and the reason.
 
 namespace convllava::checkpoint {
 

@@ -13,7 +13,7 @@
 namespace convllava::checkpoint {
 
 /// A JSON file that holds one object, read field by field. Every error is a CheckpointError naming file, field and
-/// value. A field that is null counts as absent; without a fallback an absent field is an error.
+/// value. A null field is absent; without a fallback an absent field is an error.
 class JsonObject {
  public:
   explicit JsonObject(const std::filesystem::path& path);
@@ -36,7 +36,7 @@ class JsonObject {
   /// A nested object; empty where it is absent.
   JsonObject object(const char* field) const;
 
-  /// Throws that `field` has a value which this library does not implement, or says otherwise what is wrong with it.
+  /// Throws that `field` has a value which this library does not implement, or another `kind` of error.
   [[noreturn]] void fail_value(const char* field, const std::string& expected,
                                std::string_view what = "not supported") const;
   /// The file, or "file: field" of a nested object.

@@ -82,7 +82,7 @@ config::Origins read_fields(const fs::path& path, const config::VisitFields& vis
 void require_fields(const fs::path& path, const config::Origins& found, const std::vector<std::string>& fields) {
   for (const auto& field : fields) {
     if (found.contains(field)) continue;
-    throw CheckpointError(path.string() + ": " + field, "not given; the file may have been cut off");
+    throw CheckpointError({path.string(), field}, "missing. The file may be truncated");
   }
 }
 
@@ -101,7 +101,7 @@ void RunStart::visit_fields(FieldVisitor& visitor) {
 
 void RunFacts::visit_fields(FieldVisitor& visitor) {
   visitor.path("output_dir", output_dir, "Its folder.");
-  visitor.field("trainable", trainable, "What it trained.");
+  visitor.field("trainable", trainable, "Parts of the model that it trained.");
   visitor.field("lr_per_module", lr_per_module, "Highest learning rate of modules that had their own.");
 }
 
@@ -117,8 +117,7 @@ std::optional<Record> read_record(const fs::path& directory) {
   const fs::path path = directory / kRecordFile;
   if (!path_exists(path)) {
     if (!path_exists(directory / kStateDirectory)) return std::nullopt;
-    throw CheckpointError(path.string(), "the file is missing", "",
-                          "the one that the run wrote: it holds template and image size");
+    throw CheckpointError(path.string(), "the file is missing. It holds the template and the image size of the run");
   }
   Record record;
   RecordFile file{record};

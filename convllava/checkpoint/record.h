@@ -10,9 +10,9 @@
 
 #include "convllava/config/fields.h"
 #include "convllava/image/preprocess.h"
-#include "convllava/text/conversation.h"
+#include "convllava/text/templates.h"
 
-// `convllava.yaml` of a checkpoint: what a later stage, `eval` and `chat` must know beside the weights. Its readers
+// `convllava.yaml` of a checkpoint: the data that a later stage, `eval` and `chat` need beside the weights. Its readers
 // take the fields that they need and ignore the others, so that options may change between versions.
 
 namespace convllava::checkpoint {
@@ -24,7 +24,7 @@ struct StartWeights {
   void visit_fields(config::FieldVisitor& visitor);
 };
 
-/// What stood behind `model.from`, `vision_from` and `llm_from` when a run took its first step.
+/// The weights behind `model.from`, `vision_from` and `llm_from` when a run took its first step.
 struct RunStart {
   StartWeights from;
   StartWeights vision_from;

@@ -98,7 +98,7 @@ void remove_passed_damage(const fs::path& run, int64_t newest_step) {
   for (const auto& path : entries_of(run)) {
     const auto step = step_of_damaged(path.filename().string());
     if (!step || *step > newest_step || !keep_evaluation(path, *step)) continue;
-    core::log_info(fmt::format("{}: removed, because checkpoint-{} is whole", path.string(), newest_step));
+    core::log_info(fmt::format("{}: removed, because checkpoint-{} is complete", path.string(), newest_step));
     remove_or_warn(path);
   }
 }
@@ -111,7 +111,7 @@ void remove_or_put_back(const fs::path& old, const StepDirectory& checkpoint) {
     return;
   }
   fs::rename(old, checkpoint.path, error);
-  if (error) core::log_warning(fmt::format("{}: cannot be put back: {}", checkpoint.path.string(), error.message()));
+  if (error) core::log_warning(fmt::format("{}: cannot restore: {}", checkpoint.path.string(), error.message()));
 }
 
 }  // namespace

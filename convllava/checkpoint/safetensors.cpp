@@ -350,7 +350,7 @@ const std::map<std::string, std::string>& SafetensorsFile::metadata() const { re
 torch::Tensor SafetensorsFile::tensor(const std::string& name) const {
   const auto found = impl_->entries.find(name);
   if (found == impl_->entries.end()) {
-    throw CheckpointError(impl_->path.string(), "there is no such tensor", name);
+    throw CheckpointError(impl_->path.string(), "unknown tensor", name);
   }
   const Entry& entry = found->second;
   auto tensor = torch::empty(entry.info.shape, entry.type);

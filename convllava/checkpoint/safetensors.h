@@ -27,7 +27,7 @@ class SafetensorsFile : public TensorSource {
 
   const std::map<std::string, TensorInfo>& tensors() const override;
   const std::map<std::string, std::string>& metadata() const;
-  /// In memory of its own. Throws CheckpointError when there is no such tensor, or when the file was cut off or
+  /// In its own memory. Throws CheckpointError for an unknown tensor, or when the file was cut off or
   /// rewritten since it was opened.
   torch::Tensor tensor(const std::string& name) const override;
 
@@ -50,7 +50,7 @@ void write_model_shards(const std::filesystem::path& directory, const NamedTenso
 class ModelShards : public TensorSource {
  public:
   /// Throws CheckpointError when the directory holds no safetensors (with advice where it holds `pytorch_model*.bin`),
-  /// a file of the index is missing, or a tensor is not where the index says.
+  /// a file of the index is missing, or a tensor is not in the file that the index names.
   explicit ModelShards(const std::filesystem::path& directory);
   const std::map<std::string, TensorInfo>& tensors() const override { return infos_; }
   torch::Tensor tensor(const std::string& name) const override;

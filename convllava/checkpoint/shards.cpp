@@ -19,9 +19,9 @@ namespace {
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
 
-[[noreturn]] void fail(const fs::path& path, std::string_view what, std::string_view got = {},
+[[noreturn]] void fail(const Place& place, std::string_view kind, std::string_view got = {},
                        std::string_view expected = {}) {
-  throw CheckpointError(path.string(), what, got, expected);
+  throw CheckpointError(place, kind, got, expected);
 }
 
 int64_t bytes_of(const torch::Tensor& tensor) { return tensor.numel() * static_cast<int64_t>(tensor.element_size()); }
@@ -45,11 +45,12 @@ std::vector<NamedTensors> split(const NamedTensors& tensors, int64_t shard_bytes
 /// Tensor name -> file name.
 std::map<std::string, std::string> read_index(const fs::path& path) {
   const JsonObject index(path);
-  if (!index.is_object("weight_map")) fail(path, "there is no weight_map", {}, "an object: tensor name -> file name");
+  if (!index.is_object("weight_map"))
+    fail({path.string(), "weight_map"}, "missing or not an object", {}, "an object: tensor name -> file name");
   auto weight_map = index.texts("weight_map");
   for (const auto& [name, file] : weight_map) {
     if (fs::path(file).filename() == file && file.find('\0') == std::string::npos) continue;
-    fail(path, fmt::format("weight_map: {}: not the name of a file in this directory", name),
+    fail({path.string(), "weight_map." + name}, "not the name of a file in this directory",
          fmt::format("\"{}\"", file));
   }
   return weight_map;
@@ -65,11 +66,11 @@ fs::path only_file(const fs::path& directory) {
   }
   if (files.size() == 1) return files.front();
   if (files.size() > 1) {
-    fail(directory, "there are several safetensors files but no index", fmt::format("{} files", files.size()),
+    fail(directory.string(), "several safetensors files, but no index", fmt::format("{} files", files.size()),
          kIndexFile);
   }
-  if (pickles.empty()) fail(directory, "there are no weights", {}, kSingleFile);
-  fail(directory, "only safetensors files are read", *std::min_element(pickles.begin(), pickles.end()),
+  if (pickles.empty()) fail(directory.string(), "no weights", {}, kSingleFile);
+  fail(directory.string(), "only safetensors files are supported", *std::min_element(pickles.begin(), pickles.end()),
        "model.safetensors; to convert, in Python: safetensors.torch.save_file(torch.load(file, weights_only=True), "
        "\"model.safetensors\"), or transformers' save_pretrained");
 }
@@ -99,7 +100,7 @@ void write_model_shards(const fs::path& directory, const NamedTensors& tensors, 
 }
 
 ModelShards::ModelShards(const fs::path& directory) {
-  if (!directory_exists(directory)) fail(directory, "there is no such checkpoint directory");
+  if (!directory_exists(directory)) fail(directory.string(), "no such checkpoint directory");
   // Where both are there, transformers reads the single file; so does this.
   const fs::path single = directory / kSingleFile;
   const fs::path index = directory / kIndexFile;
@@ -113,13 +114,14 @@ ModelShards::ModelShards(const fs::path& directory) {
   std::map<std::string, size_t> opened;
   for (const auto& [name, file] : read_index(index)) {
     if (!opened.contains(file)) {
-      if (!path_exists(directory / file)) fail(index, "a file of the index is missing", file);
+      if (!path_exists(directory / file)) fail(index.string(), "a file of the index is missing", file);
       opened[file] = files_.size();
       files_.emplace_back(directory / file);
     }
     const auto& tensors = files_[opened[file]].tensors();
     const auto found = tensors.find(name);
-    if (found == tensors.end()) fail(index, fmt::format("tensor {} is not where the index says", name), file);
+    if (found == tensors.end())
+      fail(index.string(), fmt::format("tensor {} is not in the file that the index names", name), file);
     file_of_[name] = opened[file];
     infos_[name] = found->second;
   }
@@ -127,7 +129,7 @@ ModelShards::ModelShards(const fs::path& directory) {
 
 torch::Tensor ModelShards::tensor(const std::string& name) const {
   const auto found = file_of_.find(name);
-  if (found == file_of_.end()) throw CheckpointError(name, "there is no such tensor");
+  if (found == file_of_.end()) throw CheckpointError(name, "unknown tensor");
   return files_[found->second].tensor(name);
 }
 

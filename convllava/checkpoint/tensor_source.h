@@ -21,7 +21,7 @@ class TensorSource {
  public:
   virtual ~TensorSource() = default;
   virtual const std::map<std::string, TensorInfo>& tensors() const = 0;
-  /// In memory of its own. Throws CheckpointError when there is no such tensor or it cannot be read.
+  /// In its own memory. Throws CheckpointError for an unknown or unreadable tensor.
   virtual torch::Tensor tensor(const std::string& name) const = 0;
 };
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kCountersFile = "state.json";
 constexpr const char* kTensorsFile = "tensors.safetensors";
-constexpr const char* kStepKey = "step";  // stands in both files: they must be of one save
+constexpr const char* kStepKey = "step";  // in both files: they must be from the same save
 
 }  // namespace
 
@@ -51,7 +51,7 @@ TrainingState read_counters(const fs::path& file) {
   TrainingState state;
   state.format = counters.whole("format", 1);  // absent in the first
   if (state.format < 1 || state.format > kStateFormat) {
-    throw CheckpointError(file.string() + ": format", "unknown, perhaps of a newer version",
+    throw CheckpointError({file.string(), "format"}, "unknown. A newer version may have written it",
                           std::to_string(state.format), fmt::format("1 to {}", kStateFormat));
   }
   state.step = counters.whole(kStepKey);
@@ -72,15 +72,14 @@ TrainingState read_counters(const fs::path& file) {
 StateFiles open_state(const fs::path& directory) {
   const fs::path path = directory / kStateDirectory;
   if (!directory_exists(path)) {
-    throw CheckpointError(path.string(), "there is no training state to resume from", {},
-                          "a checkpoint that `train` wrote");
+    throw CheckpointError(path.string(), "no training state to resume from", {}, "a checkpoint written by `train`");
   }
   StateFiles files{read_counters(path / kCountersFile), SafetensorsFile(path / kTensorsFile)};
   const auto& metadata = files.tensors.metadata();
   const auto step = metadata.find(kStepKey);
   const std::string got = step == metadata.end() ? "none" : step->second;
   if (got != std::to_string(files.counters.step)) {
-    throw CheckpointError((path / kTensorsFile).string(), "of another step than state.json", got,
+    throw CheckpointError({(path / kTensorsFile).string(), kStepKey}, "differs from state.json", got,
                           std::to_string(files.counters.step));
   }
   return files;

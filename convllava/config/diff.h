@@ -7,7 +7,7 @@
 
 namespace convllava::config {
 
-/// A field, with what `write_yaml` puts for it.
+/// A field, with the text that `write_yaml` writes for it.
 struct ChangedField {
   std::string path;
   std::string before;

@@ -16,7 +16,7 @@ namespace {
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// What YAML 1.1 or 1.2 readers turn into a bool or a null.
+// Words that YAML 1.1 or 1.2 readers turn into a bool or a null.
 bool is_reserved_word(std::string_view text) {
   const std::string word = core::lower(text);
   constexpr std::array<std::string_view, 9> kWords = {"true", "false", "yes", "no", "on", "off", "y", "n", "null"};

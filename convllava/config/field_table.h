@@ -11,7 +11,7 @@ namespace convllava::config {
 
 struct FieldRow {
   std::string path;     ///< "train.lr"; elements of a list of structs: "data.train[].weight"
-  std::string type;     ///< "number", "list of integers", ...; "section" and "list" for what has fields of its own
+  std::string type;     ///< "number", "list of integers", ...; "section" and "list" for a field that has fields
   std::string value;    ///< as `write_yaml` puts it; empty for sections
   std::string allowed;  ///< empty when anything of the type is
   std::string meaning;
@@ -20,7 +20,7 @@ struct FieldRow {
   bool has_fields() const { return type == "section" || type == "list"; }
 };
 
-/// In order of declaration; a section stands before its fields, and the plain fields of a struct before its sections.
+/// In order of declaration; a section comes before its fields, and the plain fields of a struct before its sections.
 std::vector<FieldRow> field_rows(const VisitFields& visit);
 
 /// "at least 1", "0 to 1", "exactly 1", "" for any.

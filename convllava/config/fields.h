@@ -80,7 +80,7 @@ class FieldVisitor {
     begin_section(name, meaning, [&value](FieldVisitor& visitor) { value.visit_fields(visitor); });
   }
 
-  /// A list of structs; `resize` is how a reader makes room for what it found.
+  /// A list of structs; `resize` sets the number of its elements.
   template <class Struct>
   void list(const char* name, std::vector<Struct>& value, const char* meaning) {
     Struct prototype;

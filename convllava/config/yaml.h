@@ -8,8 +8,8 @@
 
 #include "convllava/config/fields.h"
 
-// YAML <-> structs with `visit_fields`. Errors are ConfigError: "file:line: field: what; got X; expected Y", with the
-// nearest key for one that does not exist.
+// YAML <-> structs with `visit_fields`. Errors are ConfigError: "file:line: field: kind; got X; expected Y", with the
+// nearest key for an unknown one.
 
 namespace convllava::config {
 

@@ -75,11 +75,11 @@ double read_real(const YamlValue& value, const std::string& path, const Range& r
 }
 std::string read_text(const YamlValue& value, const std::string& path) {
   require_kind(value, Kind::kScalar, path, "not a single value", "text (\"\" for none)");
-  if (value.text.find('\0') != std::string::npos) fail(value, path, "holds a NUL byte", "text without one");
+  if (value.text.find('\0') != std::string::npos) fail(value, path, "contains a NUL byte", "text without NUL bytes");
   return value.text;
 }
 
-/// What all readers of one document share.
+/// Shared by all readers of one document.
 struct Document {
   const VisitFields& visit;
   YamlKind kind;
@@ -143,7 +143,7 @@ class Reader : public FieldVisitor {
     }
   }
 
-  /// Call after the struct was visited: what it did not name is unknown, or of a later version.
+  /// Call after the struct was visited: the keys that it did not name are unknown, or of a later version.
   void refuse_unknown_keys() const {
     if (document_.kind == YamlKind::kRecord) return;
     for (size_t i = 0; i < section_.keys.size(); ++i) {

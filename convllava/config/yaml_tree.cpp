@@ -62,7 +62,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(make(Kind::kNull, mark)); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    throw ConfigError({origin(mark), path()}, "YAML aliases are not read here", "", "the value itself");
+    throw ConfigError({origin(mark), path()}, "YAML aliases are not supported", "", "the value itself");
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& text) override {
     YamlValue value = make(Kind::kScalar, mark);
@@ -158,10 +158,10 @@ YamlValue build_tree(std::string_view text, const std::string& where, bool with_
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::DeepRecursion& error) {
-    throw ConfigError(builder.origin(error.mark), "not valid YAML: values are nested too deeply",
-                      fmt::format("{} in each other", error.depth()), "a few");
+    throw ConfigError(builder.origin(error.mark), "invalid YAML: values are nested too deeply",
+                      fmt::format("{} levels", error.depth()));
   } catch (const YAML::Exception& error) {
-    throw ConfigError(builder.origin(error.mark), "not valid YAML: " + error.msg);
+    throw ConfigError(builder.origin(error.mark), "invalid YAML: " + error.msg);
   }
   return builder.take();
 }
@@ -171,7 +171,7 @@ std::vector<std::string> split_path(const std::string& path) {
   std::istringstream stream(path);
   for (std::string part; std::getline(stream, part, '.');) parts.push_back(part);
   if (parts.size() > kMaxPathNames) {
-    throw ConfigError("--set", "a path of too many names", fmt::format("{} names", parts.size()),
+    throw ConfigError("--set", "too many names in the path", fmt::format("{} names", parts.size()),
                       fmt::format("at most {}", kMaxPathNames));
   }
   return parts;
@@ -194,11 +194,10 @@ YamlValue& child(YamlValue& parent, const std::string& name, const std::string& 
     if (error == std::errc() && end == name.data() + name.size() && index < parent.items.size()) {
       return parent.items[index];
     }
-    throw ConfigError(
-        {label, path}, "no such element", name,
-        parent.items.empty() ? "nothing: the list is empty" : fmt::format("0 to {}", parent.items.size() - 1));
+    if (parent.items.empty()) throw ConfigError({label, path}, "the list is empty", name);
+    throw ConfigError({label, path}, "no such element", name, fmt::format("0 to {}", parent.items.size() - 1));
   }
-  throw ConfigError({label, path}, "has no fields of its own", name);
+  throw ConfigError({label, path}, "has no nested fields", name);
 }
 
 }  // namespace
@@ -221,7 +220,7 @@ void warn_of_repeated_overrides(const std::vector<std::string>& overrides) {
     for (size_t earlier = 0; earlier < later; ++earlier) {
       const std::string before = path_of(overrides[earlier]);
       if (before != path && !before.starts_with(path + ".")) continue;
-      core::log_warning(error_message("--set " + overrides[earlier], "has no effect, a later one replaces it",
+      core::log_warning(error_message("--set " + overrides[earlier], "is ignored: a later --set replaces it",
                                       "--set " + overrides[later]));
     }
   }

@@ -27,7 +27,7 @@ struct YamlValue {
 YamlValue parse_yaml(std::string_view text, const std::string& where);
 
 /// Names each override ("a.b=value") that a later one replaces, of the same field or of a section around it. The last
-/// one counts, so that a script's own can be overridden.
+/// one is used, so that a user can override the values of a script.
 void warn_of_repeated_overrides(const std::vector<std::string>& overrides);
 
 /// Puts the value of "a.b=value" or "a.0.b=value" into the tree; missing sections are made, list elements must exist.

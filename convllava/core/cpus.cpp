@@ -98,7 +98,7 @@ std::optional<double> cgroup_cpu_limit(const fs::path& root) {
     if (!hierarchy) continue;
     auto group = own_group(groups, hierarchy->unified);
     if (!group) continue;
-    // A container sees its own group mounted as the root, whatever the name that it has outside.
+    // In a container, its group is mounted as the root, whatever its name outside.
     if (hierarchy->root != "/") {
       const bool inside = group->rfind(hierarchy->root, 0) == 0;
       group = inside ? group->substr(hierarchy->root.size()) : "";

@@ -21,7 +21,7 @@ struct Place {
       : where(std::string_view(text)), field(name) {}
 };
 
-/// "where: field: kind; got X; expected Y"; the parts whose text is empty are left out.
+/// "where: field: kind; got X; expected Y"; the parts whose text is empty are skipped.
 inline std::string error_message(const Place& place, std::string_view kind, std::string_view got = {},
                                  std::string_view expected = {}) {
   std::string text;

@@ -51,14 +51,14 @@ fs::path beside(const fs::path& target, std::string_view suffix) {
   return target.parent_path() / fmt::format(".{}{}", target.filename().string(), suffix);
 }
 
-// What flock answers on Lustre without its mount option and on some NFS servers.
+// The errors of flock on Lustre without its mount option and on some NFS servers.
 bool has_no_locks(int error) { return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP; }
 
 void warn_unlocked(const fs::path& folder, std::string_view reason) {
   static std::once_flag warned;
   std::call_once(warned, [&] {
-    log_warning(error_message(folder.string(), "this file system has no locks, so nothing keeps a second run out",
-                              reason, "a folder that no other run writes into"));
+    log_warning(
+        error_message(folder.string(), "this file system has no locks, so a second run here is not detected", reason));
   });
 }
 
@@ -124,7 +124,7 @@ PendingDirectory::PendingDirectory(fs::path target) : target_(std::move(target))
   temporary_ = beside(target_, ".tmp");
   const fs::path old = beside(target_, ".old");
   std::error_code error;
-  // What a process killed between the two renames of `commit` left.
+  // The leftovers of a process that was killed between the two renames of `commit`.
   if (!fs::exists(target_, error) && fs::exists(old, error)) fs::rename(old, target_, error);
   fs::remove_all(temporary_, error);
   if (!error) fs::create_directories(temporary_, error);
@@ -160,9 +160,9 @@ FolderLock::FolderLock(const fs::path& folder) {
   const bool locked = file.get() >= 0 && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0;
   if (!locked && errno == EWOULDBLOCK) {
     const std::string holder = read_file(path);  // empty while the other process has not written its number yet
-    throw ConfigError(folder.string(), "another run is writing into this folder",
-                      "a lock held by " + (holder.empty() ? "another process" : "process " + holder),
-                      "a folder of its own for each run (output_dir of train, --output of eval)");
+    throw ConfigError(folder.string(),
+                      "another run is writing into this folder. Use a different output_dir (train) or --output (eval)",
+                      "a lock held by " + (holder.empty() ? "another process" : "process " + holder));
   }
   if (!locked && (file.get() < 0 || !has_no_locks(errno))) {
     throw ConfigError(folder.string(), "cannot lock the folder", std::strerror(errno));

@@ -28,8 +28,8 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view bytes
 ///     write_into(pending.path());
 ///     pending.commit();                              // flushes every file, renames
 ///
-/// Without `commit` the destructor removes the temporary directory. An existing target is replaced. What a killed
-/// process left aside is cleared up by the next PendingDirectory with the same target. Throws CheckpointError.
+/// Without `commit` the destructor removes the temporary directory. An existing target is replaced. The leftovers of a
+/// killed process are removed by the next PendingDirectory with the same target. Throws CheckpointError.
 class PendingDirectory {
  public:
   explicit PendingDirectory(std::filesystem::path target);
@@ -50,7 +50,7 @@ class PendingDirectory {
 /// Throws CheckpointError.
 void flush_to_disk(const std::filesystem::path& path);
 
-/// An exclusive lock on a run folder, held until destruction, so that two runs cannot write into one folder.
+/// An exclusive lock on a run folder, held until destruction, so that two runs never write into one folder.
 /// Throws ConfigError naming the folder and the process that holds it. On a file system without locks (some mounts of
 /// NFS and Lustre) nothing is locked, and the first such folder of the process is named in a warning.
 class FolderLock {

@@ -6,7 +6,7 @@ namespace convllava::core {
 
 void check_json_text(std::string_view text) {
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
-    throw JsonError("text in UTF-16; JSON is read in UTF-8", 0);
+    throw JsonError("the text is UTF-16, not UTF-8", 0);
   }
   size_t depth = 0;
   bool in_string = false;
@@ -19,7 +19,7 @@ void check_json_text(std::string_view text) {
       if (c == '\\' && i + 1 < text.size() && text[i + 1] != '\0') ++i;
     } else if (c == '[' || c == '{') {
       if (++depth > kMaxJsonDepth) {
-        throw JsonError("more than " + std::to_string(kMaxJsonDepth) + " values nested in each other", i);
+        throw JsonError("more than " + std::to_string(kMaxJsonDepth) + " levels of nesting", i);
       }
     } else if ((c == ']' || c == '}') && depth > 0) {
       --depth;
@@ -51,7 +51,7 @@ constexpr Constant kConstants[] = {
 };
 static_assert(std::ranges::all_of(kConstants, [](const Constant& c) { return c.name.size() == c.quoted.size(); }));
 
-/// The constant that begins at `begin`, unless it stands where a name does.
+/// The constant that begins at `begin`, unless it is in the place of a name.
 const Constant* constant_at(std::string_view text, size_t begin) {
   for (const Constant& constant : kConstants) {
     if (!text.substr(begin).starts_with(constant.name)) continue;

@@ -1,7 +1,7 @@
 #pragma once
 
-// JSON that others wrote. Every reader of it goes through `parse_json`, which refuses what nlohmann's parser lets pass
-// and what would end the process later: values nested so deeply that copying or printing them exhausts the stack.
+// JSON files written by other programs. All readers use `parse_json`. It rejects text that nlohmann's parser accepts
+// but that would crash later: values nested so deeply that copying or printing them exhausts the stack.
 
 #include <algorithm>
 #include <cmath>
@@ -38,7 +38,7 @@ void check_json_text(std::string_view text);
 std::string json_reason(std::string_view what);
 
 /// The value of a text. `Json` is nlohmann::json or nlohmann::ordered_json; headers here do not include that library.
-/// As in Python, the last of two equal keys counts, and a byte order mark of UTF-8 is passed over. Throws JsonError.
+/// As in Python, the last of two equal keys is used, and a byte order mark of UTF-8 is skipped. Throws JsonError.
 template <class Json>
 Json parse_json(std::string_view text, const typename Json::parser_callback_t& callback = nullptr) {
   check_json_text(text);
@@ -51,7 +51,7 @@ Json parse_json(std::string_view text, const typename Json::parser_callback_t& c
   }
 }
 
-/// `text` with each `NaN`, `Infinity` and `-Infinity` that stands for a value as a string of the same length, which
+/// `text` with each `NaN`, `Infinity` and `-Infinity` that is a value as a string of the same length, which
 /// `constant_of` knows; nothing where there is none, or where the text holds U+007F, the mark of these strings.
 std::optional<std::string> quote_constants(std::string_view text);
 std::optional<double> constant_of(std::string_view quoted);

@@ -25,7 +25,7 @@ size_t name_length(std::string_view text) {
 std::string variable(const std::string& name) {
   const char* value = std::getenv(name.c_str());
   if (value != nullptr && *value != '\0') return value;
-  throw ConfigError(fmt::format("the variable {} is {}", name, value == nullptr ? "not set" : "empty"));
+  throw ConfigError(fmt::format("environment variable {} is {}", name, value == nullptr ? "not set" : "empty"));
 }
 
 /// What `text`, which begins with a dollar sign, expands to; `length` is how much of it that was.
@@ -35,7 +35,7 @@ std::string expand_dollar(std::string_view text, size_t& length) {
   if (braces) {
     length = name.size() + 3;
     if (name.empty() || text.substr(length - 1, 1) != "}") {
-      throw ConfigError("\"${\" begins no variable (a dollar sign is written $$)");
+      throw ConfigError("invalid variable after \"${\". Write $$ for a dollar sign");
     }
   } else {
     length = name.size() + 1;
@@ -51,7 +51,7 @@ std::string expand_path(std::string_view text) {
   std::string path;
   if (text.starts_with('~')) {
     if (text.size() > 1 && text[1] != '/') {
-      throw ConfigError("only ~ and ~/... are expanded, no other user's home folder (./~ begins a name with ~)");
+      throw ConfigError("only ~ and ~/... are expanded, not ~user. Write ./~ for a name that begins with ~");
     }
     path = variable("HOME");
     text.remove_prefix(1);

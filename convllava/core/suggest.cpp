@@ -1,34 +1,19 @@
 #include "convllava/core/suggest.h"
 
 #include <algorithm>
-#include <numeric>
 
+#include "convllava/core/edit_distance.h"
 #include "convllava/core/unicode.h"
 
 namespace convllava::core {
 
-int edit_distance(std::string_view a, std::string_view b) {
-  std::vector<int> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    int diagonal = row[0];
-    row[0] = static_cast<int>(i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const int substituted = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row.back();
-}
-
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
-  const auto size = static_cast<int>(name.size());
-  int best = std::min(std::max(2, size / 3), size - 1) + 1;
+  const std::u32string lower_name = code_points(lower(name));
+  const size_t size = lower_name.size();
+  size_t best = std::min(std::max<size_t>(2, size / 3) + 1, size);  // one more than the edits that are allowed
   std::string nearest;
-  const std::string lower_name = lower(name);
   for (const auto& candidate : candidates) {
-    const int distance = edit_distance(lower_name, lower(candidate));
+    const size_t distance = edit_distance(lower_name, code_points(lower(candidate)));
     if (distance < best) {
       best = distance;
       nearest = candidate;

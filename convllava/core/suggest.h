@@ -8,17 +8,14 @@
 
 namespace convllava::core {
 
-/// Levenshtein distance in bytes.
-int edit_distance(std::string_view a, std::string_view b);
-
-/// The nearest candidate, or "" when none is near: within 2 edits, or a third of a longer name's bytes, and by fewer
-/// edits than the name has bytes. Upper and lower case are the same to it.
+/// The nearest candidate, or "" when none is near: within 2 edits, or a third of a longer name's letters, and by fewer
+/// edits than the name has letters. Upper and lower case are the same to it.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
 /// "a, b, c".
 std::string join(const std::vector<std::string>& parts, std::string_view separator = ", ");
 
-/// "one of a, b (did you mean b?)", the question only where a name is near. `quote` stands around the nearest name, for
+/// "one of a, b (did you mean b?)", the question only where a name is near. `quote` is put around the nearest name, for
 /// messages that quote what was given.
 std::string one_of(const std::vector<std::string>& names, std::string_view given, std::string_view quote = "");
 

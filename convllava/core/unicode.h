@@ -1,7 +1,7 @@
 #pragma once
 
-// Text as Python's `str` sees it, for what Python code defines: metrics, prompts, word counts. Texts are UTF-8. A part
-// that is not UTF-8 counts as one U+FFFD, as in `bytes.decode(errors="replace")`. Letters, digits and white space are
+// Text as in Python's `str`, for features that Python code defines: metrics, prompts, word counts. Texts are UTF-8. A
+// part that is not UTF-8 is one U+FFFD, as in `bytes.decode(errors="replace")`. Letters, digits and white space are
 // those of ICU's Unicode version (docs/design/unicode.md).
 
 #include <cstddef>

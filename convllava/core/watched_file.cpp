@@ -11,7 +11,7 @@
 namespace convllava::core {
 
 WatchedFile::WatchedFile(std::filesystem::path path) : path_(std::move(path)) {
-  // O_NONBLOCK: opening a pipe would otherwise wait for somebody to write into it.
+  // O_NONBLOCK: without it, opening a pipe waits for a writer.
   descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) throw Error(std::strerror(errno));
   struct stat status {};

@@ -13,6 +13,7 @@
 #include "convllava/core/json.h"
 #include "convllava/core/unicode.h"
 #include "convllava/core/watched_file.h"
+#include "convllava/data/error_in.h"
 #include "convllava/data/json_scanner.h"
 
 namespace convllava::data {
@@ -21,6 +22,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kExpectedFile = "a JSON array of records, or one record per line";
+constexpr std::string_view kExpectedTurn = "{\"from\": ..., \"value\": ...}";
 
 core::WatchedFile open(const std::filesystem::path& path) {
   try {
@@ -30,7 +32,7 @@ core::WatchedFile open(const std::filesystem::path& path) {
   }
 }
 
-/// A value in a message: scalars as they are written, the rest by its kind.
+/// A value for a message: scalars as in the file, others by their type.
 std::string describe(const json& value) {
   if (value.is_object()) return "an object";
   if (value.is_array()) return fmt::format("an array of {}", value.size());
@@ -38,25 +40,21 @@ std::string describe(const json& value) {
   return core::json_text(value);
 }
 
-[[noreturn]] void unusable(std::string_view what, std::string_view got = {}, std::string_view expected = {}) {
-  throw DataError("", what, got, expected);
-}
-
-/// `line` is where `bytes` begin.
+/// `line` is the line of the first byte.
 json parse(std::string_view bytes, int64_t line) {
   try {
     return core::parse_python_json<json>(bytes);
   } catch (const core::JsonError& error) {
-    if (!error.offset()) unusable(fmt::format("not valid JSON: {}", error.what()));
+    if (!error.offset()) throw DataError("", "invalid JSON", error.what());
     const std::string_view before = bytes.substr(0, *error.offset());
     const size_t line_begin = before.rfind('\n') + 1;  // npos + 1 == 0
-    unusable(fmt::format("not valid JSON at line {}, column {}: {}",
-                         line + std::count(before.begin(), before.end(), '\n'), before.size() - line_begin + 1,
-                         error.what()));
+    throw DataError(fmt::format("line {}, column {}", line + std::count(before.begin(), before.end(), '\n'),
+                                before.size() - line_begin + 1),
+                    "invalid JSON", error.what());
   }
 }
 
-/// What `image` holds, if anything; null and "" count as nothing.
+/// The value of `image`; null for none. A value null or "" means none too.
 const json* image_of(const json& record) {
   const auto found = record.find("image");
   return found == record.end() || found->is_null() || *found == "" ? nullptr : &*found;
@@ -64,34 +62,32 @@ const json* image_of(const json& record) {
 
 std::string take_string(json& turn, const char* key, size_t number) {
   const auto found = turn.find(key);
-  if (found == turn.end()) {
-    unusable(fmt::format("turn {} has no \"{}\"", number, key), "", "{\"from\": ..., \"value\": ...}");
-  }
-  if (!found->is_string()) unusable(fmt::format("\"{}\" of turn {}", key, number), describe(*found), "a string");
+  const Place place(fmt::format("turn {}", number), key);
+  if (found == turn.end()) throw DataError(place, "not given", "", kExpectedTurn);
+  if (!found->is_string()) throw DataError(place, "wrong type", describe(*found), "a string");
   return std::move(found->get_ref<std::string&>());
 }
 
 /// `number` counts from 1.
 text::Turn turn_of(json& turn, size_t number) {
-  if (!turn.is_object()) {
-    unusable(fmt::format("turn {} is not an object", number), describe(turn), "{\"from\": ..., \"value\": ...}");
-  }
+  const auto where = fmt::format("turn {}", number);
+  if (!turn.is_object()) throw DataError(where, "not an object", describe(turn), kExpectedTurn);
   const std::string from = take_string(turn, "from", number);
   if (from != "human" && from != "gpt") {
-    unusable(fmt::format("unknown speaker in turn {}", number), printable(from), "\"human\" or \"gpt\"");
+    throw DataError({where, "from"}, "unknown speaker", printable(from), "\"human\" or \"gpt\"");
   }
   return {from == "human" ? text::Speaker::kHuman : text::Speaker::kAssistant, take_string(turn, "value", number)};
 }
 
-/// Takes its strings out of `value`.
+/// Moves the strings out of `value`.
 Record record_of(json& value) {
-  if (!value.is_object()) unusable("the record is not an object", describe(value), "{\"conversations\": [...]}");
+  if (!value.is_object()) throw DataError("", "not an object", describe(value), "{\"conversations\": [...]}");
   Record record;
   if (const json* image = image_of(value)) {
-    if (!image->is_string()) unusable("\"image\" is not a path", describe(*image), "exactly one image, as a string");
+    if (!image->is_string()) throw DataError({"", "image"}, "wrong type", describe(*image), "one path, as a string");
     record.image = image->get<std::string>();
-    if (record.image->find('\0') != std::string::npos) {  // the system would open what stands before it
-      unusable("\"image\" holds a NUL byte", describe(*image), "a path");
+    if (record.image->find('\0') != std::string::npos) {  // the system would open the path before it
+      throw DataError({"", "image"}, "contains a NUL byte", describe(*image), "a path");
     }
   }
   if (const auto id = value.find("id"); id != value.end() && id->is_string()) {
@@ -100,9 +96,10 @@ Record record_of(json& value) {
     record.id = core::json_text(*id);
   }
   const auto turns = value.find("conversations");
-  if (turns == value.end()) unusable("no \"conversations\"", "", "a list of turns");
+  const Place place("", "conversations");
+  if (turns == value.end()) throw DataError(place, "not given", "", "a list of turns");
   if (!turns->is_array() || turns->empty()) {
-    unusable("\"conversations\" holds no turns", describe(*turns), "a list of turns");
+    throw DataError(place, "no turns", describe(*turns), "a list of turns");
   }
   for (json& turn : *turns) record.turns.push_back(turn_of(turn, record.turns.size() + 1));
   return record;
@@ -112,7 +109,7 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// The fields of a usable record that nothing reads, each once. Other programs' records may say something there.
+/// The fields of a usable record that are not read, each once.
 std::set<std::string> unused_fields_of(const json& record) {
   const auto holds = [](const json& value) { return !value.empty() && value != ""; };  // null is empty
   std::set<std::string> names;
@@ -127,7 +124,7 @@ std::set<std::string> unused_fields_of(const json& record) {
   return names;
 }
 
-/// True where brackets or quotes of a line are left open.
+/// Whether brackets or quotes of a line are not closed.
 bool is_cut_off(std::string_view line) {
   try {
     JsonScanner(line, "").value("");
@@ -153,15 +150,15 @@ struct AnnotationFile::Impl {
   void index_lines(JsonScanner& scanner);
   void add(std::string_view bytes, int64_t line);
   void count_unused(const std::set<std::string>& fields);
-  /// What begins at `offset`, up to the end of its line.
+  /// From `offset` to the end of the line.
   std::string_view line_at(size_t offset) const { return text.substr(offset, text.find('\n', offset) - offset); }
   std::string bytes(const Entry& entry) const { return source.read(entry.offset, entry.bytes); }
   std::string where(int64_t index, int64_t line) const { return fmt::format("{}:{}: record {}", file, line, index); }
 
   std::string file;
   core::WatchedFile source;
-  const char* first_byte = nullptr;  ///< of the contents, while they are indexed
-  std::string_view text;             ///< the contents without a byte order mark, while they are indexed
+  const char* first_byte = nullptr;  ///< of the contents, during indexing
+  std::string_view text;             ///< the contents without a byte order mark, during indexing
   std::vector<Entry> entries;
   std::vector<BadRecord> bad;
   std::map<std::string, int64_t> unused;
@@ -180,7 +177,7 @@ void AnnotationFile::Impl::index(std::string_view contents) {
   const char first = scanner.peek();
   if (scanner.at_end()) throw DataError(file, "the file is empty", "", kExpectedFile);
   if (first != '[' && first != '{') {
-    throw DataError(scanner.where(), "the file does not hold annotations", printable(text.substr(scanner.position())),
+    throw DataError(scanner.where(), "not an annotation file", printable(text.substr(scanner.position())),
                     kExpectedFile);
   }
   first == '{' ? index_lines(scanner) : index_array(scanner);
@@ -213,8 +210,7 @@ void AnnotationFile::Impl::index_lines(JsonScanner& scanner) {
     const std::string_view bytes = line_at(offset);
     if (entries.size() == 1 && bad.size() == 1 && text[offset] != '{' &&
         is_cut_off(text.substr(entries[0].offset - (text.data() - first_byte), entries[0].bytes))) {
-      throw DataError(scanner.where(), "the file holds an object spread over several lines", printable(bytes),
-                      kExpectedFile);
+      throw DataError(scanner.where(), "an object on several lines", printable(bytes), kExpectedFile);
     }
     add(bytes, scanner.line());
     const bool is_last = offset + bytes.size() == text.size();
@@ -229,7 +225,7 @@ void AnnotationFile::Impl::add(std::string_view bytes, int64_t line) {
   RecordSummary summary;
   try {
     json value = parse(bytes, line);
-    // Set first, so that also an unusable record counts to its modality.
+    // Set first: the modality of an unusable record counts too.
     summary.has_image = image_of(value) != nullptr;
     const Record record = record_of(value);
     for (const text::Turn& turn : record.turns) {
@@ -239,7 +235,7 @@ void AnnotationFile::Impl::add(std::string_view bytes, int64_t line) {
     }
     count_unused(unused_fields_of(value));
   } catch (const DataError& error) {
-    bad.push_back({index, error_message(where(index, line), error.what())});
+    bad.push_back({index, error_in(where(index, line), error).what()});
   }
   entries.push_back({bytes.data() - first_byte, static_cast<int64_t>(bytes.size()), line, summary});
 }
@@ -261,10 +257,10 @@ Record AnnotationFile::record(int64_t index) const {
   try {
     json value = parse(impl_->bytes(entry), entry.line);
     return record_of(value);
-  } catch (const core::FileChanged&) {  // no fault of the record
+  } catch (const core::FileChanged&) {  // not an error of the record
     throw;
   } catch (const DataError& error) {
-    throw DataError(where(index), error.what());
+    throw error_in(where(index), error);
   }
 }
 

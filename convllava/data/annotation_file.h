@@ -16,26 +16,26 @@
 namespace convllava::data {
 
 struct Record {
-  std::string id;                    ///< "" when absent
-  std::optional<std::string> image;  ///< path relative to the set's image folder; none for null and "" in the file
+  std::string id;                    ///< "" if absent
+  std::optional<std::string> image;  ///< path relative to the set's image folder; nothing for null and "" in the file
   std::vector<text::Turn> turns;
 };
 
-/// What a sampler needs to know of a record without parsing it again.
+/// The facts about a record that the sampler uses, so that it does not parse the record again.
 struct RecordSummary {
   bool has_image = false;
-  int32_t empty_answers = 0;  ///< assistant turns without a word
+  int32_t empty_answers = 0;  ///< assistant turns without words
   int64_t words = 0;          ///< white-space separated words over all turns (LLaVA's length)
 };
 
-/// An annotation file that stays open. Only an index of record positions and their summaries is kept in memory (40
-/// bytes a record); a record is read and parsed when it is asked for. A file that somebody writes into meanwhile gives
-/// core::FileChanged, whichever record is asked for. Records count from 0. Thread-safe.
+/// An open annotation file. Memory has only an index of positions and summaries (40 bytes per record); a record is read
+/// and parsed on each call of `record`. If the file changes meanwhile, each access throws core::FileChanged. Records
+/// count from 0. Thread-safe.
 class AnnotationFile {
  public:
-  /// Reads the whole file once. Throws DataError with file and line when it cannot be read, is empty, is neither an
-  /// array nor JSON lines, or ends in the middle. A record that cannot be used (malformed, no conversations, unknown
-  /// speaker, ...) is listed in `bad`.
+  /// Reads the whole file once. Throws DataError with file and line if the file cannot be read, is empty or truncated,
+  /// or is neither a JSON array nor JSON lines. Unusable records (malformed, no conversations, unknown speaker, ...)
+  /// are listed in `bad`.
   explicit AnnotationFile(const std::filesystem::path& path);
 
   struct BadRecord {
@@ -45,19 +45,18 @@ class AnnotationFile {
 
   int64_t size() const;
   const RecordSummary& summary(int64_t index) const;
-  /// Throws DataError for a record that is in `bad`.
+  /// Throws DataError for a record in `bad`.
   Record record(int64_t index) const;
-  /// The record as it stands in the file, also a bad one.
+  /// The bytes of the record in the file, also of a bad one.
   std::string bytes(int64_t index) const;
   /// "file:line: record 12", for messages about a record.
   std::string where(int64_t index) const;
   const std::vector<BadRecord>& bad() const;
-  /// Fields that nothing reads, with the number of records that hold a value there (not null, "", [] or {}); bad
-  /// records aside. Those of turns begin with "conversations[].". Of many names the first kMostUnusedFields are
-  /// counted.
+  /// Fields that are not read, with the number of usable records that have a value in them (not null, "", [] or {}).
+  /// Fields of turns begin with "conversations[].". Only the first kMostUnusedFields names are counted.
   const std::map<std::string, int64_t>& unused_fields() const;
   static constexpr size_t kMostUnusedFields = 64;
-  /// Of the file's bytes (core/fingerprint.h), the order of the records with them.
+  /// Fingerprint of the file's bytes (core/fingerprint.h), and so of the order of the records.
   uint64_t fingerprint() const;
 
  private:

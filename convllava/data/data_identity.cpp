@@ -20,7 +20,7 @@ std::vector<std::string> lines_of(std::string_view text) {
   return lines;
 }
 
-/// What must be equal of a set's line: all but the file's name, which stands last.
+/// The part of a set's line that must be equal: all but the file's name at the end.
 std::string content_of(const std::string& line) {
   size_t end = 0;
   for (int word = 0; word < 4 && end != line.npos; ++word) end = line.find(' ', end + 1);
@@ -35,7 +35,7 @@ std::string line_of(const SetIdentity& set) {
   return fmt::format("{} {:016x} weight {} {}", set.list, set.contents, set.weight, name);
 }
 
-/// Of which records each part has, in their order.
+/// Of the indices of both parts, in order.
 uint64_t digest_of_split(const DataIdentity& data) {
   core::Fingerprint fingerprint;
   for (const auto* part : {&data.training, &data.validation}) {
@@ -85,7 +85,7 @@ std::optional<config::ChangedField> changed_data(std::string_view saved, const D
     const auto now = line_of(set);
     if (content_of(now) == content_of(before[i + kFirstSet])) continue;
     return Changed{fmt::format("data.{}.{}", set.list, index),
-                   fmt::format("{}: a file of those bytes, wherever it lies", before[i + kFirstSet]),
+                   fmt::format("{}: a file with the same contents, in any folder", before[i + kFirstSet]),
                    fmt::format("{} ({})", now, set.annotations)};
   }
   const auto now = lines_of(data.text());

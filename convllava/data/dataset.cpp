@@ -9,6 +9,7 @@
 #include "convllava/core/fingerprint.h"
 #include "convllava/core/random.h"
 #include "convllava/core/watched_file.h"
+#include "convllava/data/error_in.h"
 #include "convllava/data/packed_batch.h"
 
 namespace convllava::data {
@@ -22,7 +23,7 @@ uint64_t hash(std::string_view bytes) {
   return fingerprint.value();
 }
 
-/// Of who says what.
+/// Of speakers and texts.
 uint64_t hash_of(const std::vector<text::Turn>& turns) {
   core::Fingerprint fingerprint;
   for (const text::Turn& turn : turns) {
@@ -39,8 +40,7 @@ bool is_inside(const std::filesystem::path& folder, const std::filesystem::path&
   return !inside.empty() && *inside.begin() != "..";
 }
 
-/// Whether `folder` / `image` does not lie in the folder, as it is written or, for an absolute path, wherever the
-/// folder is.
+/// Whether `folder` / `image` is outside the folder, as a text and, for absolute paths, after links are resolved.
 bool leads_outside(const std::filesystem::path& folder, const std::string& image) {
   if (!std::filesystem::path(image).is_absolute() && is_inside(".", image)) return false;
   std::error_code ignored;
@@ -53,7 +53,7 @@ std::filesystem::path path_of_image(const DataSource& source, const std::string&
   return std::filesystem::path(source.images) / image;
 }
 
-/// The innermost folder around the image folders of all sets.
+/// The innermost folder that contains the image folders of all sets.
 std::filesystem::path common_folder(const std::vector<DataSource>& sources) {
   std::filesystem::path common = std::filesystem::path(sources.front().images).lexically_normal();
   for (const DataSource& source : sources) {
@@ -69,29 +69,29 @@ std::filesystem::path common_folder(const std::vector<DataSource>& sources) {
 void check(const std::vector<DataSource>& sources, const SampleOptions& options) {
   for (const DataSource& source : sources) {
     if (!std::isfinite(source.weight) || source.weight < 0) {
-      throw ConfigError(source.annotations, "the set's weight cannot be used", fmt::format("{}", source.weight),
+      throw ConfigError({source.annotations, "weight"}, "out of range", fmt::format("{}", source.weight),
                         "a number >= 0");
     }
   }
   if (options.total_stride < 1 || options.image.size < options.total_stride) {
-    throw ConfigError("dataset", "images are smaller than one visual token",
+    throw ConfigError({"dataset", "image.size"}, "images are smaller than one visual token",
                       fmt::format("{} pixels", options.image.size), fmt::format("at least {}", options.total_stride));
   }
 }
 
-/// The visual tokens of an image of this final size behind `before` tokens of text. All of them must fit into the
-/// sample, which is found out before the image is resized: native aspect can make a small file enormous. `origin`
-/// says where the size comes from.
+/// The number of visual tokens of an image of this final size after `before` tokens of text. All of them must be within
+/// max_length. This is checked before the image is resized: native aspect can make a small file enormous. `origin` is a
+/// text about the original size.
 int64_t visual_tokens(std::pair<int64_t, int64_t> size, int64_t before, const SampleOptions& options,
                       std::string_view origin) {
   const int64_t tokens = (size.first / options.total_stride) * (size.second / options.total_stride);
   if (before + tokens <= options.max_length) return tokens;
-  throw DataError("", "the image does not fit into the sample",
-                  fmt::format("{}{} visual tokens behind {} tokens of text", origin, tokens, before),
-                  fmt::format("at most max_length {} together", options.max_length));
+  throw DataError("", "the image does not fit into max_length",
+                  fmt::format("{}{} visual tokens after {} tokens of text", origin, tokens, before),
+                  fmt::format("at most {} together", options.max_length));
 }
 
-/// Without pixels an image keeps its size, for which its file is only read where the size depends on it.
+/// Without pixels an image has only its size; its file is read only if the size depends on it.
 void add_image(Sample& sample, const std::filesystem::path& path, const SampleOptions& options, bool with_pixels) {
   const bool reads = with_pixels || options.image.aspect == image::Aspect::kNative;
   const image::Image image = reads ? image::load_image(path) : image::Image{1, 1, {}};
@@ -103,11 +103,11 @@ void add_image(Sample& sample, const std::filesystem::path& path, const SampleOp
     sample.visual_tokens = visual_tokens({height, width}, before, options, reads ? origin : "");
     sample.image = with_pixels ? image::preprocess(image, options.image) : image::Image{width, height, {}};
   } catch (const DataError& error) {
-    throw DataError(path.string(), error.what());
+    throw error_in(path.string(), error);
   }
 }
 
-/// Supervised tokens on both sides of `max_length`. A sample of which nothing would be learnt is refused.
+/// Counts the supervised tokens within and beyond `max_length`. Throws DataError if none is within.
 void count_labels(Sample& sample, int64_t max_length) {
   const auto& labels = sample.prompt.labels;
   const auto cut = labels.begin() + kept_entries(sample, max_length);
@@ -115,9 +115,9 @@ void count_labels(Sample& sample, int64_t max_length) {
   sample.kept_labels = std::count_if(labels.begin(), cut, supervised);
   sample.cut_labels = std::count_if(cut, labels.end(), supervised);
   if (sample.kept_labels == 0) {
-    throw DataError("", fmt::format("no part of an answer fits into max_length {}", max_length),
+    throw DataError("", "no part of an answer fits into max_length",
                     fmt::format("{} tokens, {} of them visual", sample.tokens(), sample.visual_tokens),
-                    "a shorter question, or a larger max_length");
+                    fmt::format("an answer within {} tokens: a shorter question, or a larger max_length", max_length));
   }
 }
 
@@ -125,13 +125,13 @@ void count_labels(Sample& sample, int64_t max_length) {
 
 void DataSource::visit_fields(config::FieldVisitor& visitor) {
   visitor.path("annotations", annotations, "LLaVA annotations, a JSON array or JSON lines; relative to `data.root`.");
-  visitor.path("images", images,
-               "Folder that the `image` paths of the records start from; relative to `data.root`, which is also what "
-               "empty means.");
+  visitor.path(
+      "images", images,
+      "Folder that the `image` paths of the records start from; relative to `data.root`; empty is `data.root`.");
   visitor.field(
       "weight", weight,
-      "How often the set is seen in an epoch: 2 twice, 0.5 another half in each one, 0 not at all. Validation sets "
-      "are always used whole: theirs stays 1.",
+      "How often the set is used per epoch: 2 is twice, 0.5 is a random half in each epoch, 0 never. Validation sets "
+      "are always used completely, with weight 1.",
       {0, 1000});
 }
 
@@ -139,7 +139,7 @@ void EncodeOptions::visit_fields(config::FieldVisitor& visitor) {
   text::visit_template(visitor, prompt_template);
   visitor.fixed_on_resume().field(
       "max_length", max_length,
-      "Longest sample in tokens, visual ones included. What lies beyond is cut off and counted in the log.",
+      "Longest sample in tokens, with visual tokens. Longer samples are truncated, and the log has their number.",
       config::kCount);
 }
 
@@ -205,7 +205,7 @@ Sample Dataset::make_sample(int64_t index, bool with_pixels) const {
     count_labels(sample, options_.max_length);
     return sample;
   } catch (const DataError& error) {
-    throw DataError(where(index), error.what());
+    throw error_in(where(index), error);
   }
 }
 
@@ -224,7 +224,7 @@ std::pair<std::vector<int64_t>, std::vector<int64_t>> Dataset::split(double shar
     if (weight(index) > 0) used.push_back(index);
   }
   if (share <= 0 || used.empty()) return {used, {}};
-  // Sorted by random numbers, of which each image has one: its records are neighbours.
+  // Sorted by random numbers, one per image: the records of an image are neighbours.
   std::vector<std::pair<uint64_t, int64_t>> order;
   const std::vector<uint64_t> identities = this->identities(used);
   for (size_t i = 0; i < used.size(); ++i) {
@@ -243,9 +243,9 @@ std::pair<std::vector<int64_t>, std::vector<int64_t>> Dataset::split(double shar
   return {training, validation};
 }
 
-/// A number for each record's image, by its path from the folder around all sets so that the data can be moved.
-/// Records without one, or whose image cannot be told, share the number of one of them, the least, with those of
-/// equal turns; ids and layout of the file do not make them different.
+/// A number for each record: records with the same image have the same number, and so have records without image that
+/// have equal turns, whatever their ids and their layout in the file. Image paths are relative to the common folder of
+/// all sets, so that the data can be moved.
 std::vector<uint64_t> Dataset::identities(const std::vector<int64_t>& indices) const {
   const std::filesystem::path folder = common_folder(sources_);
   std::vector<uint64_t> numbers;
@@ -267,7 +267,7 @@ std::vector<uint64_t> Dataset::identities(const std::vector<int64_t>& indices) c
       turns[i] = hash_of(record.turns);
     } catch (const core::FileChanged&) {
       throw;
-    } catch (const DataError&) {  // a bad record: alike are those of equal bytes
+    } catch (const DataError&) {  // bad records are equal if their bytes are
     }
     numbers.push_back(core::Random(hash(bytes), 1).next());
     const auto found = least.try_emplace(turns[i], numbers[i]).first;

@@ -19,36 +19,36 @@ namespace convllava::data {
 struct DataSource {
   std::string annotations;  ///< LLaVA JSON or JSONL
   std::string images;       ///< folder that the records' image paths start from
-  double weight = 1.0;      ///< how often the set is seen in an epoch: 0.5 half of it, 2 twice
+  double weight = 1.0;      ///< how often the set is used per epoch: 0.5 is half of it, 2 is twice
   void visit_fields(config::FieldVisitor& visitor);
 };
 
-/// How a conversation becomes tokens (section `data`).
+/// Options of tokenization (section `data`).
 struct EncodeOptions {
   text::Template prompt_template = text::Template::kV1;
   int64_t max_length = 2048;  ///< tokens of a sample, visual ones included
   void visit_fields(config::FieldVisitor& visitor);
 };
 
-/// How a record becomes a sample.
+/// Options of a sample.
 struct SampleOptions : EncodeOptions {
   image::PreprocessOptions image;
   int64_t total_stride = 64;  ///< pixels per visual token along one side
 };
 
-/// A record, tokenised and with its image resized.
+/// A tokenized record with its resized image.
 struct Sample {
-  text::EncodedPrompt prompt;         ///< one kImageToken where the image goes
+  text::EncodedPrompt prompt;         ///< one kImageToken at the place of the image
   std::optional<image::Image> image;  ///< 8-bit, at its final size
   int64_t visual_tokens = 0;
-  int64_t kept_labels = 0;  ///< supervised tokens within max_length: what the loss sees
+  int64_t kept_labels = 0;  ///< supervised tokens within max_length; the loss uses these
   int64_t cut_labels = 0;   ///< supervised tokens beyond it
 
-  /// Of the whole sample, visual ones included, also what max_length cuts off.
+  /// Number of tokens, with visual tokens and with tokens beyond max_length.
   int64_t tokens() const { return static_cast<int64_t>(prompt.input_ids.size()) + (image ? visual_tokens - 1 : 0); }
 };
 
-/// A record or image that is left out.
+/// A skipped record or image.
 struct BadSample {
   int64_t index = 0;
   std::string message;
@@ -57,42 +57,40 @@ struct BadSample {
 /// Several sets as one list of records; index = position in the concatenation. Thread-safe after construction.
 class Dataset {
  public:
-  /// Throws DataError for an annotation file that cannot be read, ConfigError for a negative weight or images smaller
-  /// than a visual token.
+  /// Throws DataError if an annotation file cannot be read, ConfigError for a negative weight or images smaller than a
+  /// visual token.
   Dataset(std::vector<DataSource> sources, SampleOptions options, text::Tokenizer tokenizer);
 
-  /// Records of all sets, bad ones included.
+  /// Number of records in all sets, bad ones included.
   int64_t size() const { return static_cast<int64_t>(entries_.size()); }
   const RecordSummary& summary(int64_t index) const;
-  /// Weight of the set that the record belongs to.
+  /// Weight of the record's set.
   double weight(int64_t index) const;
   /// "file:line: record 12".
   std::string where(int64_t index) const;
   Record record(int64_t index) const;
-  /// The records that are known to be bad before an image is opened (AnnotationFile::bad), in ascending order.
+  /// The records that are bad without a look at the images (AnnotationFile::bad), in ascending order.
   std::vector<BadSample> bad_records() const;
-  /// The image's path: `image` behind the set's image folder, or alone where it is absolute, as LLaVA joins them.
-  /// Empty for a record without one.
+  /// The image's path: the set's image folder and `image`, or `image` alone if it is absolute, as in LLaVA. Empty for a
+  /// record without image.
   std::filesystem::path image_path(int64_t index) const;
-  /// Whether that path leads out of the image folder, by `..` or because it is absolute. Such an image is used, but a
-  /// report must not publish it: annotations from elsewhere could name any image of this machine. Links inside the
-  /// folder are followed.
+  /// Whether that path is outside the image folder, by `..` or because it is absolute. Such an image is used, but a
+  /// report must not show it: annotations of others could name any image on this machine. Links in the folder are
+  /// followed.
   bool image_is_outside(int64_t index) const;
-  /// Throws DataError naming file, record and reason: a bad record, an image that cannot be used, an answer of which
-  /// nothing fits into max_length.
+  /// Throws DataError with file and record: a bad record, an unusable image, or no answer token within max_length.
   Sample sample(int64_t index) const;
-  /// The same sample, and the same errors of its record and text, for whoever only counts: its image has a size and
-  /// no pixels. The file is read only with native aspect, where its shape decides how many tokens it has.
+  /// The same sample without pixels, for counting tokens, with the same errors of record and text. The image is read
+  /// only with native aspect, where its size decides the number of tokens.
   Sample outline(int64_t index) const;
-  /// Fields of the records that nothing reads, with the number of records that hold a value there; of sets with a
-  /// weight above 0.
+  /// AnnotationFile::unused_fields of all sets with a weight above 0.
   std::map<std::string, int64_t> unused_fields() const;
 
-  /// Keeps about `share` of the records for validation, at least one unless it is 0: (training, validation) indices,
-  /// both ascending. Records of one image (the same path) stay together, and so do those of equal turns without an
-  /// image, so that nothing that was trained on is validated on: validation grows beyond `share` until it holds all
-  /// of them. Which ones depends on `seed` and on what they are, not on their order or on where the data lie. Records
-  /// of sets with weight 0 are in neither part. With a share > 0 every record is parsed once more.
+  /// (training, validation) indices, both ascending, with about `share` of the records for validation, at least one if
+  /// `share` > 0. Records of one image (the same path) are in the same part, and so are text records with equal turns:
+  /// validation has no training data, and may be larger than `share`. The choice depends on `seed` and on the records,
+  /// not on their order or on the folder. Records of sets with weight 0 are in neither part. With a share > 0 each
+  /// record is parsed once more.
   std::pair<std::vector<int64_t>, std::vector<int64_t>> split(double share, uint64_t seed) const;
 
   /// core::Fingerprint of the bytes of each annotation file, in the order of the sets.

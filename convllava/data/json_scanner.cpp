@@ -47,13 +47,13 @@ std::string_view JsonScanner::value(std::string_view what) {
 
 void JsonScanner::unexpected(std::string_view place, std::string_view expected) const {
   const std::string got = at_end() ? "its end" : printable(text_.substr(position_));
-  throw DataError(where(), fmt::format("{} {}", at_end() ? "the file is cut off" : "not valid JSON", place), got,
+  throw DataError(where(), fmt::format("{} {}", at_end() ? "the file is truncated" : "invalid JSON", place), got,
                   expected);
 }
 
 std::string JsonScanner::where() const { return fmt::format("{}:{}", file_, line_); }
 
-// Leaves the position on the closing quote.
+// The new position is the closing quote.
 void JsonScanner::skip_string(std::string_view what, int64_t first_line) {
   for (++position_; position_ < text_.size(); ++position_) {
     const char c = text_[position_];
@@ -61,7 +61,7 @@ void JsonScanner::skip_string(std::string_view what, int64_t first_line) {
     if (c == '\\' && position_ + 1 < text_.size() && text_[position_ + 1] != '\n') {
       ++position_;
     } else if (c == '\n') {
-      throw DataError(where(), fmt::format("a string of {} is not closed", what), "the end of the line",
+      throw DataError(where(), fmt::format("unterminated string in {}", what), "the end of the line",
                       "'\"'; line breaks inside a string are written \\n");
     }
   }
@@ -70,7 +70,7 @@ void JsonScanner::skip_string(std::string_view what, int64_t first_line) {
 
 void JsonScanner::close(char bracket, std::string_view what) {
   if (bracket != closers_.back()) {
-    throw DataError(where(), fmt::format("brackets of {} do not pair up", what), fmt::format("'{}'", bracket),
+    throw DataError(where(), fmt::format("mismatched bracket in {}", what), fmt::format("'{}'", bracket),
                     fmt::format("'{}'", closers_.back()));
   }
   closers_.pop_back();
@@ -80,7 +80,7 @@ void JsonScanner::cut_off(std::string_view what, int64_t first_line, bool inside
   constexpr size_t kShown = 12;
   std::string missing(closers_.rbegin(), closers_.rend());
   if (missing.size() > kShown) missing = missing.substr(0, kShown) + "...";
-  throw DataError(where(), fmt::format("the file is cut off inside {}, begun on line {}", what, first_line),
+  throw DataError(where(), fmt::format("the file is truncated inside {}, which begins on line {}", what, first_line),
                   inside_string ? "its end inside a string" : "its end",
                   fmt::format("'{}{}'", inside_string ? "\"" : "", missing));
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-// Finds where JSON values begin and end without parsing them, so that a large annotation file can be indexed in place.
+// Finds the ranges of JSON values without parsing them, to index a large annotation file.
 
 #include <cstdint>
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace convllava::data {
 
-/// Walks over `text` once. Errors are DataErrors that name `file`, the line and what was open.
+/// Reads `text` once. Throws DataError with file and line.
 class JsonScanner {
  public:
   JsonScanner(std::string_view text, std::string file, int64_t first_line = 1);
@@ -16,14 +16,14 @@ class JsonScanner {
   /// Skips white space; the next character, or '\0' at the end.
   char peek();
   void take() { ++position_; }
-  /// Passes over bytes without a line break.
+  /// Skips bytes; they must have no line break.
   void skip(size_t bytes) { position_ += bytes; }
 
-  /// Steps over one value and returns its bytes. Brackets and quotes must pair up; nothing else is checked.
-  /// `what` names the value in messages ("record 12").
+  /// Skips one value and returns its bytes. Only brackets and quotes are checked. `what` names the value in messages
+  /// ("record 12").
   std::string_view value(std::string_view what);
 
-  /// Throws the error that something else than `expected` follows `place` ("after record 3").
+  /// Throws DataError: the next character at `place` ("after record 3") is not `expected`.
   [[noreturn]] void unexpected(std::string_view place, std::string_view expected) const;
 
   bool at_end() const { return position_ == text_.size(); }
@@ -45,7 +45,7 @@ class JsonScanner {
   std::string closers_;  ///< the brackets that close what is open, outermost first
 };
 
-/// `bytes` in quotes for a message: at most 40 of them, those outside ASCII as \xNN.
+/// At most 40 of `bytes`, in quotes, for a message; bytes outside printable ASCII are \xNN.
 std::string printable(std::string_view bytes);
 
 }  // namespace convllava::data

@@ -14,11 +14,11 @@ namespace {
 
 struct Slot {
   std::optional<Sample> sample;
-  std::string bad;             ///< why there is none
-  std::exception_ptr failure;  ///< not the sample's fault
+  std::string bad;             ///< the error of the sample
+  std::exception_ptr failure;  ///< any other error
 };
 
-/// Shared by the tasks of one micro-batch; each writes its own slot only.
+/// Shared by the tasks of one micro-batch; each task writes only its own slot.
 class Assembly {
  public:
   Assembly(std::function<Sample(int64_t)> load, std::vector<int64_t> indices, int64_t max_length)

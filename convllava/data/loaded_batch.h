@@ -1,6 +1,6 @@
 #pragma once
 
-// One micro-batch made by the threads of a pool: decoded sample by sample, packed by the thread that ends last.
+// Loads one micro-batch in a thread pool: one task per sample; the last task packs the batch.
 
 #include <cstdint>
 #include <functional>
@@ -15,13 +15,13 @@ namespace convllava::data {
 struct LoadedBatch {
   PackedBatch packed;
   std::vector<BadSample> bad;
-  int64_t samples = 0;      ///< that are in `packed`
-  int64_t cut_samples = 0;  ///< those with labels beyond max_length
-  int64_t cut_tokens = 0;   ///< these labels
+  int64_t samples = 0;      ///< in `packed`
+  int64_t cut_samples = 0;  ///< samples with labels beyond max_length
+  int64_t cut_tokens = 0;   ///< number of these labels
 };
 
-/// Starts to load `indices`. A sample whose `load` throws DataError is left out and listed in `bad`; core::FileChanged
-/// and anything else that it throws comes out of the future. `load` is called from several threads at once.
+/// Starts to load `indices`. If `load` throws DataError, the sample is skipped and listed in `bad`; the future rethrows
+/// core::FileChanged and all other exceptions. `load` is called from several threads at once.
 std::future<LoadedBatch> load_batch(core::ThreadPool& pool, std::function<Sample(int64_t index)> load,
                                     std::vector<int64_t> indices, int64_t max_length);
 

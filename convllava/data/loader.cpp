@@ -14,8 +14,8 @@ namespace convllava::data {
 namespace {
 
 void check(const LoaderSetup& setup, int64_t first_step) {
-  const auto require = [](bool condition, std::string_view what, int64_t got, std::string_view expected) {
-    if (!condition) throw ConfigError("loader", what, fmt::format("{}", got), expected);
+  const auto require = [](bool condition, std::string_view field, int64_t got, std::string_view expected) {
+    if (!condition) throw ConfigError({"loader", field}, "out of range", fmt::format("{}", got), expected);
   };
   require(setup.global_batch_size >= 1, "global_batch_size", setup.global_batch_size, ">= 1");
   require(setup.micro_batch_size >= 1, "micro_batch_size", setup.micro_batch_size, ">= 1");
@@ -53,10 +53,10 @@ struct Loader::Impl {
   std::vector<SamplerItem> items;
   int64_t steps_per_epoch = 0;
   int64_t next_step;         ///< to be submitted, over all epochs
-  int64_t order_epoch = -1;  ///< the epoch that `order` is of; none yet
+  int64_t order_epoch = -1;  ///< the epoch of `order`; -1 for none yet
   std::vector<int64_t> order;
   std::deque<PendingStep> pending;
-  core::ThreadPool pool;  // last: its threads end before what they use
+  core::ThreadPool pool;  // last: its threads end before the members that they use
 };
 
 Loader::Impl::Impl(const Dataset& dataset, const std::vector<int64_t>& members, LoaderSetup setup, int64_t first_step)
@@ -66,12 +66,12 @@ Loader::Impl::Impl(const Dataset& dataset, const std::vector<int64_t>& members, 
       next_step(first_step),
       pool(core::worker_threads(setup.workers)) {
   if (const auto weight = weight_without_effect(items)) {
-    throw ConfigError("data.train", "a set is so small that its weight leaves nothing of it",
-                      fmt::format("weight {}", *weight), "a larger weight, or 0 to leave the set out");
+    throw ConfigError("data.train", "a set is too small for its weight: no record of it is used",
+                      fmt::format("weight {}", *weight), "a larger weight, or 0 to skip the set");
   }
   const int64_t drawn = epoch_size(items);
   if (drawn == 0) {
-    throw ConfigError("loader", "an epoch holds no sample", fmt::format("{} records after weighting", items.size()),
+    throw ConfigError("loader", "an epoch has no samples", fmt::format("{} records after weighting", items.size()),
                       "larger weights or sets");
   }
   steps_per_epoch = (drawn + setup.global_batch_size - 1) / setup.global_batch_size;
@@ -103,11 +103,10 @@ void LoaderOptions::visit_fields(config::FieldVisitor& visitor) {
   visitor.fixed_on_resume().choice<Grouping>(
       "group_by", group_by,
       {{"modality_length", Grouping::kModalityLength}, {"modality", Grouping::kModality}, {"none", Grouping::kNone}},
-      "What the samples of a batch share: with or without image and similar length (fastest), with "
-      "or without image, or nothing.");
+      "Grouping of samples in a batch: by modality (with or without image) and similar length (fastest), by "
+      "modality, or none.");
   visitor.field("workers", workers,
-                "Threads per rank that read, decode and tokenise; at most as many as the cores that the rank may use.",
-                {1, 1024});
+                "Threads per rank that read, decode and tokenize; at most the number of cores of the rank.", {1, 1024});
   visitor.field("prefetch_steps", prefetch_steps,
                 "Optimizer steps prepared ahead. Each costs the memory of its images.", {1, 1000});
 }
@@ -131,7 +130,7 @@ StepBatch Loader::next() {
   PendingStep step = std::move(impl_->pending.front());
   impl_->pending.pop_front();
   for (auto& future : step.micro_batches) future.wait();
-  // Only now, so that never more than `prefetch_steps` are in memory beside the one in use.
+  // Only now: memory has at most `prefetch_steps` steps and the current one.
   impl_->submit_step();
   StepBatch batch;
   batch.epoch = step.epoch;

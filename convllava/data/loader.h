@@ -1,6 +1,6 @@
 #pragma once
 
-// Threads that turn the order of an epoch into packed micro-batches ahead of the training step.
+// Threads that load and pack the micro-batches of an epoch ahead of the training step.
 
 #include <cstdint>
 #include <memory>
@@ -20,11 +20,11 @@ struct StepBatch {
   std::vector<PackedBatch> micro_batches;  ///< the same number on every rank; some may be empty
   std::vector<BadSample> bad;
   int64_t samples = 0;
-  int64_t cut_samples = 0;  ///< samples of which a part of the answer did not fit
-  int64_t cut_tokens = 0;   ///< what they lost
+  int64_t cut_samples = 0;  ///< samples with answer tokens beyond max_length
+  int64_t cut_tokens = 0;   ///< number of these tokens
 };
 
-/// How samples are ordered and loaded (section `data`).
+/// Options of order and loading (section `data`).
 struct LoaderOptions {
   Grouping group_by = Grouping::kModalityLength;
   int64_t workers = 4;         ///< threads
@@ -32,7 +32,7 @@ struct LoaderOptions {
   void visit_fields(config::FieldVisitor& visitor);
 };
 
-/// How many samples a step has (section `train`).
+/// Options of the batch size (section `train`).
 struct BatchOptions {
   int64_t global_batch_size = 256;  ///< samples per optimizer step over all ranks
   int64_t micro_batch_size = 16;    ///< samples per forward pass and rank
@@ -45,18 +45,18 @@ struct LoaderSetup : LoaderOptions, BatchOptions {
   int world_size = 1;
 };
 
-/// Endless over epochs. What it yields depends on the setup but not on `workers` or `prefetch_steps`.
+/// Endless over epochs. The batches do not depend on `workers` and `prefetch_steps`.
 class Loader {
  public:
-  /// `members` are the dataset indices to train on; starts at step `first_step` counted over all epochs. `dataset` must
-  /// outlive the loader. Throws ConfigError for numbers out of range and for an epoch without samples.
+  /// `members` are dataset indices. The first batch is that of step `first_step`, counted over all epochs. `dataset`
+  /// must outlive the loader. Throws ConfigError for numbers out of range and for an epoch without samples.
   Loader(const Dataset& dataset, std::vector<int64_t> members, LoaderSetup setup, int64_t first_step = 0);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// Waits for the next step. Unusable records and images are left out and listed; other errors of a worker come out
-  /// here.
+  /// Waits for the next step. Unusable records and images are skipped and listed; other errors of a worker are
+  /// rethrown.
   StepBatch next();
 
   int64_t steps_per_epoch() const;
@@ -66,8 +66,8 @@ class Loader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// `members` in ascending order, packed by `micro_batch_size` of them, without shuffling (validation). Bad ones are
-/// left out and added to `bad`.
+/// All `members` in ascending order, `micro_batch_size` samples per batch (for validation). Bad samples are skipped and
+/// added to `bad`.
 std::vector<PackedBatch> load_in_order(const Dataset& dataset, const std::vector<int64_t>& members,
                                        int64_t micro_batch_size, std::vector<BadSample>& bad);
 

@@ -39,15 +39,14 @@ std::string MixtureOptions::resolve(const std::string& path) const {
 }
 
 void MixtureOptions::visit_fields(config::FieldVisitor& visitor) {
-  visitor.path("root", root,
-               "Folder that relative paths of annotations and images start from; empty is the current one.");
-  visitor.list("train", train, "Sets to train on; they are mixed.");
-  visitor.list("validation", validation, "Sets to measure the validation loss on.");
+  visitor.path("root", root, "Folder of relative paths of annotations and images; empty is the current folder.");
+  visitor.list("train", train, "Training sets; they are mixed.");
+  visitor.list("validation", validation, "Validation sets, for the validation loss.");
   visitor.fixed_on_resume().field(
       "validation_share", validation_share,
-      "Share of the training records that is kept aside for validation when `data.validation` is empty. Which ones "
-      "depends on `seed` and on the records, not on their order. Records of one image stay together, and so do "
-      "records of equal turns without an image.",
+      "Share of the training records for validation, if `data.validation` is empty. The choice depends on `seed` and "
+      "on the records, not on their order. Records of one image are in the same part, and so are text records with "
+      "equal turns.",
       {0, 0.5});
 }
 
@@ -68,8 +67,9 @@ Mixture open_mixture(const MixtureOptions& mixture, const SampleOptions& samples
   }
   if (train.members.empty()) {
     const bool split = !validation.members.empty() && validation_sets.empty();
-    throw DataError("data.train", "there is nothing to train on", "0 records",
-                    split ? "more than one image, or no data.validation_share, which took them all" : "at least 1");
+    throw DataError(
+        "data.train", "no training records", "0 records",
+        split ? "more than one image, or data.validation_share 0: validation has all records" : "at least 1 record");
   }
   identity.records = train.dataset->size();
   identity.training = train.members;

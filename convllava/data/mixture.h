@@ -12,32 +12,32 @@
 
 namespace convllava::data {
 
-/// Which sets a run reads (section `data`).
+/// The sets of a run (section `data`).
 struct MixtureOptions {
   std::string root;  ///< relative annotation and image paths start here
   std::vector<DataSource> train;
   std::vector<DataSource> validation;
-  double validation_share = 0.0;  ///< split off the training sets when `validation` is empty
+  double validation_share = 0.0;  ///< share of the training sets for validation if `validation` is empty
 
-  /// `path` as it is when absolute or when `root` is empty, else below `root`.
+  /// `root`/`path`, or `path` if it is absolute or `root` is empty.
   std::string resolve(const std::string& path) const;
   void visit_fields(config::FieldVisitor& visitor);
 };
 
-/// A data set and the indices of its records to use.
+/// A data set and the indices of the selected records.
 struct DataSelection {
-  std::shared_ptr<const Dataset> dataset;  ///< null when there is none
+  std::shared_ptr<const Dataset> dataset;  ///< null without validation
   std::vector<int64_t> members;
 };
 
 struct Mixture {
   DataSelection train;
   DataSelection validation;
-  DataIdentity identity;  ///< equal where a run is resumed
+  DataIdentity identity;  ///< must be equal on resume
 };
 
-/// Opens every annotation file. Throws DataError when one cannot be used or there is nothing to train on. Records that
-/// cannot be used show when they are drawn, and in Dataset::bad_records.
+/// Opens all annotation files. Throws DataError if a file cannot be used or no training record is left. Unusable
+/// records are errors later, in Dataset::sample; Dataset::bad_records lists them.
 Mixture open_mixture(const MixtureOptions& mixture, const SampleOptions& samples, const text::Tokenizer& tokenizer,
                      uint64_t seed);
 

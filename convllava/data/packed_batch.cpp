@@ -9,7 +9,7 @@
 namespace convllava::data {
 namespace {
 
-/// Appends an image to the group of its shape and returns that group's number.
+/// Appends an image to the group of its size and returns the index of the group.
 size_t add_image(std::vector<PackedBatch::ImageGroup>& groups, const image::Image& image) {
   auto group = std::find_if(groups.begin(), groups.end(), [&](const PackedBatch::ImageGroup& candidate) {
     return candidate.height == image.height && candidate.width == image.width;
@@ -20,7 +20,7 @@ size_t add_image(std::vector<PackedBatch::ImageGroup>& groups, const image::Imag
   return static_cast<size_t>(group - groups.begin());
 }
 
-/// Lays one sample behind the others and returns the positions of its visual tokens.
+/// Appends one sample and returns the positions of its visual tokens.
 std::vector<int64_t> add_sequence(PackedBatch& batch, const Sample& sample, int64_t max_length) {
   std::vector<int64_t> visual_rows;
   const int64_t begin = batch.tokens();

@@ -22,12 +22,12 @@ Order shuffled(const Order& order, core::Random& random) {
   return result;
 }
 
-/// How many of `count` items of one weight are drawn once more than floor(weight) times.
+/// The number of items, of `count` with one weight, that are drawn floor(weight) + 1 times.
 int64_t drawn_once_more(double weight, size_t count) {
   return std::llround((weight - std::floor(weight)) * static_cast<double>(count));
 }
 
-/// How many items of each weight an epoch draws.
+/// The number of draws per epoch of each weight.
 std::map<double, int64_t> drawn_by_weight(const std::vector<SamplerItem>& items) {
   std::map<double, size_t> counts;
   for (const SamplerItem& item : items) ++counts[item.weight];
@@ -38,8 +38,8 @@ std::map<double, int64_t> drawn_by_weight(const std::vector<SamplerItem>& items)
   return drawn;
 }
 
-/// Each item floor(weight) times, and of all items of one weight the share `weight - floor(weight)` once more. How many
-/// that are does not depend on the epoch, which keeps the steps of an epoch constant.
+/// Each item floor(weight) times, and a share `weight - floor(weight)` of the items of each weight once more. The
+/// number of draws does not depend on the epoch, so that all epochs have the same number of steps.
 Order draw(const std::vector<SamplerItem>& items, core::Random& random) {
   std::map<double, Order> by_weight;
   for (size_t i = 0; i < items.size(); ++i) by_weight[items[i].weight].push_back(static_cast<int64_t>(i));
@@ -56,7 +56,7 @@ Order draw(const std::vector<SamplerItem>& items, core::Random& random) {
   return drawn;
 }
 
-/// Shuffles, cuts into megabatches and sorts each by length, longest first.
+/// Shuffles, splits into megabatches and sorts each by length, longest first.
 std::vector<Order> megabatches(const std::vector<SamplerItem>& items, const SamplerOptions& options,
                                const Order& members, core::Random& random) {
   const Order order = shuffled(members, random);
@@ -72,7 +72,7 @@ std::vector<Order> megabatches(const std::vector<SamplerItem>& items, const Samp
   return result;
 }
 
-/// LLaVA's order: full megabatches of either modality shuffled among each other; the last of each, mixed, at the end.
+/// LLaVA's order: the full megabatches of both modalities, shuffled; then the last one of each modality, mixed.
 Order group_by_modality(const std::vector<SamplerItem>& items, const SamplerOptions& options, const Order& drawn,
                         core::Random& random) {
   Order with_image;

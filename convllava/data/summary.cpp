@@ -43,7 +43,7 @@ void add_sample(DataSummary& summary, const Dataset& dataset, int64_t index, con
   }
 }
 
-/// Throws what training would meet with this record; an image that is only looked for must be a file.
+/// Throws the errors that training has with this record. An image that is not decoded must be a file.
 void examine(DataSummary& summary, const Dataset& dataset, const Task& task) {
   const auto path = dataset.image_path(task.index);
   std::error_code ignored;
@@ -62,7 +62,7 @@ DataSummary examine_all(const Dataset& dataset, const std::vector<Task>& tasks) 
     ++summary.examined;
     try {
       examine(summary, dataset, task);
-    } catch (const core::FileChanged&) {  // no fault of the record
+    } catch (const core::FileChanged&) {  // not an error of the record
       throw;
     } catch (const DataError& error) {
       ++summary.unusable;
@@ -117,7 +117,7 @@ DataSummary summarize(const Dataset& dataset, const std::vector<int64_t>& member
     parts.push_back(
         pool.submit([&dataset, chunk = std::vector<Task>(first, last)] { return examine_all(dataset, chunk); }));
   }
-  for (auto& part : parts) {  // in their order, so that the first reasons are those of the first records
+  for (auto& part : parts) {  // in order: the reasons are those of the first records
     merge(summary, part.get());
     if (options.progress) options.progress(summary.examined);
   }
@@ -141,38 +141,38 @@ std::string list_fields(const std::map<std::string, int64_t>& fields) {
 std::vector<std::string> warnings(const DataSummary& summary) {
   std::vector<std::string> lines;
   const auto of_examined = [&](int64_t count) {
-    return summary.examined < summary.records
-               ? fmt::format("{} of {} records that were looked at", count, summary.examined)
-               : fmt::format("{} of {} records", count, summary.records);
+    return summary.examined < summary.records ? fmt::format("{} of {} examined records", count, summary.examined)
+                                              : fmt::format("{} of {} records", count, summary.records);
   };
   if (!summary.unused_fields.empty()) {
-    lines.push_back("fields that are not used: " + list_fields(summary.unused_fields) +
+    lines.push_back("unused fields: " + list_fields(summary.unused_fields) +
                     "; only \"id\", \"image\" (one image) and \"conversations\" are read");
   }
   if (summary.with_empty_answer > 0) {
-    lines.push_back(fmt::format("{} of {} records have an empty answer: the model learns to say nothing",
+    lines.push_back(fmt::format("{} of {} records have an empty answer: the model learns to answer nothing",
                                 summary.with_empty_answer, summary.records));
   }
   if (summary.cut_records > 0) {
-    lines.push_back(fmt::format("{} lose {} of {} answer tokens: data.max_length cuts them off",
+    lines.push_back(fmt::format("{} lose {} of {} answer tokens beyond data.max_length",
                                 of_examined(summary.cut_records), summary.cut_answer_tokens, summary.answer_tokens));
   }
   if (summary.unusable > 0) {
-    lines.push_back(fmt::format(
-        "{} cannot be used{}; the first: {}", of_examined(summary.unusable),
-        summary.missing == 0 ? "" : fmt::format(", {} of them because their image is not there", summary.missing),
-        summary.reasons.front()));
+    lines.push_back(
+        fmt::format("{} are unusable{}; the first: {}", of_examined(summary.unusable),
+                    summary.missing == 0 ? "" : fmt::format(", {} of them without their image file", summary.missing),
+                    summary.reasons.front()));
   }
   if (summary.outside > 0) {
-    lines.push_back(fmt::format("{} have an image outside of their set's image folder; a report does not show those",
-                                of_examined(summary.outside)));
+    lines.push_back(
+        fmt::format("{} have an image outside their set's image folder; the report does not show these images",
+                    of_examined(summary.outside)));
   }
   int64_t characters = 0;
   for (const auto& [character, count] : summary.characters_without_token) characters += count;
   if (characters * 100 > summary.tokens) {
     lines.push_back(
-        fmt::format("the tokenizer has no token for {} characters of the text, which are written byte by "
-                    "byte or as <unk>: {}",
+        fmt::format("the tokenizer has no token for {} characters of the text and writes them as bytes or as "
+                    "<unk>: {}",
                     characters, text::list_characters(summary.characters_without_token)));
   }
   return lines;

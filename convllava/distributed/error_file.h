@@ -4,7 +4,7 @@
 
 namespace convllava::distributed {
 
-/// Tells torchrun why this process fails: its summary shows what stands in the file that TORCHELASTIC_ERROR_FILE names.
+/// Passes the error of this process to torchrun: its summary shows the text of the file TORCHELASTIC_ERROR_FILE.
 /// The format is that of torch.distributed.elastic.multiprocessing.errors. Does nothing under other launchers; a file
 /// that cannot be written is a warning.
 void write_error_file(const std::string& message);

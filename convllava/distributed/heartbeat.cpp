@@ -87,7 +87,7 @@ void Heartbeat::run() {
       return;
     }
   } catch (const std::exception& error) {
-    if (connected_) return;  // Liveness tells why the store is gone
+    if (connected_) return;  // Liveness reports why the store is gone
     signal_->raise(fmt::format("{} went away while the ranks connected: {}", store_host(environment_), brief(error)));
   }
 }
@@ -104,7 +104,8 @@ void Heartbeat::say_farewell() {
   }
 }
 
-/// Each rank watches the one before it and tells the others, so that a run of any size costs a store the same per rank.
+/// Each rank watches the one before it and informs the others, so that a run of any size costs a store the same per
+/// rank.
 void Heartbeat::watch_neighbour() {
   if (store_->check({kFarewell})) signal_->raise(text_of(store_->get(kFarewell)));
   const int neighbour = (environment_.rank + environment_.world_size - 1) % environment_.world_size;
@@ -114,7 +115,7 @@ void Heartbeat::watch_neighbour() {
     neighbour_ = beat;
     neighbour_since_ = now;
   } else if (now - neighbour_since_ > kSilence) {
-    const auto reason = fmt::format("rank {} died or was stopped while the ranks connected: no sign of life for {} s",
+    const auto reason = fmt::format("rank {} died or was stopped while the ranks connected: no heartbeat for {} s",
                                     neighbour, kSilence / std::chrono::seconds(1));
     store_->compareSet(kFarewell, {}, bytes_of(reason));
     signal_->raise(reason);
@@ -157,7 +158,7 @@ void Heartbeat::warn(const std::vector<std::string>& latest, std::chrono::second
   }
   if (missing.empty() || !speaks(environment_.rank, missing)) return;
   const std::string signs =
-      silent.empty() ? "" : fmt::format("; no sign of life from {}: stopped, or out of reach", list_of(silent));
+      silent.empty() ? "" : fmt::format("; no heartbeat from {}: stopped or unreachable", list_of(silent));
   core::log_warning(
       fmt::format("waiting for {} in {} ({} s){}", list_of(missing), collective_.load(), waited.count(), signs));
 }

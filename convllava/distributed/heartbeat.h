@@ -1,7 +1,7 @@
 #pragma once
 
 // Internal: what the ranks tell each other through the run's store, beside their collectives: that they run, and how
-// many collectives they have begun. While the ranks connect, nothing else tells that one of them is gone; afterwards
+// many collectives they have begun. While the ranks connect, nothing else shows that one of them is gone; afterwards
 // Liveness does, and the numbers tell who keeps the others waiting.
 
 #include <atomic>
@@ -21,10 +21,10 @@ namespace convllava::distributed {
 
 class Heartbeat {
  public:
-  /// How long a rank may give no sign of life while the ranks connect.
+  /// How long a rank may give no heartbeat while the ranks connect.
   static constexpr std::chrono::milliseconds kSilence = std::chrono::seconds(5);
 
-  /// `store` must be a connection of its own (c10d::Store::clone): one call holds up the next. Until `connected`,
+  /// `store` must be a separate connection (c10d::Store::clone): one call holds up the next. Until `connected`,
   /// `signal` is raised when another rank leaves or is silent.
   Heartbeat(const StorePtr& store, const LaunchEnvironment& environment, std::shared_ptr<FailureSignal> signal);
   ~Heartbeat();

@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kUnlimited = std::numeric_limits<int>::max();
 
-/// The names under which a launcher tells a process who it is.
+/// The variables that a launcher sets for each process.
 struct Launcher {
   const char* name;
   const char* rank;
@@ -36,8 +36,7 @@ constexpr Launcher kSlurm = {"Slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "S
 constexpr std::pair<const char*, const char*> kUnreadable[] = {
     {"PMIx", "PMIX_RANK"}, {"MVAPICH2", "MV2_COMM_WORLD_RANK"}, {"Flux", "FLUX_TASK_RANK"}, {"PALS", "PALS_RANKID"}};
 constexpr const char* kAdvice =
-    "torchrun, srun, or mpirun of Open MPI, MPICH or Intel MPI; a container must pass all of the launcher's variables "
-    "on";
+    "torchrun, srun, or mpirun of Open MPI, MPICH or Intel MPI, with all of its variables passed into a container";
 
 /// Unset and empty are the same: a shell cannot always unset.
 std::optional<std::string> variable(const char* name) {
@@ -55,9 +54,9 @@ std::string listed(std::initializer_list<const char*> names) {
   return text;
 }
 
-[[noreturn]] void fail(const Launcher& launcher, const std::string& what, const std::string& got,
-                       const std::string& expected) {
-  throw DistributedError(fmt::format("launch environment ({})", launcher.name), what, got, expected);
+[[noreturn]] void fail(const Launcher& launcher, const std::string& variable, const std::string& kind,
+                       const std::string& got, const std::string& expected) {
+  throw DistributedError({fmt::format("launch environment ({})", launcher.name), variable}, kind, got, expected);
 }
 
 std::optional<int> to_number(const std::string& text) {
@@ -73,8 +72,8 @@ std::optional<int> number(const Launcher& launcher, const char* name, int low, i
   const auto range =
       high == kUnlimited ? fmt::format("a number from {}", low) : fmt::format("a number from {} to {}", low, high);
   const auto value = to_number(*text);
-  if (!value) fail(launcher, fmt::format("{} is not a number", name), fmt::format("\"{}\"", *text), range);
-  if (*value < low || *value > high) fail(launcher, fmt::format("{} is out of range", name), *text, range);
+  if (!value) fail(launcher, name, "not a number", fmt::format("\"{}\"", *text), range);
+  if (*value < low || *value > high) fail(launcher, name, "out of range", *text, range);
   return value;
 }
 
@@ -92,7 +91,7 @@ std::string first_host(const std::string& list) {
     }
     const size_t close = list.find(']', at);
     if (close == std::string::npos) {
-      fail(kSlurm, "the node list has a [ without ]", fmt::format("\"{}\"", list), "for example node[03-05,9]");
+      fail(kSlurm, "SLURM_JOB_NODELIST", "a [ without ]", fmt::format("\"{}\"", list), "for example node[03-05,9]");
     }
     host += list.substr(at + 1, list.find_first_of("],-", at) - at - 1);
     at = close;
@@ -116,7 +115,7 @@ std::optional<int> slurm_local_world_size() {
     if (node < 0) return tasks;
     at += item.size() + 1;
   }
-  fail(kSlurm, "SLURM_TASKS_PER_NODE does not tell the tasks of this node", fmt::format("\"{}\"", *text),
+  fail(kSlurm, "SLURM_TASKS_PER_NODE", "no number of tasks for this node", fmt::format("\"{}\"", *text),
        "for example 4(x2),3");
 }
 
@@ -126,7 +125,7 @@ bool srun_speaks_pmi() {
          variable(kSlurm.world_size) == variable("PMI_SIZE");
 }
 
-/// One of several processes that do not know of each other would train a model of its own, into the others' folder. A
+/// One of several processes that do not know of each other would each train a separate model into the same folder. A
 /// batch script is task 0 of no step: its SLURM_NTASKS is what srun would start.
 void refuse_one_of_several() {
   const auto above = [](const char* name, int limit) {
@@ -136,12 +135,12 @@ void refuse_one_of_several() {
                           (variable("SLURM_STEP_ID") && variable("SLURM_PROCID") && above("SLURM_NTASKS", 1));
   if (slurm_task) {
     const char* missing = variable(kSlurm.rank) ? kSlurm.world_size : kSlurm.rank;
-    fail(kSlurm, fmt::format("one of several tasks, but {} is not set", missing),
+    fail(kSlurm, missing, "not set, in one of several tasks",
          listed({"SLURM_PROCID", "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_ID"}), kAdvice);
   }
   for (const auto& [name, rank] : kUnreadable) {
     if (above(rank, 0)) {
-      fail({name, rank, "", "", ""}, "one of several processes of a launcher that is not supported", listed({rank}),
+      fail({name, rank, "", "", ""}, rank, "one of several processes of an unsupported launcher", listed({rank}),
            kAdvice);
     }
   }
@@ -159,8 +158,7 @@ const Launcher* find_launcher() {
 void read_ranks(const Launcher& launcher, LaunchEnvironment& environment) {
   for (const char* name : {launcher.rank, launcher.world_size}) {
     if (!variable(name)) {
-      fail(launcher, fmt::format("{} is not set", name),
-           listed({launcher.rank, launcher.world_size, launcher.local_rank}),
+      fail(launcher, name, "not set", listed({launcher.rank, launcher.world_size, launcher.local_rank}),
            fmt::format("{} and {}, or neither for one process", launcher.rank, launcher.world_size));
     }
   }
@@ -176,7 +174,7 @@ void read_master(const Launcher& launcher, std::optional<int> local_world_size, 
   } else if (job) {
     environment.master_port = 20000 + *job % 20000;
   } else if (&launcher == &kTorchrun) {
-    fail(launcher, "MASTER_PORT is not set", {}, "a free port on rank 0's machine");
+    fail(launcher, "MASTER_PORT", "not set", {}, "a free port on rank 0's machine");
   }
   auto nodes = variable("SLURM_STEP_NODELIST");
   if (!nodes) nodes = variable("SLURM_JOB_NODELIST");
@@ -185,19 +183,19 @@ void read_master(const Launcher& launcher, std::optional<int> local_world_size, 
   } else if (slurm && nodes) {
     environment.master_address = first_host(*nodes);
   } else if (&launcher == &kTorchrun || local_world_size != environment.world_size) {
-    fail(launcher, "MASTER_ADDR is not set", {}, "the name or address of rank 0's machine");
+    fail(launcher, "MASTER_ADDR", "not set", {}, "the name or address of rank 0's machine");
   }
 }
 
 void read_local_ranks(const Launcher& launcher, std::optional<int> local_world_size, LaunchEnvironment& environment) {
   if (!local_world_size && is_loopback(environment.master_address)) local_world_size = environment.world_size;
   if (!local_world_size) {
-    fail(launcher, fmt::format("{} is not set", launcher.local_world_size), {},
+    fail(launcher, launcher.local_world_size, "not set", {},
          fmt::format("the number of processes on this machine, because MASTER_ADDR={} may be another one",
                      environment.master_address));
   }
   environment.local_world_size = *local_world_size;
-  // A rank without its local number: launchers number ranks machine by machine unless told otherwise.
+  // A rank without its local number: launchers number ranks machine by machine by default.
   environment.local_rank =
       number(launcher, launcher.local_rank, 0, *local_world_size - 1).value_or(environment.rank % *local_world_size);
 }

@@ -45,7 +45,7 @@ struct LaunchEnvironment {
 /// and one process where there are none. MASTER_ADDR and MASTER_PORT hold under every launcher; mpirun over several
 /// machines needs them (`-x MASTER_ADDR=host`). A batch script of Slurm is one process, whatever its --ntasks: only
 /// srun starts several. Throws DistributedError for half an environment, naming what is missing, for values that do not
-/// fit together, and for a process of several whose launcher is not one of these: each would train a model of its own.
+/// fit together, and for a process of several whose launcher is not one of these: each would train a separate model.
 LaunchEnvironment launch_environment();
 
 }  // namespace convllava::distributed

@@ -125,7 +125,7 @@ void Liveness::announce(const Message& message) {
   signal_->raise(message.text);
   try {
     on_failure_();
-  } catch (const std::exception& error) {  // what counts is the reason, which has been told
+  } catch (const std::exception& error) {  // the reason was already reported
     core::log_warning(fmt::format("collectives could not be aborted: {}", error.what()));
   }
 }
@@ -135,7 +135,7 @@ void Liveness::send(const Message& message) {
     std::vector<at::Tensor> bytes = {message.pack()};
     ring_->send(bytes, successor_, 0)->wait(kSendTimeout);
   } catch (const std::exception&) {
-    // The successor is gone as well: its own successor tells the rest.
+    // The successor is gone as well: its own successor informs the rest.
   }
 }
 

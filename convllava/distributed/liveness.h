@@ -2,7 +2,7 @@
 
 // Internal: how a rank learns at once, and from whichever place it is in, that another rank is gone.
 //
-// The ranks form a ring. Each keeps a receive open from its predecessor and otherwise sends nothing. When a process
+// The ranks form a ring. Each keeps a receive open from its predecessor and sends nothing else. When a process
 // ends, however it ends, the kernel closes its connections: the successor's receive fails, the successor knows who
 // died, and passes one message round the ring. A rank that leaves on purpose starts the same message with its reason.
 // Whoever leaves because of such a message has passed it on before, so nobody takes the first victims of a death for

@@ -28,7 +28,7 @@ using WorkPtr = c10::intrusive_ptr<c10d::Work>;
 /// A broken connection can be noticed before the message about the rank behind it arrives.
 constexpr milliseconds kNewsTimeout = std::chrono::seconds(3);
 constexpr milliseconds kRetireTimeout = std::chrono::seconds(5);
-/// A rank that dies while the ranks connect breaks the others' attempts before its silence tells who it was.
+/// A rank that dies while the ranks connect breaks the others' attempts before its silence shows which rank it was.
 constexpr milliseconds kConnectingNewsTimeout = Heartbeat::kSilence + std::chrono::seconds(2);
 
 void ignore_sigpipe() {
@@ -98,7 +98,7 @@ void connect(const StorePtr& store, const LaunchEnvironment& environment, const 
   collectives->arm(made.data);
 }
 
-/// `connect` on a thread of its own, which may hang for as long as it likes when another rank is gone.
+/// `connect` on a separate thread, which may hang for as long as it likes when another rank is gone.
 struct Attempt {
   Connections made;
   std::exception_ptr error;
@@ -199,7 +199,8 @@ void ProcessGroup::Impl::join_others(const torch::Device& device) {
   heartbeat->connected();
 }
 
-/// Because of `cause` or, without one, of the news of another rank. Whoever leaves tells those that cannot see why.
+/// Because of `cause` or, without one, of the news of another rank. A leaving rank informs those that do not know the
+/// cause.
 void ProcessGroup::Impl::leave_connecting(const std::exception_ptr& cause, Liveness* ring) {
   std::string own;
   try {
@@ -304,7 +305,7 @@ void ProcessGroup::broadcast(torch::Tensor tensor, int root) {
 }
 
 std::vector<double> ProcessGroup::all_reduce(std::vector<double> values) {
-  // A tensor of its own: after a failure Gloo's thread may still write to it when this call has ended.
+  // A separate tensor: after a failure Gloo's thread may still write to it when this call has ended.
   const auto tensor = torch::tensor(values, torch::kDouble);
   all_reduce(tensor);
   std::copy_n(tensor.const_data_ptr<double>(), values.size(), values.begin());

@@ -90,7 +90,7 @@ StorePtr connect(const LaunchEnvironment& environment) {
   } catch (const std::exception& error) {
     if (options.isServer) {
       fail(environment, fmt::format("cannot serve the store at {}", address_of(environment)), brief(error),
-           "a free port in MASTER_PORT; another run may be using this one");
+           "a free port in MASTER_PORT");
     }
     fail(environment,
          fmt::format("{} did not answer at {} within {} s", store_host(environment), address_of(environment),
@@ -154,7 +154,7 @@ StorePtr join(const LaunchEnvironment& environment) {
     if (store->add(joined_key(environment.rank), 1) != 1) {
       fail(environment, "a process of this rank has already joined the run",
            fmt::format("run {}, restart {}", environment.run_id, environment.restart_count),
-           "one process a rank; another run may be using MASTER_PORT");
+           "one process per rank, and a MASTER_PORT that no other run uses");
     }
     for (auto note = start + environment.join_note;
          !missing.empty() && Clock::now() < start + environment.join_timeout;) {
@@ -165,13 +165,12 @@ StorePtr join(const LaunchEnvironment& environment) {
       note += environment.join_note;
     }
   } catch (const c10::Error& error) {
-    fail(environment, fmt::format("{} went away during the wait for {}", store_host(environment), list_of(missing)),
+    fail(environment, fmt::format("{} disconnected during the wait for {}", store_host(environment), list_of(missing)),
          brief(error));
   }
   if (!missing.empty()) {
     fail(environment, fmt::format("not all ranks joined within {} s", seconds(environment.join_timeout)),
-         fmt::format("no sign of {}", list_of(missing)),
-         fmt::format("{} processes; were all of them started?", environment.world_size));
+         fmt::format("no connection from {}", list_of(missing)), fmt::format("{} processes", environment.world_size));
   }
   return store;
 }

@@ -8,40 +8,8 @@
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "convllava/core/json.h"
-#include "convllava/core/suggest.h"
 
 namespace convllava::eval {
-
-std::unique_ptr<Benchmark> make_docvqa();
-std::unique_ptr<Benchmark> make_textvqa();
-
-namespace {
-
-struct Entry {
-  const char* name;
-  std::unique_ptr<Benchmark> (*make)();
-};
-
-// A new benchmark is a file like textvqa.cpp, a declaration above and a line here.
-constexpr Entry kBenchmarks[] = {
-    {"docvqa", make_docvqa},
-    {"textvqa", make_textvqa},
-};
-
-}  // namespace
-
-std::vector<std::string> benchmark_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : kBenchmarks) names.emplace_back(entry.name);
-  return names;
-}
-
-std::unique_ptr<Benchmark> make_benchmark(const std::string& name) {
-  for (const auto& entry : kBenchmarks) {
-    if (name == entry.name) return entry.make();
-  }
-  throw ConfigError("benchmark", "unknown benchmark", name, core::one_of(benchmark_names(), name, "\""));
-}
 
 Prediction parse_prediction(std::string_view line, const std::string& where) {
   const auto fail = [&where](std::string_view what, std::string_view got = "") {

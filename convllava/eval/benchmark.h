@@ -5,17 +5,23 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace convllava::eval {
 
+/// A source of one image.
+struct QuestionImage {
+  std::filesystem::path path;
+};
+
 struct Question {
-  std::string id;  ///< unique within the benchmark
-  std::filesystem::path image;
-  std::string text;  ///< as the model gets it, behind "<image>\n"
+  std::string id = {};                    ///< unique within the benchmark
+  std::string group = {};                 ///< the task or kind with a score for itself; "" where the benchmark has none
+  std::string text = {};                  ///< the prompt without its "<image>\n"; includes the options, if any
+  std::vector<std::string> options = {};  ///< of a multiple-choice question, in order; else empty
+  std::vector<QuestionImage> images = {};  ///< in the order of the text
 };
 
 struct Prediction {
@@ -31,29 +37,22 @@ struct Score {
   double value = 0;  ///< per cent; "unanswered" is a number of questions
 };
 
+/// A benchmark whose files are loaded. `load` of the table in registry.h makes one.
 class Benchmark {
  public:
   virtual ~Benchmark() = default;
-  virtual std::string name() const = 0;
-  /// The official file. `data` is the folder that holds it under its official name, or the file itself. Throws
-  /// DataError with the reason when neither can be found.
-  virtual std::filesystem::path file(const std::filesystem::path& data) const = 0;
-  /// Questions in the order of the official file. Throws DataError with file and place.
-  virtual std::vector<Question> questions(const std::filesystem::path& data) const = 0;
-  /// Whether the file has the reference answers that `score` needs; of a test split they are kept back. Throws
-  /// DataError when only some of the questions have them, or some have others than can be scored.
-  virtual bool has_answers(const std::filesystem::path& data) const = 0;
-  /// The headline figure first. Throws DataError when predictions are missing, double or unknown, naming `file`, where
-  /// they are, and the line.
-  virtual std::vector<Score> score(const std::filesystem::path& data, const std::vector<Prediction>& predictions,
+  /// The official file that was loaded.
+  virtual std::filesystem::path file() const = 0;
+  /// Questions in the order of the official file. Throws DataError with file and entry.
+  virtual std::vector<Question> questions() const = 0;
+  /// Whether the file has the reference answers that `score` needs; those of test splits are not published. Throws
+  /// DataError when only some questions have them, or some cannot be scored.
+  virtual bool has_answers() const = 0;
+  /// The main score first. Throws DataError for missing, repeated or unknown predictions, with `file`, which holds the
+  /// predictions, and the line.
+  virtual std::vector<Score> score(const std::vector<Prediction>& predictions,
                                    const std::filesystem::path& file) const = 0;
-  /// Enough for the benchmark's answers.
-  virtual int64_t max_new_tokens() const = 0;
 };
-
-/// Throws ConfigError listing the benchmarks (and the nearest name) for an unknown one.
-std::unique_ptr<Benchmark> make_benchmark(const std::string& name);
-std::vector<std::string> benchmark_names();
 
 /// predictions.jsonl: {"question_id": ..., "text": ...} a line, with "error" where there is one. Reading throws
 /// DataError with file and line; an id may be a whole number, "prompt" is read, blank lines and further fields are

@@ -39,16 +39,17 @@ std::string weights_fingerprint(const model::ConvLlavaImpl& model) {
   return text_of(fingerprint);
 }
 
-PredictionIdentity identity_of(const infer::Pretrained& pretrained, const Benchmark& benchmark,
+PredictionIdentity identity_of(const infer::Pretrained& pretrained, const BenchmarkEntry& benchmark,
                                const std::vector<Question>& questions, int64_t max_new_tokens) {
   core::Fingerprint texts;
   for (const auto& question : questions) {
-    for (const auto& part : {question.id, question.text, question.image.filename().string()}) texts.add(part + '\n');
+    for (const auto& part : {question.id, question.text}) texts.add(part + '\n');
+    for (const auto& image : question.images) texts.add(image.path.filename().string() + '\n');
   }
   const auto& record = pretrained.record;
   const auto weight = pretrained.model->llm->head_weight();
   return {
-      {"benchmark", benchmark.name()},
+      {"benchmark", benchmark.name},
       {"questions", fmt::format("{} ({})", questions.size(), text_of(texts))},
       {"model", fmt::format("{} step {}", record.run.output_dir, record.step)},
       {"precision", fmt::format("{} on {}", torch::toString(weight.scalar_type()), weight.is_cuda() ? "cuda" : "cpu")},
@@ -72,7 +73,7 @@ struct Prepared {
 Prepared prepare(const Question& question, const image::PreprocessOptions& options) {
   try {
     // Preprocessing what is preprocessed changes nothing, so `infer::answer` gets it in its final size already.
-    return {&question, image::preprocess(image::load_image(question.image), options), ""};
+    return {&question, image::preprocess(image::load_image(question.images.front().path), options), ""};
   } catch (const DataError& error) {
     return {&question, std::nullopt, error.what()};
   }
@@ -177,8 +178,7 @@ class Predictor {
 
 void check(const infer::Pretrained& pretrained, const PredictOptions& options) {
   if (pretrained.model->vision_tower.is_empty()) {
-    throw ConfigError("model", "has no vision tower to see images with", "a language model",
-                      "a checkpoint of this project");
+    throw ConfigError("model", "has no vision tower", "a language model", "a checkpoint of this project");
   }
   if (options.batch_size < 1 || options.batch_size > kMaxBatchSize) {
     throw ConfigError("batch size", "out of range", fmt::to_string(options.batch_size),
@@ -190,16 +190,24 @@ void check(const infer::Pretrained& pretrained, const PredictOptions& options) {
   }
 }
 
+void check(const std::vector<Question>& questions) {
+  for (const auto& question : questions) {
+    if (question.images.size() == 1) continue;
+    throw DataError(fmt::format("question {}", question.id), "unsupported number of images",
+                    fmt::to_string(question.images.size()), "1, as many as the model takes");
+  }
+}
+
 }  // namespace
 
-std::vector<Prediction> predict(infer::Pretrained& pretrained, const Benchmark& benchmark,
-                                const std::filesystem::path& data, const PredictOptions& options,
+std::vector<Prediction> predict(infer::Pretrained& pretrained, const BenchmarkEntry& benchmark,
+                                const std::vector<Question>& questions, const PredictOptions& options,
                                 distributed::ProcessGroup group) {
   check(pretrained, options);
+  check(questions);
   auto answer_options = infer::answer_options(pretrained.record);
   answer_options.generate.max_new_tokens =
-      options.max_new_tokens > 0 ? options.max_new_tokens : benchmark.max_new_tokens();
-  const auto questions = benchmark.questions(data);
+      options.max_new_tokens > 0 ? options.max_new_tokens : benchmark.max_new_tokens;
   PredictionStore store(options.output,
                         identity_of(pretrained, benchmark, questions, answer_options.generate.max_new_tokens),
                         group.rank());
@@ -213,7 +221,7 @@ std::vector<Prediction> predict(infer::Pretrained& pretrained, const Benchmark& 
   store.start();
 
   Predictor predictor(pretrained, answer_options, store);
-  core::Progress progress(benchmark.name(), share, done, group.rank() == 0);
+  core::Progress progress(benchmark.name, share, done, group.rank() == 0);
   predictor.run(mine, options.batch_size, progress, done);
   progress.finish();
 
@@ -225,7 +233,7 @@ std::vector<Prediction> predict(infer::Pretrained& pretrained, const Benchmark& 
                     counts[1], answer_options.generate.max_new_tokens));
   }
   if (counts[0] == static_cast<double>(questions.size())) {
-    throw DataError(data.string(), "none of the images can be read", questions.front().image.string(),
+    throw DataError(benchmark.name, "none of the images can be read", questions.front().images.front().path.string(),
                     "the benchmark's images beside its file");
   }
   std::vector<Prediction> joined;

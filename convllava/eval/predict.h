@@ -6,6 +6,7 @@
 
 #include "convllava/distributed/process_group.h"
 #include "convllava/eval/benchmark.h"
+#include "convllava/eval/registry.h"
 #include "convllava/infer/pretrained.h"
 
 // Answers to a benchmark's questions: greedy, batched, shared out over ranks, resumable.
@@ -26,11 +27,11 @@ struct PredictOptions {
 /// order of the questions. Returns them on rank 0, nothing elsewhere.
 ///
 /// An image that cannot be read, or a question that does not fit into the model, gives an empty answer with its
-/// `error` and a warning; the next run tries it again. DataError when no image at all can be read. ConfigError when
-/// the folder holds answers of another model, precision or benchmark or cannot be written into, when an option is out
-/// of range, and when the model has no vision tower.
-std::vector<Prediction> predict(infer::Pretrained& pretrained, const Benchmark& benchmark,
-                                const std::filesystem::path& data, const PredictOptions& options,
+/// `error` and a warning; the next run tries it again. DataError when no image at all can be read, and when a question
+/// has no image or several: the model takes one. ConfigError when the folder holds answers of another model, precision
+/// or benchmark or cannot be written into, when an option is out of range, and when the model has no vision tower.
+std::vector<Prediction> predict(infer::Pretrained& pretrained, const BenchmarkEntry& benchmark,
+                                const std::vector<Question>& questions, const PredictOptions& options,
                                 distributed::ProcessGroup group);
 
 }  // namespace convllava::eval

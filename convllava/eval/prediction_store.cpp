@@ -39,7 +39,7 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-/// What of a file ends in a line break: its last line may be half written.
+/// The complete lines of a file: its last line may be half written.
 std::string finished_lines(const fs::path& path) {
   std::string bytes = core::read_file(path);
   bytes.resize(bytes.rfind('\n') + 1);  // npos + 1 is 0
@@ -50,15 +50,17 @@ void check_identity(const fs::path& folder, const PredictionIdentity& identity) 
   const fs::path path = folder / kIdentityFile;
   if (!is_there(path)) {
     if (!is_there(folder / kJoinedFile) && part_paths(folder).empty()) return;
-    throw ConfigError(path.string(), "the file is missing, so nothing tells what made the answers here", "",
+    throw ConfigError(path.string(), "the file is missing, so the origin of the answers is unknown", "",
                       "a folder without answers: choose another --output, or remove them");
   }
   ordered_json found;
   try {
     found = core::parse_json<ordered_json>(core::read_file(path));
   } catch (const core::JsonError&) {
-    // Not this program's file: every value below is another one.
+    // Not this program's file: no value below is equal.
   }
+  // Older files have "pictures" for "images".
+  if (found.is_object() && !found.contains("images") && found.contains("pictures")) found["images"] = found["pictures"];
   for (const auto& [name, value] : identity) {
     const std::string other = found.is_object() && found.contains(name) && found[name].is_string()
                                   ? found[name].get<std::string>()
@@ -130,7 +132,7 @@ std::vector<Prediction> PredictionStore::join(const std::vector<Question>& quest
   for (const auto& question : questions) {
     const auto found = known_.find(question.id);
     if (found == known_.end()) {
-      throw DataError(folder_.string(), "an answer of another rank is not there", question.id,
+      throw DataError(folder_.string(), "an answer of another rank is missing", question.id,
                       "a folder that all ranks see");
     }
     predictions.push_back(found->second);

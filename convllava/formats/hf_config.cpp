@@ -117,8 +117,7 @@ int64_t guess_image_size(const checkpoint::JsonObject& model, const fs::path& ab
   const bool whole = number.ec == std::errc() && number.ptr == end.data() + end.size();
   if (whole && size >= kLeastImage && size <= kMostImage) return size;
   const int64_t assumed = image::PreprocessOptions().size;
-  core::log_warning(
-      fmt::format("{}: absent; images are assumed to have {} pixels on a side", absent.string(), assumed));
+  core::log_warning(fmt::format("{}: missing; assuming images with sides of {} pixels", absent.string(), assumed));
   return assumed;
 }
 
@@ -183,7 +182,7 @@ model::VisionConfig vision_config_of(const std::map<std::string, checkpoint::Ten
   }
   const auto stem = shapes.find("vision_tower.embeddings.patch_embeddings.weight");
   if (vision.depths.empty() || stem == shapes.end() || stem->second.size() != 4) {
-    throw CheckpointError(directory.string(), "there is no ConvNeXt in it", {},
+    throw CheckpointError(directory.string(), "no ConvNeXt weights in it", {},
                           "a config.json with model_type \"convnext\", or tensors with Hugging Face's, "
                           "OpenCLIP's or timm's names");
   }

@@ -24,7 +24,7 @@ void write_vision_json(const std::filesystem::path& directory, const model::Visi
 
 /// How the images of a ConvLLaVA directory are prepared: `image_aspect_ratio` of its config.json, and `crop_size` or
 /// else `size` of the tower's preprocessor_config.json. Where that file is absent, the number at the end of
-/// `mm_vision_tower` counts ("...-ConvNeXt-1536"), or else 768, with a warning. Throws CheckpointError.
+/// `mm_vision_tower` is used ("...-ConvNeXt-1536"), or else 768, with a warning. Throws CheckpointError.
 image::PreprocessOptions read_image_options(const std::filesystem::path& directory);
 
 /// tokenizer.model, tokenizer_config.json and special_tokens_map.json.

@@ -151,10 +151,10 @@ void check(const fs::path& directory, const Parameters& parameters, const Offer&
   }
   for (const auto& [parameter, source] : unused) unexpected.push_back(source.name);
   if (!missing.empty() || !unexpected.empty() || !misshapen.empty() || !whole.empty()) {
-    throw CheckpointError(directory.string(), "its tensors are not those of the model" + listing("missing", missing) +
+    throw CheckpointError(directory.string(), "its tensors do not match the model" + listing("missing", missing) +
                                                   listing("unexpected", unexpected) +
-                                                  listing("of another shape", misshapen) +
-                                                  listing("of whole numbers", whole));
+                                                  listing("with another shape", misshapen) +
+                                                  listing("with integer type", whole));
   }
 }
 
@@ -221,7 +221,7 @@ int64_t load_vision_tower(const fs::path& directory, model::ConvNextImpl& tower)
   collect_tower(path, shards, offer);
   offer.foreign.clear();
   if (offer.sources.empty()) {
-    throw CheckpointError(path.string(), "there is no ConvNeXt in it", {},
+    throw CheckpointError(path.string(), "no ConvNeXt weights in it", {},
                           "tensors with Hugging Face's, OpenCLIP's or timm's names");
   }
   int64_t stages = 0;

@@ -28,7 +28,7 @@ void save_model(const std::filesystem::path& directory, const model::ConvLlavaIm
                 const text::Tokenizer& tokenizer, const checkpoint::Record& record);
 
 /// The shapes of a checkpoint, from its config.json files. Throws CheckpointError naming file and field.
-/// A tower without a config.json of its own (published ConvLLaVA shards, OpenCLIP, timm) is measured from its tensors;
+/// A tower without its own config.json (published ConvLLaVA shards, OpenCLIP, timm) is measured from its tensors;
 /// a plain LLaMA directory has no vision stages.
 model::ModelConfig read_model_config(const std::filesystem::path& directory);
 model::LlamaConfig read_llama_config(const std::filesystem::path& directory);

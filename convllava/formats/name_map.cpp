@@ -26,11 +26,11 @@ constexpr std::array<Rename, 6> kModelNames = {{
     {"vision_tower.", "model.vision_tower.vision_tower."},
 }};
 
-// What stands before a tower's own names in files of different origin.
+// Prefixes of a tower's names in files of different origin.
 constexpr std::array<std::string_view, 5> kTowerPrefixes = {"model.vision_tower.vision_tower.", "visual.trunk.",
                                                             "convnext.", "trunk.", ""};
 
-// Beginnings of the tower's names; `#` stands for a number.
+// Beginnings of the tower's names; `#` is a number.
 constexpr std::array<Rename, 10> kTowerNames = {{
     // Hugging Face
     {"embeddings.", "embeddings."},

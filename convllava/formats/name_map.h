@@ -19,7 +19,7 @@ std::optional<std::string> parameter_of(std::string_view file_name);
 /// classifier class or of a ConvLLaVA file, OpenCLIP's or timm's. Nothing for text towers, heads and the pooled norm.
 std::optional<std::string> tower_parameter_of(std::string_view file_name);
 
-/// What older files hold and nobody reads: rotary frequencies, the norm behind the tower's pooling.
+/// Tensors of older files that are ignored: rotary frequencies, the norm behind the tower's pooling.
 bool is_obsolete(std::string_view file_name);
 
 /// 0-based stage of a tower parameter; nothing for the stem.

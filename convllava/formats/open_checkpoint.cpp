@@ -32,8 +32,7 @@ fs::path newest_usable(const fs::path& run, const std::vector<checkpoint::StepDi
   if (!damage) return found.back().path;
   for (auto other = found.rbegin() + 1; other != found.rend(); ++other) {
     if (!damage_of_model(other->path)) {
-      throw CheckpointError(run.string(), "the newest checkpoint is damaged", *damage,
-                            other->path.string() + " to be named instead, which is whole");
+      throw CheckpointError(run.string(), "the newest checkpoint is damaged. Use " + other->path.string(), *damage);
     }
   }
   return found.back().path;

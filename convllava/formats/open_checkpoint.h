@@ -6,7 +6,7 @@
 
 #include "convllava/core/files.h"
 
-// The checkpoint that a path means, whole and kept while it is read.
+// The checkpoint that a path selects, complete and kept while it is read.
 
 namespace convllava::formats {
 
@@ -14,7 +14,7 @@ namespace convllava::formats {
 /// that is missing, cut off or no JSON. Nothing when it is whole. Checkpoints of other programs need no convllava.yaml.
 std::optional<std::string> damage_of_model(const std::filesystem::path& directory);
 
-/// The checkpoint that a path means: itself when it holds a model (config.json, or only weights, as OpenCLIP writes
+/// The checkpoint that a path selects: itself when it holds a model (config.json, or only weights, as OpenCLIP writes
 /// them), the newest inside when it is a run folder.
 /// Throws CheckpointError when it is neither, and when the newest is damaged: the message then names the newest whole
 /// one.
@@ -23,7 +23,7 @@ std::filesystem::path find_checkpoint(const std::filesystem::path& path);
 /// A checkpoint while it is read: the run that it belongs to does not remove it.
 class OpenCheckpoint {
  public:
-  /// What `find_checkpoint` finds.
+  /// The result of `find_checkpoint`.
   explicit OpenCheckpoint(const std::filesystem::path& path);
   const std::filesystem::path& path() const { return path_; }
 

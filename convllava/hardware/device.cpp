@@ -9,7 +9,7 @@ namespace convllava::hardware {
 torch::Device pick_device(Device device, int local_rank) {
   const bool available = torch::cuda::is_available();
   if (device == Device::kCuda && !available) {
-    throw ConfigError("device", "no CUDA device can be used", "cuda", "cpu or auto on this machine");
+    throw ConfigError({"", "device"}, "no usable CUDA device", "cuda", "cpu or auto on this machine");
   }
   if (device == Device::kCpu || !available) return torch::kCPU;
   return use_gpu_of_rank(local_rank);

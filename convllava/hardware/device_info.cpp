@@ -13,7 +13,7 @@ torch::Device numbered_device(const torch::Device& device) {
 }
 
 std::optional<double> datasheet_bf16_flops(std::string_view gpu_name) {
-  // The first that the name contains counts.
+  // The first that the name contains is used.
   constexpr std::pair<std::string_view, double> kPeaks[] = {
       {"H100 PCIe", 756e12}, {"H100 NVL", 835e12}, {"H100", 989.4e12}, {"H200 NVL", 835e12}, {"H200", 989.4e12},
       {"H800 PCIe", 756e12}, {"H800", 989.4e12},   {"A100", 312e12},   {"A800", 312e12},

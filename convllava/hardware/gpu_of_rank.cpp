@@ -11,7 +11,7 @@ namespace convllava::hardware {
 int gpu_of_rank(int local_rank, int gpus) {
   if (gpus == 1) return 0;
   if (local_rank < gpus) return local_rank;
-  throw ConfigError("device", "this machine has fewer GPUs than ranks",
+  throw ConfigError({"", "device"}, "this machine has fewer GPUs than ranks",
                     fmt::format("local rank {} and {} GPUs", local_rank, gpus), "at most one process for each GPU");
 }
 

@@ -1,4 +1,4 @@
-// Windows and OS/2 bitmaps. No library reads these as Pillow does; what it refuses and what it takes is followed here.
+// Windows and OS/2 bitmaps. No library reads these as Pillow does; this file follows the checks of Pillow.
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// A file's bytes from front to back, never behind their end.
+// Reads the bytes of a file in order, with a check of the end.
 
 #include <algorithm>
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace convllava::image {
 
-/// The number that `bytes`, at most 8 of them, hold.
+/// The number in `bytes`, at most 8 bytes.
 inline uint64_t little_endian(std::string_view bytes) {
   uint64_t value = 0;
   for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
@@ -30,14 +30,14 @@ class ByteReader {
   size_t left() const { return file_.bytes.size() - position_; }
   void seek(uint64_t position) { position_ = std::min<uint64_t>(position, file_.bytes.size()); }
 
-  /// As many bytes as there are, at most `count`.
+  /// The next bytes, at most `count`.
   std::string_view take_at_most(uint64_t count) {
     const std::string_view taken = file_.bytes.substr(position_, count);
     position_ += taken.size();
     return taken;
   }
 
-  /// Exactly `count` bytes, or a DataError that the image is truncated.
+  /// Exactly `count` bytes. Throws DataError "the image is truncated" if fewer are left.
   std::string_view take(uint64_t count) {
     if (count > left()) file_.fail_truncated();
     return take_at_most(count);

@@ -19,6 +19,7 @@ struct Format {
   Image (*read)(const EncodedImage& file);
 };
 
+// The table of formats: name, test of the first bytes, reader. Add a format: its reader (decode.h) and a row here.
 constexpr Format kFormats[] = {
     {"JPEG", accepts_jpeg, read_jpeg}, {"PNG", accepts_png, read_png}, {"WebP", accepts_webp, read_webp},
     {"GIF", accepts_gif, read_gif},    {"BMP", accepts_bmp, read_bmp}, {"TIFF", accepts_tiff, read_tiff},
@@ -42,7 +43,7 @@ const Format& find_format(std::string_view bytes, std::string_view where) {
   for (const Format& format : kFormats) {
     if (format.accepts(bytes)) return format;
   }
-  throw DataError(where, "not an image of a known format", describe_start(bytes), kFormatNames);
+  throw DataError(where, "unknown image format", describe_start(bytes), kFormatNames);
 }
 
 Image decode(std::string_view bytes, std::string_view where) {
@@ -50,9 +51,9 @@ Image decode(std::string_view bytes, std::string_view where) {
   return format.read({bytes, where, format.name});
 }
 
-/// One line for a whole data set of such images.
+/// One line for the whole data set.
 void warn_once(std::atomic<bool>& warned, const std::string& message) {
-  if (!warned.exchange(true)) core::log_warning(message + "; more such images are not named");
+  if (!warned.exchange(true)) core::log_warning(message + "; further such warnings are omitted");
 }
 
 }  // namespace
@@ -63,7 +64,7 @@ void EncodedImage::fail(std::string_view reason, std::string_view expected) cons
 
 void EncodedImage::fail_truncated() const {
   throw DataError(where, fmt::format("the {} image is truncated", format), fmt::format("{} bytes", bytes.size()),
-                  "the file to its end");
+                  "the complete file");
 }
 
 void EncodedImage::check_size(int64_t width, int64_t height) const {
@@ -90,8 +91,8 @@ Image decode_image(std::string_view bytes) { return decode(bytes, {}); }
 
 Image load_image(const std::filesystem::path& path) {
   const std::string& name = path.native();
-  if (const size_t end = name.find('\0'); end != name.npos) {  // the system would open what stands before it
-    throw DataError(name.substr(0, end), "the path of the image holds a NUL byte",
+  if (const size_t end = name.find('\0'); end != name.npos) {  // the system would open the path before it
+    throw DataError(name.substr(0, end), "the path of the image contains a NUL byte",
                     fmt::format("{} bytes, the NUL byte at {}", name.size(), end), "a path without one");
   }
   return decode(core::read_file(path), name);

@@ -1,7 +1,7 @@
 #pragma once
 
-// What the readers of one format each (bmp.cpp, gif.cpp, ...) share. decode.cpp finds the reader by a file's first
-// bytes.
+// Shared by the readers of the formats (bmp.cpp, gif.cpp, ...). decode.cpp has the table of formats and selects the
+// reader by the first bytes of a file.
 
 #include <cstdint>
 #include <string_view>
@@ -14,10 +14,10 @@ namespace convllava::image {
 inline constexpr int64_t kManyPixels = 89478485;
 inline constexpr int64_t kMostPixels = 2 * kManyPixels;
 
-/// An image file in memory, and what messages about it need. Its views outlive the reading.
+/// An image file in memory, with its name for messages. The views must outlive the call of the reader.
 struct EncodedImage {
   std::string_view bytes;
-  std::string_view where;   ///< path, or nothing; begins each message
+  std::string_view where;   ///< path, or ""; first in each message
   std::string_view format;  ///< "PNG"
 
   /// DataError "the PNG image cannot be decoded; got REASON; expected EXPECTED".
@@ -26,15 +26,15 @@ struct EncodedImage {
   /// DataError: "the PNG image is truncated; got N bytes".
   [[noreturn]] void fail_truncated() const;
 
-  /// Throws DataError unless Pillow would make an image of this size. Call before pixels are allocated. The first
-  /// large image of the process is named in a warning.
+  /// Throws DataError if Pillow rejects this size. Call before pixels are allocated. Warns once in the process of a
+  /// large image.
   void check_size(int64_t width, int64_t height) const;
 
-  /// The pixels are there, but DAMAGE was passed over as Pillow passes over it. Warns once in the process.
+  /// For damage that Pillow ignores: the pixels are complete. Warns once in the process.
   void warn_damaged(std::string_view damage) const;
 };
 
-/// Whether Pillow would try this format, from the first bytes.
+/// Whether Pillow tries this format for these first bytes.
 bool accepts_bmp(std::string_view bytes);
 bool accepts_gif(std::string_view bytes);
 bool accepts_jpeg(std::string_view bytes);
@@ -43,7 +43,7 @@ bool accepts_ppm(std::string_view bytes);
 bool accepts_tiff(std::string_view bytes);
 bool accepts_webp(std::string_view bytes);
 
-/// The first frame or page as Pillow's `convert("RGB")` gives it. Throws DataError.
+/// The first frame or page, equal to Pillow's `convert("RGB")`. Throws DataError.
 Image read_bmp(const EncodedImage& file);
 Image read_gif(const EncodedImage& file);
 Image read_jpeg(const EncodedImage& file);

@@ -18,18 +18,17 @@ struct Image {
   std::vector<uint8_t> pixels;
 };
 
-/// "JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF" or "PPM", by the first bytes and not by a name. Throws DataError for
-/// anything else; `where` begins the message.
+/// "JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF" or "PPM", from the first bytes. Throws DataError for other files;
+/// `where` is the place of the error.
 std::string_view identify(std::string_view bytes, std::string_view where = {});
 
 /// An image file -> RGB, as Pillow 13.0's `Image.open(file).convert("RGB")` gives it: the first frame or page, alpha
-/// dropped, CMYK without colour management, grey of more than 8 bits clipped, EXIF orientation ignored but in TIFF.
-/// What differs is in docs/images.md. Throws DataError saying what is wrong (not an image, truncated, damaged, more
-/// pixels than Pillow's limit) where Pillow raises; the first large image and the first one whose end is damaged are
-/// named in a warning.
+/// dropped, CMYK without colour management, grey of more than 8 bits clipped, EXIF orientation ignored except in TIFF.
+/// docs/images.md lists the differences. Throws DataError where Pillow raises an error: not an image, truncated,
+/// damaged, more pixels than Pillow's limit. Warns once in the process of a large image, and once of a damaged end.
 Image decode_image(std::string_view bytes);
 
-/// Reads and decodes; the path is part of every message. A path with a NUL byte is a DataError.
+/// Reads and decodes a file; errors have its path. Throws DataError for a path with a NUL byte.
 Image load_image(const std::filesystem::path& path);
 
 /// Pillow's `resize((width, height), BICUBIC)` to the bit: a = -0.5, antialiased, 22-bit fixed point, horizontal pass
@@ -37,10 +36,10 @@ Image load_image(const std::filesystem::path& path);
 /// more than twice as many rows as columns. Sizes >= 1.
 Image resize_bicubic(const Image& source, int64_t width, int64_t height);
 
-/// Equals `resize_bicubic(pad_to_square(source, color), size, size)` to the bit without making the padded image.
+/// Equal to `resize_bicubic(pad_to_square(source, color), size, size)` to the bit, without the padded image.
 Image pad_to_square_and_resize(const Image& source, const Color& color, int64_t size);
 
-/// The image centred on a square of side max(width, height); an odd remainder goes to the bottom or right.
+/// The image centred in a square of side max(width, height); an odd remainder is added at the bottom or right.
 Image pad_to_square(const Image& source, const Color& color);
 
 }  // namespace convllava::image

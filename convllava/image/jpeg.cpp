@@ -1,32 +1,44 @@
 // JPEG with libjpeg-turbo's slow integer transform and smooth upsampling, the library's defaults and Pillow's.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
-// jpeglib.h needs the three above.
+// jpeglib.h needs <cstddef> and <cstdio>.
 #include <jpeglib.h>
 
+#include "convllava/core/error.h"
 #include "convllava/image/decode.h"
+#include "convllava/image/encode.h"
 #include "convllava/image/samples.h"
 
 namespace convllava::image {
 namespace {
 
-struct ErrorHandler {
-  jpeg_error_mgr manager;  // first, because libjpeg knows the handler by it
-  std::jmp_buf jump;
-  char first_warning[JMSG_LENGTH_MAX];
+constexpr int kQuality = 85;
+
+/// libjpeg ends the process on an error unless its handler jumps away. Set `manager` as the `err` of a libjpeg object.
+struct JpegErrors {
+  jpeg_error_mgr manager;  ///< first, because libjpeg passes this address
+  std::jmp_buf jump;       ///< set it with setjmp before each call of libjpeg
+  char first_warning[JMSG_LENGTH_MAX] = "";
+
+  JpegErrors() {
+    jpeg_std_error(&manager);
+    manager.error_exit = [](j_common_ptr info) { std::longjmp(reinterpret_cast<JpegErrors*>(info->err)->jump, 1); };
+  }
 };
 
-[[noreturn]] void leave(j_common_ptr info) { std::longjmp(reinterpret_cast<ErrorHandler*>(info->err)->jump, 1); }
 void keep_first_warning(j_common_ptr info, int level) {
-  if (level >= 0) return;  // what the library does
+  if (level >= 0) return;  // a trace message
   if (info->err->num_warnings++ > 0) return;
-  info->err->format_message(info, reinterpret_cast<ErrorHandler*>(info->err)->first_warning);
+  info->err->format_message(info, reinterpret_cast<JpegErrors*>(info->err)->first_warning);
 }
 void do_nothing(j_decompress_ptr) {}
 
@@ -43,8 +55,7 @@ void skip_bytes(j_decompress_ptr info, long count) {
 class JpegDecoder {
  public:
   explicit JpegDecoder(const EncodedImage& file) : file_(file) {
-    info_.err = jpeg_std_error(&errors_.manager);
-    errors_.manager.error_exit = leave;
+    info_.err = &errors_.manager;
     errors_.manager.emit_message = keep_first_warning;
     source_.init_source = do_nothing;
     source_.fill_input_buffer = no_more_bytes;
@@ -122,9 +133,56 @@ class JpegDecoder {
   }
 
   const EncodedImage& file_;
-  ErrorHandler errors_{};
+  JpegErrors errors_;
   jpeg_source_mgr source_{};
   jpeg_decompress_struct info_{};
+};
+
+class JpegEncoder {
+ public:
+  JpegEncoder() { info_.err = &errors_.manager; }
+  ~JpegEncoder() {
+    jpeg_destroy_compress(&info_);
+    std::free(buffer_);
+  }
+  JpegEncoder(const JpegEncoder&) = delete;
+  JpegEncoder& operator=(const JpegEncoder&) = delete;
+
+  std::string encode(const Image& image) {
+    if (setjmp(errors_.jump) != 0) {
+      char reason[JMSG_LENGTH_MAX] = "";
+      errors_.manager.format_message(reinterpret_cast<j_common_ptr>(&info_), reason);
+      throw DataError("", "the JPEG encoder failed", reason);
+    }
+    compress(image);
+    return {reinterpret_cast<const char*>(buffer_), size_};
+  }
+
+ private:
+  /// Has no local objects to destroy: an error of libjpeg jumps out of it.
+  void compress(const Image& image) {
+    jpeg_create_compress(&info_);
+    jpeg_mem_dest(&info_, &buffer_, &size_);
+    info_.image_width = static_cast<JDIMENSION>(image.width);
+    info_.image_height = static_cast<JDIMENSION>(image.height);
+    info_.input_components = 3;
+    info_.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&info_);
+    jpeg_set_quality(&info_, kQuality, TRUE);
+    info_.comp_info[0].h_samp_factor = info_.comp_info[0].v_samp_factor = 1;
+    jpeg_start_compress(&info_, TRUE);
+    while (info_.next_scanline < info_.image_height) {
+      const int64_t start = int64_t{info_.next_scanline} * image.width * 3;
+      JSAMPROW row = const_cast<JSAMPROW>(image.pixels.data() + start);  // libjpeg only reads it
+      jpeg_write_scanlines(&info_, &row, 1);
+    }
+    jpeg_finish_compress(&info_);
+  }
+
+  JpegErrors errors_;
+  jpeg_compress_struct info_{};
+  unsigned char* buffer_ = nullptr;
+  unsigned long size_ = 0;
 };
 
 }  // namespace
@@ -132,5 +190,13 @@ class JpegDecoder {
 bool accepts_jpeg(std::string_view bytes) { return bytes.starts_with("\xFF\xD8\xFF"); }
 
 Image read_jpeg(const EncodedImage& file) { return JpegDecoder(file).read(); }
+
+std::string encode_jpeg(const Image& image) {
+  if (image.width < 1 || image.height < 1 || image.width > JPEG_MAX_DIMENSION || image.height > JPEG_MAX_DIMENSION) {
+    throw DataError("", "the image's size is invalid for JPEG", fmt::format("{}x{} pixels", image.width, image.height),
+                    fmt::format("sides of 1 to {} pixels", JPEG_MAX_DIMENSION));
+  }
+  return JpegEncoder().encode(image);
+}
 
 }  // namespace convllava::image

@@ -9,9 +9,8 @@ namespace convllava::image {
 
 using Color = std::array<uint8_t, 3>;
 
-/// CLIP's constants: bytes times the scale, minus the mean, divided by the deviation. First as its
-/// preprocessor_config.json writes them, then as they are computed with. The padding colour is int(mean * 255) as in
-/// LLaVA.
+/// CLIP's constants: (byte * scale - mean) / std. `Written`: as in its preprocessor_config.json; the floats are used in
+/// computation. The padding colour is int(mean * 255), as in LLaVA.
 inline constexpr double kClipScale = 0.00392156862745098;
 inline constexpr std::array<double, 3> kClipMeanWritten = {0.48145466, 0.4578275, 0.40821073};
 inline constexpr std::array<double, 3> kClipStdWritten = {0.26862954, 0.26130258, 0.27577711};

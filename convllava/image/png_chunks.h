@@ -23,7 +23,7 @@ struct PngHeader {
   int bits() const { return depth * channels; }  ///< of a pixel
 };
 
-/// Where the pixels of an animation's first frame belong.
+/// The position of the first frame of an animation.
 struct PngFrame {
   int64_t left = 0;
   int64_t top = 0;
@@ -31,23 +31,23 @@ struct PngFrame {
   int64_t height = 0;
 };
 
-/// Reads a file in three steps: `read_to_pixels`, `pixel_data` until it is empty or the image is whole,
+/// Reads a file in three steps: `read_to_pixels`, `pixel_data` until it is empty or the image is complete,
 /// `read_to_end`.
 class PngChunks {
  public:
   explicit PngChunks(const EncodedImage& file) : file_(file), reader_(file) {}
 
-  /// Everything before the first IDAT. Throws DataError for a bad checksum and for values that Pillow refuses.
+  /// Everything before the first IDAT. Throws DataError for a wrong checksum and for values that Pillow rejects.
   void read_to_pixels();
 
   const PngHeader& header() const { return header_; }
   const PngFrame& frame() const { return frame_; }
   const Palette& palette() const { return palette_; }
 
-  /// The next part of the compressed pixels, at most 64 KiB as Pillow takes them; empty behind the last.
+  /// The next part of the compressed pixels, at most 64 KiB as in Pillow; empty after the last part.
   std::string_view pixel_data();
 
-  /// What lies behind the pixels; false where the end chunk is missing. Throws DataError where Pillow refuses.
+  /// The chunks after the pixels; false if the end chunk is missing. Throws DataError where Pillow raises an error.
   bool read_to_end();
 
  private:

@@ -13,13 +13,12 @@
 namespace convllava::image {
 
 /// `kPad`: padded to a square with the mean colour, then resized to size x size (training and default inference).
-/// `kNative`: the short side becomes `size`, the aspect ratio stays (paper section 4.3), long = int(size * long /
-/// short). An image longer than 64:1 is a DataError there: at size 768 it would give more than 9,216 tokens.
-///
+/// `kNative`: the short side becomes `size`, and the aspect ratio is kept (paper section 4.3): long = int(size * long /
+/// short). Throws DataError for an aspect ratio above 64:1: at size 768 that is more than 9,216 tokens.
 /// `kCrop`: short side to `size`, then the middle size x size (CLIPImageProcessor's default).
 enum class Aspect { kPad, kNative, kCrop };
 
-/// What configurations call them.
+/// The names in configurations.
 inline constexpr std::array<std::pair<std::string_view, Aspect>, 3> kAspectNames = {
     {{"pad", Aspect::kPad}, {"native", Aspect::kNative}, {"crop", Aspect::kCrop}}};
 std::string_view aspect_name(Aspect aspect);
@@ -31,10 +30,10 @@ struct PreprocessOptions {
   void visit_fields(config::FieldVisitor& visitor);
 };
 
-/// The size (height, width) that `preprocess` gives an image of this size.
+/// The size (height, width) of the output of `preprocess`.
 std::pair<int64_t, int64_t> output_size(const PreprocessOptions& options, int64_t height, int64_t width);
 
-/// Resized 8-bit image; `model::normalize_pixels` makes floats of it on the model's device.
+/// The resized 8-bit image. `model::normalize_pixels` converts it to floats on the model's device.
 Image preprocess(const Image& source, const PreprocessOptions& options);
 
 }  // namespace convllava::image

@@ -1,6 +1,6 @@
 #pragma once
 
-// The machine behind resize.cpp: a two-pass 8-bit resampler that treats padding as part of the weights.
+// The resampler of resize.cpp: two passes, 8 bits, with the padding as part of the weights.
 
 #include <cstdint>
 #include <vector>
@@ -9,8 +9,8 @@
 
 namespace convllava::image {
 
-/// One direction of a resampling: `before + input + after` pixels become `output`, of which [first, first + count) are
-/// wanted. `before` and `after` count pixels of one colour that surround the image.
+/// One direction of a resampling: `before + input + after` pixels become `output` pixels, and [first, first + count) of
+/// them are computed. `before` and `after` are the numbers of padding pixels.
 struct Span {
   int64_t input = 0;
   int64_t before = 0;
@@ -34,12 +34,12 @@ struct Weights {
 
 Weights bicubic_weights(const Span& span);
 
-/// The wanted window of the padded, resized image; equals Pillow's `paste` and `resize(..., BICUBIC)` to the bit.
+/// A window of the padded, resized image; equals Pillow's `paste` and `resize(..., BICUBIC)` to the bit.
 /// Columns first, rounded to bytes, then rows; or, as Pillow does since version 13, rows first for an image without
-/// padding that loses more than twice as many rows as columns. Only source rows that matter are read, each once.
+/// padding that loses more than twice as many rows as columns. Only the needed source rows are read, each once.
 Image resample(const Image& source, const Span& columns, const Span& rows, const Color& padding);
 
-/// Throws DataError unless `source` has pixels and as many bytes as its size says.
+/// Throws DataError unless `source` has at least one pixel and 3 * width * height bytes.
 void check_image(const Image& source, const char* where);
 
 }  // namespace convllava::image

@@ -1,7 +1,7 @@
 #pragma once
 
-// Rows of samples as files store them -> RGB rows, as Pillow's unpackers and convert("RGB") give them. Destinations
-// hold 3 * count bytes; alpha is dropped.
+// Rows of samples as in files -> RGB rows, equal to Pillow's unpackers and convert("RGB"). Outputs have 3 * count
+// bytes; alpha is dropped.
 
 #include <array>
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace convllava::image {
 
-/// Entries that a file does not set are black.
+/// Entries that the file does not set are black.
 using Palette = std::array<Color, 256>;
 
 /// Samples of 1, 2, 4 or 8 bits, the first in the highest bits -> one byte each, unscaled.
@@ -21,11 +21,11 @@ void grey_bits_to_rgb(const uint8_t* row, int64_t count, int bits, uint8_t* rgb)
 
 void palette_bits_to_rgb(const uint8_t* row, int64_t count, int bits, const Palette& palette, uint8_t* rgb);
 
-/// Of `step` bytes a pixel, those at the offsets `red`, `green` and `blue`.
+/// Of the `step` bytes of a pixel, those at the offsets of red, green and blue.
 void pick_to_rgb(const uint8_t* row, int64_t count, int step, const std::array<int, 3>& offsets, uint8_t* rgb);
 
-/// Without colour management, rounded: 255 - k - c * (255 - k) / 255. `step` bytes a pixel, the first four of which are
-/// cyan, magenta, yellow and black.
+/// Without colour management, rounded: 255 - k - c * (255 - k) / 255. `step` bytes per pixel; the first four are cyan,
+/// magenta, yellow and black.
 void cmyk_to_rgb(const uint8_t* row, int64_t count, int step, uint8_t* rgb);
 
 /// Wide grey samples are clipped to 0 .. 255, not scaled.

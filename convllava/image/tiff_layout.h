@@ -1,6 +1,6 @@
 #pragma once
 
-// How the pixels of a TIFF file are stored, and what its tags say about turning them.
+// How the pixels of a TIFF file are stored, and its orientation tag.
 
 #include <cstdint>
 
@@ -18,8 +18,8 @@ struct TiffLayout {
   TiffColor color = TiffColor::kGrey;
   int bits = 8;           ///< of a sample
   int stored = 1;         ///< samples of a pixel
-  int used = 1;           ///< the first of them that matter
-  bool separate = false;  ///< each sample in a plane of its own; `tiff_row_to_rgb` wants 8 bits, gathered
+  int used = 1;           ///< of these, the first ones that are used
+  bool separate = false;  ///< one plane per sample; `tiff_row_to_rgb` expects 8-bit samples side by side
   bool is_signed = false;
   bool is_float = false;
   bool inverted = false;       ///< 0 is white
@@ -28,14 +28,14 @@ struct TiffLayout {
   Palette palette{};
 };
 
-/// Throws DataError for a layout that Pillow does not know, and for CIE L*a*b*, which it converts with a colour
+/// Throws DataError for a layout that Pillow does not know, and for CIE L*a*b*, which Pillow converts with a colour
 /// profile.
 TiffLayout find_tiff_layout(const EncodedImage& file, tiff* handle);
 
-/// `count` pixels as libtiff gives them: samples side by side, wide ones in this machine's byte order.
+/// `count` pixels from libtiff: samples side by side, those of 16 and 32 bits in the byte order of this machine.
 void tiff_row_to_rgb(const TiffLayout& layout, const uint8_t* samples, int64_t count, uint8_t* rgb);
 
-/// The image as TIFF's orientation 1 to 8 wants it shown. Pillow turns TIFF images, and no others, on its own.
+/// The image turned by TIFF's orientation, 1 to 8. Pillow turns TIFF images only.
 Image oriented(Image image, int orientation);
 
 }  // namespace convllava::image

@@ -19,7 +19,7 @@ bool accepts_webp(std::string_view bytes) {
 Image read_webp(const EncodedImage& file) {
   const WebPData data{reinterpret_cast<const uint8_t*>(file.bytes.data()), file.bytes.size()};
   const std::unique_ptr<WebPDemuxer, void (*)(WebPDemuxer*)> demuxer(WebPDemux(&data), WebPDemuxDelete);
-  if (!demuxer) file.fail("damaged chunks, or some are missing", "the file to its end");
+  if (!demuxer) file.fail("damaged or missing chunks", "the complete file");
   Image image{
       WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH), WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT), {}};
   file.check_size(image.width, image.height);

@@ -1,6 +1,6 @@
 #pragma once
 
-// The inner loop of resample.cpp, in versions for several instruction sets that give the same bytes.
+// The inner loop of resample.cpp, in versions for several instruction sets. All give the same bytes.
 
 #include <cstdint>
 #include <vector>
@@ -25,7 +25,7 @@ using WeightedSum = void (*)(const uint8_t* const* cells, const int32_t* weights
 void weighted_sum_portable(const uint8_t* const* cells, const int32_t* weights, int64_t taps, int64_t bytes,
                            uint8_t* output);
 
-/// Those that this processor can run, the fastest first, `weighted_sum_portable` last.
+/// The versions for this processor, the fastest first, `weighted_sum_portable` last.
 std::vector<WeightedSum> weighted_sums();
 
 }  // namespace convllava::image

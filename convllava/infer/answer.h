@@ -10,6 +10,7 @@
 #include "convllava/image/preprocess.h"
 #include "convllava/infer/generate.h"
 #include "convllava/text/conversation.h"
+#include "convllava/text/templates.h"
 #include "convllava/text/tokenizer.h"
 
 // Questions in words and images -> answers in words.
@@ -31,7 +32,7 @@ struct AnswerOptions {
 };
 
 /// An answer ends at an end token of the model or of the tokenizer, or where its text holds the template's stop text
-/// (text/conversation.h), which may be written by several tokens. It is then stripped of white space at both ends, as
+/// (text/templates.h), which may be written by several tokens. It is then stripped of white space at both ends, as
 /// in LLaVA; bare text of the template "plain", which continues the question, is not.
 struct Answer {
   std::string text;  ///< UTF-8; without what ended it

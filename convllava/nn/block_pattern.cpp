@@ -34,7 +34,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 std::optional<int64_t> number(std::string_view text) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = error == std::errc() && end == text.data() + text.size() && text.size() <= 4;
+  const bool whole = error == std::errc() && end == text.data() + text.size() && text.size() <= 9;
   return whole && value >= 0 ? std::optional(value) : std::nullopt;
 }
 
@@ -57,27 +57,30 @@ bool selects(const std::vector<Component>& pattern, const std::vector<Component>
                     [](const Component& a, const Component& b) { return a.selects(b); });
 }
 
-/// The greatest number at component `index` of the paths that the pattern selects up to there.
-int64_t last_number(const std::vector<Component>& pattern, size_t index, const std::vector<Block>& blocks) {
+/// The numbers at component `index` of the paths that the pattern selects up to there.
+std::optional<std::pair<int64_t, int64_t>> numbers_at(const std::vector<Component>& pattern, size_t index,
+                                                      const std::vector<Block>& blocks) {
   const std::vector<Component> front(pattern.begin(), pattern.begin() + static_cast<std::ptrdiff_t>(index));
-  int64_t last = -1;
+  std::optional<std::pair<int64_t, int64_t>> found;
   for (const auto& block : blocks) {
     const auto path = parse(block.path);
-    if (path.size() > index && path[index].range && selects(front, path)) {
-      last = std::max(last, path[index].range->second);
-    }
+    if (path.size() <= index || !path[index].range || !selects(front, path)) continue;
+    const auto [low, high] = *path[index].range;
+    found =
+        found ? std::make_pair(std::min(found->first, low), std::max(found->second, high)) : std::make_pair(low, high);
   }
-  return last;
+  return found;
 }
 
 void check_reach(std::string_view text, const std::vector<Block>& blocks, std::string_view field) {
   const auto pattern = parse(text);
   for (size_t i = 1; i < pattern.size(); ++i) {
-    if (!pattern[i].range) continue;
-    const int64_t last = last_number(pattern, i, blocks);
-    if (pattern[i].range->second <= last) continue;
+    const auto numbers = numbers_at(pattern, i, blocks);
+    if (!pattern[i].range || !numbers) continue;
+    if (pattern[i].range->first >= numbers->first && pattern[i].range->second <= numbers->second) continue;
     throw ConfigError({"", field}, "the pattern reaches beyond this model", "\"" + std::string(text) + "\"",
-                      std::string(pattern[i - 1].name) + " up to " + std::to_string(last));
+                      std::string(pattern[i - 1].name) + " " + std::to_string(numbers->first) + " to " +
+                          std::to_string(numbers->second));
   }
 }
 
@@ -102,6 +105,7 @@ std::vector<bool> select(const std::vector<std::string>& patterns, const std::ve
   std::vector<bool> selected(blocks.size(), false);
   for (const auto& pattern : patterns) {
     check_pattern(pattern, field);
+    check_reach(pattern, blocks, field);
     bool any = false;
     for (size_t i = 0; i < blocks.size(); ++i) {
       if (!selects(pattern, blocks[i].path)) continue;
@@ -111,7 +115,6 @@ std::vector<bool> select(const std::vector<std::string>& patterns, const std::ve
       throw ConfigError({"", field}, "the pattern selects nothing in this model", "\"" + pattern + "\"",
                         "one of " + patterns_of(blocks));
     }
-    check_reach(pattern, blocks, field);
   }
   return selected;
 }

@@ -5,7 +5,7 @@
 
 // Layers whose weights start uninitialised and on the device and in the type of `options`: a 7B model is
 // loaded, or only counted on the meta device, without first being filled with random numbers in fp32. Fresh weights:
-// model/initialize.h.
+// nn/init.h.
 
 namespace convllava::nn {
 

@@ -22,7 +22,7 @@ constexpr int kMostMarked = 40;  ///< points of a series that are drawn as dots
 constexpr int kHoverBands = 80;
 constexpr int kColors = 6;
 
-/// One stretch of a curve.
+/// One interval of a curve.
 struct Bin {
   double step = 0;
   double mean = 0;

@@ -17,18 +17,18 @@ struct Series {
 /// Series of one unit that share an axis.
 struct Chart {
   std::string title;
-  std::string note;  ///< what is measured, beside the title; may be empty
+  std::string note;  ///< quantity or unit, next to the title; may be empty
   bool logarithmic = false;
   std::vector<Series> series;
 };
 
-/// The charts of a run, those that matter most first. "train/A", "validation/A" and "train/A/B" share the chart of A;
-/// any other name has a chart of its own.
+/// The charts of a run, the most important first. "train/A", "validation/A" and "train/A/B" share the chart of A; each
+/// other name has its own chart.
 std::vector<Chart> make_charts(const std::vector<std::pair<int64_t, Scalars>>& metrics);
 
-/// A <figure> with title, legend and curves; pointing at it shows the values. More than a few hundred points are
-/// thinned to the mean of as many stretches, over a band from the smallest to the largest value of each, so that the
-/// size does not grow with the run. Values that are not finite are marked at the lower edge.
+/// A <figure> with title, legend and curves; hovering shows the values. A curve of more than 300 points is reduced to
+/// 300 intervals, with the mean as line and the range as band, so that the size does not grow with the run. Non-finite
+/// values are marked at the lower edge.
 std::string render_chart(const Chart& chart);
 
 }  // namespace convllava::report

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "convllava/core/files.h"
+#include "convllava/image/encode.h"
 #include "convllava/image/image.h"
-#include "convllava/report/jpeg_encoder.h"
 
 namespace convllava::report {
 namespace {
@@ -29,7 +29,7 @@ std::string base64(std::string_view bytes) {
   return text;
 }
 
-/// "" for what browsers do not show, and for what they may show moving, unlike the model's one frame.
+/// "" for formats that browsers do not show, and for animations: the model has the first frame only.
 std::string_view media_type(std::string_view format) {
   if (format == "JPEG") return "image/jpeg";
   if (format == "PNG") return "image/png";
@@ -54,7 +54,7 @@ std::string image_uri(const std::filesystem::path& path) {
     const auto shrunk = [longest](int64_t side) { return std::max<int64_t>(1, side * kMostPixels / longest); };
     image = image::resize_bicubic(image, shrunk(image.width), shrunk(image.height));
   }
-  return data_uri("image/jpeg", encode_jpeg(image));
+  return data_uri("image/jpeg", image::encode_jpeg(image));
 }
 
 }  // namespace convllava::report

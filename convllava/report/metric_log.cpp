@@ -39,7 +39,7 @@ std::optional<double> from_json(const ordered_json& value) {
   return std::nullopt;
 }
 
-/// The record of a line, or nothing when it is none.
+/// The record of a line; nothing if it is not a metrics record.
 std::optional<std::pair<int64_t, Scalars>> parse_line(std::string_view line) {
   ordered_json value;
   try {
@@ -58,8 +58,7 @@ std::optional<std::pair<int64_t, Scalars>> parse_line(std::string_view line) {
   return record;
 }
 
-/// The lines that are records and not after `last_step`. What is no record is damage, of a disk or by hand; a last
-/// line that was not finished is not.
+/// The records up to `last_step`. Warns of lines that are not records; an incomplete last line is normal.
 std::string lines_to_keep(const fs::path& file, const std::string& bytes, int64_t last_step) {
   std::string kept;
   int64_t line = 0;
@@ -68,7 +67,7 @@ std::string lines_to_keep(const fs::path& file, const std::string& bytes, int64_
     const auto record = parse_line(text);
     ++line;
     if (!record) {
-      core::log_warning(fmt::format("{}:{}: not a record of metrics; the line is left out", file.string(), line));
+      core::log_warning(fmt::format("{}:{}: not a metrics record; line skipped", file.string(), line));
     } else if (record->first <= last_step) {
       kept += text;
     }
@@ -85,7 +84,7 @@ struct MetricLog::Impl {
 };
 
 void SinkOptions::visit_fields(config::FieldVisitor& visitor) {
-  visitor.field("tensorboard", tensorboard, "Whether to write TensorBoard event files as well.");
+  visitor.field("tensorboard", tensorboard, "Whether to write TensorBoard event files too.");
 }
 
 MetricLog::MetricLog(const fs::path& run, int64_t last_step, const SinkOptions& options)
@@ -99,7 +98,7 @@ MetricLog::MetricLog(const fs::path& run, int64_t last_step, const SinkOptions& 
   }
   impl_->file.open(impl_->path, std::ios::binary | std::ios::app);
   if (!impl_->file) {
-    throw CheckpointError(impl_->path.string(), "cannot be opened for writing", std::strerror(errno));
+    throw CheckpointError(impl_->path.string(), "cannot open for writing", std::strerror(errno));
   }
   if (options.tensorboard) impl_->tensorboard.emplace(run / "tensorboard", last_step > 0 ? last_step + 1 : 0);
 }
@@ -124,7 +123,7 @@ std::vector<std::pair<int64_t, Scalars>> read_metrics(const fs::path& file) {
     auto record = parse_line(std::string_view(bytes).substr(begin, end - begin));
     ++line;
     if (!record) {
-      throw DataError(fmt::format("{}:{}", file.string(), line), "not a record of metrics",
+      throw DataError(fmt::format("{}:{}", file.string(), line), "not a metrics record",
                       bytes.substr(begin, std::min<size_t>(end - begin, 40)), R"({"step": 3, "train/loss": 1.5, ...})");
     }
     records.push_back(std::move(*record));

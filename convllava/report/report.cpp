@@ -90,7 +90,7 @@ std::string facts(const ReportContents& contents) {
 std::string image(const std::filesystem::path& path, bool hidden) {
   if (path.empty()) return "";
   if (hidden) {
-    return fmt::format("<div class=\"image\"><p>{}: not shown, because it lies outside of the image folder</p></div>\n",
+    return fmt::format("<div class=\"image\"><p>{}: not shown: outside the image folder</p></div>\n",
                        escape_html(path.string()));
   }
   try {
@@ -101,7 +101,7 @@ std::string image(const std::filesystem::path& path, bool hidden) {
   }
 }
 
-/// The image stands beside the question; where the prompt had it does not matter to a reader.
+/// The report shows the image next to the question.
 std::string without_placeholder(std::string question) {
   for (size_t at; (at = question.find(text::kImagePlaceholder)) != std::string::npos;) {
     question.erase(at, text::kImagePlaceholder.size());
@@ -114,7 +114,7 @@ std::string sample(const SampleAnswer& sample) {
   std::string html = "<div class=\"card\">\n" + image(sample.image, sample.hidden) + "<div class=\"words\">\n";
   html += fmt::format("<p class=\"question\">{}</p>\n", escape_html(without_placeholder(sample.question)));
   html += fmt::format("<p{}><small>Answer{}</small>{}</p>\n", same ? " class=\"same\"" : "",
-                      same ? " <b>\u2713 as the reference</b>" : "", escape_html(sample.answer));
+                      same ? " <b>\u2713 matches reference</b>" : "", escape_html(sample.answer));
   if (!same) html += fmt::format("<p><small>Reference</small>{}</p>\n", escape_html(sample.reference));
   return html + "</div></div>\n";
 }
@@ -122,7 +122,7 @@ std::string sample(const SampleAnswer& sample) {
 std::string sample_heading(const std::vector<SampleAnswer>& samples) {
   const auto same =
       std::count_if(samples.begin(), samples.end(), [](const auto& s) { return s.answer == s.reference; });
-  return fmt::format("Sample answers: {} of {} as the reference", same, samples.size());
+  return fmt::format("Sample answers: {} of {} match the reference", same, samples.size());
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include "convllava/report/chart.h"
 
-// Which numbers of a run share a chart, and what the charts are called.
+// Groups the metrics of a run into charts, with titles.
 
 namespace convllava::report {
 namespace {
@@ -26,21 +26,21 @@ constexpr KnownChart kKnown[] = {
     {"speed/samples_per_second", "Throughput", "samples per second"},
     {"speed/seconds_per_step", "Step time", "seconds"},
     {"speed/data_wait_share", "Waiting for data", "share of rank 0's time"},
-    {"speed/tflops", "Arithmetic", "TFLOP/s of all ranks"},
+    {"speed/tflops", "Compute", "TFLOP/s of all ranks"},
     {"speed/mfu", "Model FLOPs utilisation", "share of the GPUs' bf16 peak"},
     {"memory/resident_bytes", "Memory of rank 0", "GiB resident", 1.0 / (1 << 30)},
     {"memory/gpu_peak_bytes", "GPU memory of rank 0", "GiB at most", 1.0 / (1 << 30)},
     {"supervised_tokens", "Supervised tokens", "per step"},
-    {"data/cut_samples", "Answers cut off by max_length", "samples per step"},
-    {"data/bad_samples", "Samples that could not be used", "so far"},
-    {"data/idle_steps", "Steps without anything to learn from", "so far"},
+    {"data/cut_samples", "Answers truncated by max_length", "samples per step"},
+    {"data/bad_samples", "Skipped samples", "so far"},
+    {"data/idle_steps", "Steps without supervised tokens", "so far"},
 };
-constexpr std::string_view kLeftOut = "epoch";  // a straight line
+constexpr std::string_view kSkipped = "epoch";  // a straight line
 
 struct Place {
   std::string chart;
   std::string split;   ///< "train", "validation" or ""
-  std::string detail;  ///< what follows the chart's name
+  std::string detail;  ///< the rest of the name
 };
 
 Place place_of(const std::string& name) {
@@ -68,7 +68,7 @@ struct PlacedSeries {
   Place place;
   Series series;
 };
-/// Curves by chart, both in the order in which they first appear.
+/// Curves by chart, both in order of first appearance.
 using Groups = std::vector<std::pair<std::string, std::vector<PlacedSeries>>>;
 
 Groups collect(const std::vector<std::pair<int64_t, Scalars>>& metrics) {
@@ -114,7 +114,7 @@ std::vector<Chart> make_charts(const std::vector<std::pair<int64_t, Scalars>>& m
                    [](const auto& a, const auto& b) { return rank_of(a.first) < rank_of(b.first); });
   std::vector<Chart> charts;
   for (auto& [key, curves] : groups) {
-    if (key != kLeftOut) charts.push_back(make_chart(key, std::move(curves)));
+    if (key != kSkipped) charts.push_back(make_chart(key, std::move(curves)));
   }
   return charts;
 }

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The fields that are written of tensorflow/core/util/event.proto and framework/summary.proto.
+// Field numbers from tensorflow/core/util/event.proto and framework/summary.proto.
 namespace event {
 constexpr int kWallTime = 1;     // double
 constexpr int kStep = 2;         // int64

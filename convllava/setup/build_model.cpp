@@ -83,7 +83,7 @@ text::Tokenizer load_tokenizer(const ModelSource& source) {
   const std::string& path = tokenizer_path(source);
   if (!source.tokenizer.empty()) return text::Tokenizer::load(path);
   if (path.empty()) {
-    throw ConfigError({"", "model.tokenizer"}, "a model that starts fresh needs a tokenizer", "none",
+    throw ConfigError({"", "model.tokenizer"}, "a new model needs a tokenizer", "none",
                       "the path of a SentencePiece tokenizer.model");
   }
   return formats::load_tokenizer(formats::OpenCheckpoint(path).path());

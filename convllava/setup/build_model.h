@@ -14,10 +14,10 @@
 
 namespace convllava::setup {
 
-/// The model's shape: of the named size, of the directories, or both. What a directory states counts: with `size` and
-/// `vision_from` the tower has the size's stages and the directory's patches and norm epsilon. A directory that does
-/// not exist (yet) is left out, so that the shape of a stage can be told before the one before it has run. Throws
-/// ConfigError where size and directory contradict each other, CheckpointError for images prepared otherwise
+/// The model's shape: of the named size, of the directories, or both. The values of a directory take precedence: with
+/// `size` and `vision_from` the tower has the size's stages and the directory's patches and norm epsilon. A directory
+/// that does not exist (yet) is skipped, so that the shape of a stage is known before the previous stage has run.
+/// Throws ConfigError where size and directory contradict each other, CheckpointError for different image preparation
 /// (formats/preprocessor_check.h).
 model::ModelConfig resolve_model_shape(const ModelSource& source);
 
@@ -25,8 +25,8 @@ model::ModelConfig resolve_model_shape(const ModelSource& source);
 const std::string& tokenizer_path(const ModelSource& source);
 text::Tokenizer load_tokenizer(const ModelSource& source);
 
-/// Allocates the model and fills it: from `from`, or from `vision_from` and `llm_from`; what none of them provides
-/// starts fresh from `seed`.
+/// Allocates the model and fills it: from `from`, or from `vision_from` and `llm_from`; other parameters
+/// start fresh from `seed`.
 model::ConvLlava build_model(const ModelSource& source, const model::ModelConfig& shape,
                              const torch::TensorOptions& options, int64_t seed);
 

@@ -21,7 +21,7 @@ std::string token_text(const std::optional<int64_t>& token) { return token ? std
 void require_size(const ModelSource& source, const model::ModelConfig& named, const model::ModelConfig& saved) {
   const auto require = [&](const char* field, const auto& wanted, const auto& found) {
     if (wanted == found) return;
-    throw ConfigError({"", "model.size"}, "the checkpoint in model.from has another shape",
+    throw ConfigError({"", "model.size"}, "differs from the checkpoint in model.from",
                       fmt::format("{} {} of {}", field, wanted, source.size),
                       fmt::format("{} as in {}: the size of the checkpoint, or none", found, source.from));
   };
@@ -54,7 +54,7 @@ void require_leading_stages(const ModelSource& source, const model::VisionConfig
   };
   if (!leads(stored.depths, tower.depths) || !leads(stored.hidden_sizes, tower.hidden_sizes)) {
     throw ConfigError(
-        {"", "model.vision_from"}, "its stages are not the first ones of the tower",
+        {"", "model.vision_from"}, "its stages differ from the first stages of the tower",
         fmt::format("depths {} and hidden sizes {} in {}", stored.depths, stored.hidden_sizes, source.vision_from),
         fmt::format("the first of {} and {} (model.size, vision_depths, vision_hidden_sizes)", tower.depths,
                     tower.hidden_sizes));
@@ -62,15 +62,15 @@ void require_leading_stages(const ModelSource& source, const model::VisionConfig
   const bool all = stored.num_stages() == tower.num_stages();
   if (all && source.layer_scale_init_value > 0) {
     throw ConfigError({"", "model.layer_scale_init_value"},
-                      "would have no effect: model.vision_from gives every stage of the tower",
+                      "has no effect: model.vision_from has every stage of the tower",
                       fmt::format("{}", source.layer_scale_init_value), "no value");
   }
   if (!all && source.layer_scale_init_value == 0 && stored.layer_scale_init_value != tower.layer_scale_init_value) {
     throw ConfigError({"", "model.layer_scale_init_value"},
-                      "model.size and model.vision_from start new stages differently",
+                      "model.size and model.vision_from have different values. Set one for the new stages",
                       fmt::format("{} of {} and {} of {}", tower.layer_scale_init_value, source.size,
                                   stored.layer_scale_init_value, source.vision_from),
-                      "a value here");
+                      "one value");
   }
 }
 
@@ -105,7 +105,7 @@ model::ModelConfig resolve_model_shape(const ModelSource& source) {
     if (!source.size.empty()) require_size(source, shape, saved);
     shape = saved;
   } else if (source.size.empty() && source.llm_from.empty()) {
-    throw ConfigError({"", "model.from"}, "no such checkpoint, and model.size does not tell the shape", source.from,
+    throw ConfigError({"", "model.from"}, "no such checkpoint, and no model.size", source.from,
                       "an existing directory");
   }
   if (!source.llm_from.empty() && checkpoint::path_exists(source.llm_from)) {

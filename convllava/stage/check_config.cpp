@@ -11,6 +11,7 @@
 #include "convllava/core/paths.h"
 #include "convllava/core/suggest.h"
 #include "convllava/model/model_config.h"
+#include "convllava/nn/block_pattern.h"
 
 namespace convllava::stage {
 namespace {
@@ -119,6 +120,11 @@ class Checker {
       if (!contains(module_names(), module)) {
         fail(fmt::format("trainable.{}", i), "unknown part of the model", pattern,
              core::one_of(module_names(), module));
+      }
+      try {
+        nn::check_pattern(pattern, "trainable");
+      } catch (const ConfigError& error) {
+        fail(fmt::format("trainable.{}", i), error.kind(), error.got(), error.expected());
       }
     }
     check_modules("train.lr_per_module", config_.train.lr_per_module);

@@ -19,8 +19,8 @@ void check_config(const RunConfig& config, const std::string& where);
 /// The rules alone, for a configuration whose ranges its reader has checked. Messages begin with the field's origin.
 void check_rules(const RunConfig& config, const std::string& where, const config::Origins& origins);
 
-/// Every file and folder the config names must exist. A run that has a checkpoint (`goes_on`) takes its model from there:
-/// `model.from`, `vision_from`, `llm_from` and `tokenizer` may be absent.
+/// Every file and folder the config names must exist. A run that has a checkpoint (`goes_on`) takes its model from
+/// there: `model.from`, `vision_from`, `llm_from` and `tokenizer` may be absent.
 void check_paths(const RunConfig& config, const std::string& where, bool goes_on = false,
                  const config::Origins& origins = {});
 

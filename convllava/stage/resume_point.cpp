@@ -57,8 +57,8 @@ ResumePoint find_resume_point(const fs::path& run) {
     point.damaged.push_back({found.path, *reason});
   }
   if (point.damaged.empty()) return point;
-  throw CheckpointError(run.string(), "cannot resume: every checkpoint is damaged",
-                        point.damaged.front().reason, "a whole checkpoint-<step>, or another output_dir");
+  throw CheckpointError(run.string(), "cannot resume: every checkpoint is damaged", point.damaged.front().reason,
+                        "a whole checkpoint-<step>, or another output_dir");
 }
 
 void set_aside(const std::vector<DamagedCheckpoint>& damaged) {

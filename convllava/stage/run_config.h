@@ -7,6 +7,7 @@
 #include "convllava/config/fields.h"
 #include "convllava/data/loader.h"
 #include "convllava/data/mixture.h"
+#include "convllava/data/quarantine.h"
 #include "convllava/hardware/device.h"
 #include "convllava/image/preprocess.h"
 #include "convllava/optim/clip.h"
@@ -16,7 +17,6 @@
 #include "convllava/report/metric_log.h"
 #include "convllava/setup/build_model.h"
 #include "convllava/train/checkpointer.h"
-#include "convllava/train/quarantine.h"
 #include "convllava/train/skipped_steps.h"
 #include "convllava/train/step_meter.h"
 #include "convllava/train/validation.h"
@@ -27,7 +27,7 @@
 namespace convllava::stage {
 
 /// Section `data`.
-struct DataConfig : data::MixtureOptions, data::EncodeOptions, data::LoaderOptions, train::QuarantineOptions {
+struct DataConfig : data::MixtureOptions, data::EncodeOptions, data::LoaderOptions, data::QuarantineOptions {
   void visit_fields(config::FieldVisitor& visitor);
 };
 

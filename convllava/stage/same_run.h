@@ -22,8 +22,8 @@ bool goes_on(const RunConfig& config);
 /// nothing else, or else `config.model`.
 setup::ModelSource model_source(const RunConfig& config);
 
-/// For the record of the run's checkpoints: the start that `latest`, the checkpoint it is resumed from, records, or else the
-/// weights behind `source`, which it starts from now. Then a previous stage that is not finished is a warning.
+/// For the record of the run's checkpoints: the start that `latest`, the checkpoint it is resumed from, records, or
+/// else the weights behind `source`, which it starts from now. Then a previous stage that is not finished is a warning.
 /// Throws CheckpointError.
 checkpoint::RunStart run_start(const setup::ModelSource& source,
                                const std::optional<checkpoint::StepDirectory>& latest);

@@ -94,8 +94,8 @@ void TrainingRun::Impl::look_at_data() const {
   const auto& selection = training.data.train;
   const auto summary = data::summarize(*selection.dataset, selection.members, options);
   for (const auto& line : data::warnings(summary)) core::log_warning("data.train: " + line);
-  if (train::too_many_bad(summary.unusable, summary.records, config.data.max_bad_share)) {
-    throw train::bad_share_error(
+  if (data::too_many_bad(summary.unusable, summary.records, config.data.max_bad_share)) {
+    throw data::bad_share_error(
         "data.train", "too many records or images cannot be used",
         fmt::format("{} of {}, the first: {}", summary.unusable, summary.records, summary.reasons.front()),
         config.data.max_bad_share);
@@ -183,9 +183,9 @@ void TrainingRun::Impl::check_agreement() {
 
 /// Only where there is a step to do: a complete run keeps its files.
 void TrainingRun::Impl::open_logs() {
-  if (training.is_main() && training.state.step == 0) set_aside_earlier_run(training.folder);
+  if (training.is_main() && !latest) set_aside_earlier_run(training.folder);
   training.group.barrier();
-  training.quarantine = std::make_unique<train::Quarantine>(training.folder, training.group.rank());
+  training.quarantine = std::make_unique<data::Quarantine>(training.folder, training.group.rank());
   if (training.is_main()) core::write_file_atomic(training.folder / "config.yaml", yaml());
 }
 
@@ -212,7 +212,7 @@ void TrainingRun::Impl::train() {
   const auto write = [this](const fs::path& directory) { write_model(directory); };
   train::Checkpointer checkpointer(training, guard, log, config.checkpoint, write, latest.has_value());
   train::RunReport report(training, config.report.samples, yaml());
-  train::Trainer(training, rates, config.train, {&guard, &log, &bad_samples, &validator, &checkpointer, &report},
+  train::Trainer(training, rates, config.train, {&guard, &bad_samples, &log, &validator, &checkpointer, &report},
                  checkpointer)
       .run();
 }
@@ -243,7 +243,7 @@ TrainingRun::TrainingRun(RunConfig config, distributed::ProcessGroup group, torc
   self.check_model();
   require_same_run(self.config, *self.tokenizer);
   training.data = open_data(self.config, self.shape.vision.total_stride(), *self.tokenizer);
-  train::check_known_bad(training.data.train, self.config.data.max_bad_share);
+  data::check_known_bad(training.data.train, self.config.data.max_bad_share);
   self.check_images();
   self.look_at_data();
   self.open_folder();
@@ -275,7 +275,7 @@ train::TrainSummary TrainingRun::run() {
     core::log_info(fmt::format("{}: {}; nothing to do", training.folder.string(), reason));
   } else {
     self.open_logs();
-    if (state.step > 0) core::log_info(fmt::format("resuming from step {}", state.step));
+    if (state.step > 0 && !training.is_done()) core::log_info(fmt::format("resuming from step {}", state.step));
     self.train();
     self.print_results();
   }

@@ -10,27 +10,24 @@
 namespace convllava::text {
 namespace {
 
-constexpr std::string_view kSystem =
-    "A chat between a curious {0} and an artificial intelligence assistant. "
-    "The assistant gives helpful, detailed, and polite answers to the {0}'s questions.";
-
 enum class Use { kTraining, kQuestion };
 
 // A prompt as text.
 struct Prompt {
   std::string text;
-  std::vector<TextRange> answers;  // what is learned: each from the space after "ASSISTANT:" through its "</s>"
-  std::vector<TextRange> words;    // what people and models say, where it may not be taken for markup
+  std::vector<TextRange> answers;  // with loss: from the gap after `assistant` through `answer_end` (templates.h)
+  std::vector<TextRange> words;    // the messages of a question, in which special tokens are ordinary text
+  bool add_bos = true;
 };
 
-[[noreturn]] void fail(std::string_view where, std::string_view what, std::string_view got, std::string_view expected) {
-  throw DataError(where, what, got, expected);
+[[noreturn]] void fail(std::string_view where, std::string_view kind, std::string_view got, std::string_view expected) {
+  throw DataError(where, kind, got, expected);
 }
 
 bool has_placeholder(const Turn& turn) { return turn.text.find(kImagePlaceholder) != std::string::npos; }
 
-// The turns from the first human one on: alternating, the last one `last`'s. Numbers in messages count from 1 and
-// include a dropped turn, as in the file.
+// The turns from the first human turn on. Checks that they alternate and that `last` speaks last. Turn numbers in
+// messages count from 1, with a dropped turn, as in the file.
 std::vector<Turn> checked_turns(const std::vector<Turn>& turns, Speaker last) {
   const size_t dropped = !turns.empty() && turns[0].speaker == Speaker::kAssistant ? 1 : 0;
   const std::vector<Turn> kept(turns.begin() + static_cast<std::ptrdiff_t>(dropped), turns.end());
@@ -49,15 +46,15 @@ std::vector<Turn> checked_turns(const std::vector<Turn>& turns, Speaker last) {
   if (kept.back().speaker != last) {
     const auto where = fmt::format("turn {}", turns.size());
     if (last == Speaker::kAssistant) {
-      fail(where, "the conversation ends on a human turn", "", "the assistant's answer");
+      fail(where, "the conversation ends with a human turn", "", "the assistant's answer");
     }
-    fail(where, "the conversation ends on an answer", "", "a question to be answered");
+    fail(where, "the conversation ends with an answer", "", "a question at the end");
   }
   return kept;
 }
 
-// An image has one place in the text, in a human turn; a record without an image has none. In a question, an answer
-// is what a model said, and may hold anything.
+// With an image, exactly one human turn has a placeholder; without an image, none. In a question, the answers are
+// output of a model, and any text is allowed.
 void check_placeholders(const std::vector<Turn>& turns, bool has_image, Use use) {
   const auto holds = [use](const Turn& turn) {
     return has_placeholder(turn) && (use == Use::kTraining || turn.speaker == Speaker::kHuman);
@@ -88,57 +85,58 @@ void check_placeholders(const std::vector<Turn>& turns, bool has_image, Use use)
   }
 }
 
-// An empty message is "ROLE:" and its separator. LLaVA leaves the separator out too, and then masks the whole sample:
-// an empty answer has no </s>, an empty question hides " ASSISTANT: ".
-void append_message(std::string& text, std::string_view role, std::string_view message, std::string_view separator) {
-  text.append(role).append(":");
-  if (!message.empty()) text.append(" ").append(message);
-  text.append(separator);
+// LLaVA omits the separator too after an empty message, and then masks the whole sample: an empty answer has no </s>,
+// an empty question hides " ASSISTANT: ".
+void append_message(Prompt& prompt, const ChatTemplate& format, const Turn& turn) {
+  const bool human = turn.speaker == Speaker::kHuman;
+  const auto message = human ? normalize_image_placeholder(turn.text) : turn.text;
+  std::string& text = prompt.text;
+  text += human ? format.human : format.assistant;
+  const size_t begin = text.size();
+  if (!message.empty()) text.append(format.gap).append(message);
+  const size_t end = text.size();
+  const bool image = human && has_placeholder(turn);
+  prompt.words.push_back({end - message.size() + (image ? kImagePlaceholder.size() : 0), end});
+  text += human ? format.human_end : format.answer_end;
+  if (human) return;
+  prompt.answers.push_back({begin, text.size()});
+  text += format.after_answer;
 }
 
-Prompt chat_prompt(Template format, const std::vector<Turn>& turns) {
-  Prompt prompt;
-  prompt.text = fmt::format(kSystem, format == Template::kLlavaV1 ? "human" : "user") + " ";
-  for (const auto& turn : turns) {
-    const bool human = turn.speaker == Speaker::kHuman;
-    const auto message = human ? normalize_image_placeholder(turn.text) : turn.text;
-    const std::string_view separator = human ? " " : kEndOfAnswer;
-    const size_t begin = prompt.text.size();
-    append_message(prompt.text, human ? "USER" : "ASSISTANT", message, separator);
-    if (!human) prompt.answers.push_back({begin + std::string_view("ASSISTANT:").size(), prompt.text.size()});
-    const size_t end = prompt.text.size() - separator.size();
-    const bool image = human && has_placeholder(turn);
-    prompt.words.push_back({end - message.size() + (image ? kImagePlaceholder.size() : 0), end});
-  }
-  if (turns.back().speaker == Speaker::kHuman) prompt.text += "ASSISTANT:";
+Prompt chat_prompt(const ChatTemplate& format, const std::vector<Turn>& turns) {
+  Prompt prompt{std::string(format.system), {}, {}};
+  for (const auto& turn : turns) append_message(prompt, format, turn);
+  if (turns.back().speaker == Speaker::kHuman) prompt.text += format.assistant;
   return prompt;
 }
 
-// With an image the question's words are left out: the image alone asks for the caption. A lone turn without an
-// image is text to go on from, which is what a language model that was never tuned to chat does.
-Prompt plain_prompt(const std::vector<Turn>& turns) {
+// A lone turn without an image is text to continue, for language models that were never tuned to chat.
+Prompt caption_prompt(const ChatTemplate& format, const std::vector<Turn>& turns) {
   if (turns.size() > 2) {
-    fail("", "too many turns for the template \"plain\"", std::to_string(turns.size()), "an image and its caption");
+    fail("", fmt::format("too many turns for the template \"{}\"", format.name), std::to_string(turns.size()),
+         "an image and its caption");
   }
   if (turns.size() == 1 && !has_placeholder(turns[0])) return {turns[0].text, {}, {{0, turns[0].text.size()}}};
   if (!has_placeholder(turns[0])) {
-    fail("turn 1", "the template \"plain\" needs an image", "a turn without \"<image>\"", "\"<image>\"");
+    fail("turn 1", fmt::format("the template \"{}\" needs an image", format.name), "a turn without \"<image>\"",
+         "\"<image>\"");
   }
   Prompt prompt{std::string(kImagePlaceholder), {}, {}};
   if (turns.size() == 2) {
-    prompt.text.append(turns[1].text).append(kEndOfCaption);
+    prompt.text.append(turns[1].text).append(format.answer_end);
     prompt.answers.push_back({kImagePlaceholder.size(), prompt.text.size()});
   }
   return prompt;
 }
 
 Prompt make_prompt(Template format, const std::vector<Turn>& turns, Use use) {
-  auto prompt = format == Template::kPlain ? plain_prompt(turns) : chat_prompt(format, turns);
+  auto prompt = format->is_caption ? caption_prompt(*format, turns) : chat_prompt(*format, turns);
+  prompt.add_bos = format->add_bos;
   if (use == Use::kTraining) prompt.words.clear();
   return prompt;
 }
 
-// Where the next image stands in the text from `begin` on, or its end.
+// Where the next image is in the text from `begin` on, or the end of the text.
 size_t find_image(const Prompt& prompt, size_t begin) {
   for (const auto& words : prompt.words) {
     const size_t at = prompt.text.find(kImagePlaceholder, begin);
@@ -166,7 +164,7 @@ EncodedPrompt tokenize(const Tokenizer& tokenizer, const Prompt& prompt) {
     encoded.input_ids.push_back(id);
     starts.push_back(start);
   };
-  append(tokenizer.bos_id(), 0);
+  if (prompt.add_bos) append(tokenizer.bos_id(), 0);
   const std::string_view text = prompt.text;
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = find_image(prompt, begin);

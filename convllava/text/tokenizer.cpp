@@ -27,7 +27,7 @@ constexpr std::array<std::string_view, 3> kSpecialTokens = {"<s>", "</s>", "<unk
 // ModelProto{normalizer_spec{add_dummy_prefix: false}}, fields 3 and 3 of sentencepiece_model.proto.
 constexpr std::string_view kNoDummyPrefix{"\x1a\x02\x18\x00", 4};
 
-// What SentencePiece is given; for each of its bytes, and for its end, the byte of the caller's text.
+// The input of SentencePiece; `origin` has the byte of the caller's text for each of its bytes and for its end.
 struct Source {
   std::string text;
   std::vector<size_t> origin;
@@ -60,7 +60,7 @@ bool is_inside(size_t at, const std::vector<TextRange>& ranges) {
   return std::any_of(ranges.begin(), ranges.end(), [at](auto range) { return at >= range.begin && at < range.end; });
 }
 
-// The first special token at or after `from` that does not belong to `words`; none can begin inside another.
+// The first special token at or after `from` outside `words`.
 std::optional<Literal> find_special(const Source& source, size_t from, const std::vector<TextRange>& words) {
   const std::string_view text = source.text;
   for (size_t at = text.find('<', from); at != std::string_view::npos; at = text.find('<', at + 1)) {
@@ -74,7 +74,7 @@ std::optional<Literal> find_special(const Source& source, size_t from, const std
   return std::nullopt;
 }
 
-// Whether more bytes may make a character of these.
+// Whether `bytes` is the beginning of a longer character.
 bool is_begun_character(std::string_view bytes) {
   const auto lead = static_cast<uint8_t>(bytes[0]);
   const size_t length = lead < 0xC2 || lead > 0xF4 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
@@ -82,8 +82,8 @@ bool is_begun_character(std::string_view bytes) {
          std::all_of(bytes.begin() + 1, bytes.end(), [](char c) { return (c & 0xC0) == 0x80; });
 }
 
-// Takes the complete characters that `bytes` begins with, or all of it. As SentencePiece does, U+FFFD takes the place
-// of each byte that is not UTF-8.
+// Removes the complete characters at the beginning of `bytes`, or all of it. As in SentencePiece, each byte that is not
+// UTF-8 becomes U+FFFD.
 std::string take_characters(std::string& bytes, bool all) {
   std::string text;
   while (!bytes.empty() && (all || !is_begun_character(bytes))) {
@@ -170,8 +170,8 @@ Tokenizer Tokenizer::load(const fs::path& path, TokenizerBehaviour fallback) {
   std::error_code ignored;
   const fs::path file = fs::is_directory(path, ignored) ? path / "tokenizer.model" : path;
   if (!fs::exists(file, ignored)) {
-    throw DataError(file.string(), "there is no tokenizer", "",
-                    "a SentencePiece model (tokenizer.model), or a directory that holds one");
+    throw DataError(file.string(), "the tokenizer does not exist", "",
+                    "a SentencePiece model (tokenizer.model), or a folder with one");
   }
   auto impl = std::make_shared<Impl>();
   const auto settings = read_tokenizer_settings(file.parent_path(), fallback);
@@ -215,7 +215,7 @@ std::string Tokenizer::decode(const std::vector<int64_t>& ids) const {
 }
 
 void TextStream::add(int64_t id) {
-  if (id < 0) throw DataError("decode", "not a token id", std::to_string(id), "0 or more");
+  if (id < 0) throw DataError("decode", "invalid token id", std::to_string(id), "0 or more");
   if (id >= tokenizer_.vocab_size()) return;  // embeddings beyond the tokenizer are padding
   const auto& processor = tokenizer_.impl_->processor;
   const int token = static_cast<int>(id);
@@ -239,7 +239,7 @@ void TextStream::append(std::string_view more) {
 
 std::string Tokenizer::piece(int64_t id) const {
   if (id < 0 || id >= vocab_size()) {
-    throw DataError("piece", "not a token id", std::to_string(id), fmt::format("0 to {}", vocab_size() - 1));
+    throw DataError("piece", "invalid token id", std::to_string(id), fmt::format("0 to {}", vocab_size() - 1));
   }
   return spaces_of(impl_->processor.IdToPiece(static_cast<int>(id)));
 }

@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// null where there is no such file.
+/// null if the file does not exist.
 Json read_object(const fs::path& file) {
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return nullptr;
@@ -32,13 +32,13 @@ Json read_object(const fs::path& file) {
   return json;
 }
 
-/// null where it is absent.
+/// null if the field is absent.
 Json field_of(const Json& object, const char* name) {
   return object.is_object() && object.contains(name) ? object.at(name) : Json();
 }
 
 [[noreturn]] void fail(const fs::path& file, const char* field, const Json& value, const char* expected) {
-  throw DataError(file.string(), fmt::format("\"{}\" has the wrong type", field), core::json_excerpt(value), expected);
+  throw DataError({file.string(), field}, "wrong type", core::json_excerpt(value), expected);
 }
 
 TokenizerBehaviour behaviour_of(const fs::path& file, const Json& config) {

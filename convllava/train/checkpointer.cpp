@@ -37,21 +37,28 @@ void Checkpointer::after_step(const StepEvent& event) {
   if (training_.is_done() || event.counts.save_requests > 0) save();
 }
 
+void Checkpointer::finished() {
+  if (training_.is_done()) guard_.require_learned();
+  save();
+}
+
 bool Checkpointer::has_learned() { return guard_.learned() > learned_at_save_ && saved_step_ != training_.state.step; }
 
 void Checkpointer::save_learned() {
+  log_.flush();
   if (has_learned()) save();
 }
 
 void Checkpointer::save() {
   if (saved_step_ == training_.state.step) return;
   log_.aside([this] {
-    learned_at_save_ = guard_.learned();
+    const int64_t learned = guard_.learned();
     // When a rank dies its reductions end early everywhere, with garbage: all must have come this far.
     training_.group.barrier();
     if (training_.is_main()) write();
     training_.group.barrier();
     saved_step_ = training_.confirmed_step = training_.state.step;
+    learned_at_save_ = learned;
     since_save_.restart();
   });
 }

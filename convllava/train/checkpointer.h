@@ -35,9 +35,10 @@ class Checkpointer : public Observer {
   /// Whether this rank asks for a checkpoint after step `step`.
   bool is_due(int64_t step) const;
   void after_step(const StepEvent& event) override;
-  void finished() override { save(); }
+  void finished() override;
 
-  /// Collective, as `save`: only where a step since the last checkpoint changed the parameters.
+  /// Writes the last entry of the log and, where a step since the last checkpoint changed the parameters, a checkpoint.
+  /// Collective.
   void save_learned();
   /// After an error: rank 0 alone writes what all ranks have, because the others may be gone. Logs the reason where it
   /// cannot.

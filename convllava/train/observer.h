@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 
 #include "convllava/data/loader.h"
@@ -29,9 +30,9 @@ class Observer {
 };
 
 /// Thrown where all ranks find the same reason to end at the same step: the trainer saves what was learned, together,
-/// and calls `raise`, which throws the error.
+/// and then throws what `error` returns.
 struct AgreedFailure {
-  std::function<void()> raise;
+  std::function<std::exception_ptr()> error;
 };
 
 }  // namespace convllava::train

@@ -46,9 +46,11 @@ void SkipGuard::require_few() const {
   if (!too_many_in_row_) return;
   throw AgreedFailure{[this] {
     const auto last = checkpoint::latest_checkpoint(training_.folder);
-    throw Error("train", fmt::format("{} steps in a row had gradients that are not finite", *too_many_in_row_), "",
-                fmt::format("at most {} (train.max_skipped_steps); resume{} with a lower learning rate",
-                            options_.max_skipped_steps, last ? " from " + last->path.string() : ""));
+    const std::string from = last ? " from " + last->path.string() : "";
+    return std::make_exception_ptr(Error(
+        {"", "train.max_skipped_steps"},
+        fmt::format("too many steps in a row had non-finite gradients. Resume{} with a lower learning rate", from),
+        fmt::format("{} steps", *too_many_in_row_), fmt::format("at most {}", options_.max_skipped_steps)));
   }};
 }
 
@@ -64,7 +66,7 @@ void SkipGuard::require_learned() {
                     "images for what is trained, or a part of llm among `trainable`");
   }
   if (state.skipped_steps + state.idle_steps == state.step) {
-    throw Error("train", "no step could be taken, because no gradient was finite", fmt::format("{} steps", state.step),
+    throw Error("", "no step changed the weights, because no gradient was finite", fmt::format("{} steps", state.step),
                 "weights without NaN, a lower learning rate");
   }
 }

@@ -28,14 +28,19 @@ StepLog::StepLog(Training& training, SkipGuard& guard, optim::RateSchedule rates
 void StepLog::start() {
   const auto& state = training_.state;
   if (training_.is_main()) metrics_ = std::make_unique<report::MetricLog>(training_.folder, state.step, sinks_);
-  progress_ = std::make_unique<core::Progress>(training_.folder.filename().string(), training_.total_steps, state.step,
-                                               training_.is_main());
+  first_step_ = state.step;
+  open_progress();
   meter_.restart();
   watch_.restart();
 }
 
+void StepLog::open_progress() {
+  progress_ = std::make_unique<core::Progress>(training_.folder.filename().string(), training_.total_steps, first_step_,
+                                               training_.is_main());
+}
+
 void StepLog::after_step(const StepEvent& event) {
-  meter_.add_data_wait(event.data_wait);  // in the time of the entry before
+  meter_.add_data_wait(event.data_wait);  // before the flush: on a GPU it lies in the time of the pending entry
   flush();
   double step_flops = 0;
   for (const auto& micro : event.batch.micro_batches) step_flops += flops_(infer::shape_of(micro));
@@ -61,7 +66,11 @@ void StepLog::begin(const StepEvent& event, bool wanted) {
   for (const auto& [module, norm] : event.outcome.module_norms) on_host.module_norms[module] = copies.start(norm);
   auto skipped = guard_.snapshot();
   if (skipped.steps > 0) skipped.counts = copies.start(skipped.counts);
-  pending_.emplace(Pending{event.step, wanted, event.counts, on_host, skipped, std::move(copies)});
+  const auto& state = training_.state;
+  pending_.emplace(Pending{event.step, wanted, event.counts, on_host, state.bad_samples, state.idle_steps, skipped,
+                           std::move(copies)});
+  // A CPU has done the step by now; a GPU has when the copies are there.
+  if (wanted && !training_.device.is_cuda()) pending_->meter = meter_.split();
 }
 
 /// Waits for the device to have done the pending step, and not for the one that it was given since.
@@ -70,14 +79,22 @@ void StepLog::flush() {
   auto entry = *std::exchange(pending_, std::nullopt);
   entry.copies.wait();
   guard_.note(entry.step, entry.skipped);
-  if (entry.wanted || guard_.too_many()) write_entry(entry);
+  if (!entry.wanted && !guard_.too_many()) return;
+  if (!entry.meter) entry.meter = meter_.split();
+  write_entry(entry);
 }
 
 void StepLog::aside(const std::function<void()>& work) {
   flush();
   book_time();
   const core::Stopwatch watch;
-  work();
+  try {
+    work();
+  } catch (...) {
+    watch_.restart();
+    throw;
+  }
+  if (training_.state.step == first_step_) open_progress();  // its estimate starts with the first step
   meter_.leave_out(watch.seconds());
   watch_.restart();
 }
@@ -97,14 +114,12 @@ void StepLog::flush_alone() noexcept {
 }
 
 void StepLog::write_entry(const Pending& entry) {
-  const auto& [step, wanted, counts, outcome, skipped, copies] = entry;
+  const auto& [step, wanted, counts, outcome, bad_samples, idle_steps, skipped, copies, meter] = entry;
   auto& group = training_.group;
-  const auto& state = training_.state;
-  const auto sums = group.all_reduce(std::vector<double>{outcome.loss.item<double>(), meter_.flops()});
+  const auto sums = group.all_reduce(std::vector<double>{outcome.loss.item<double>(), meter->flops()});
   training_.confirmed_step = step;
   const auto peak = peak_flops_ ? std::optional(*peak_flops_ * group.world_size()) : std::nullopt;
-  const Speed speed = meter_.speed(sums[1], peak);
-  meter_.restart();
+  const Speed speed = meter->speed(sums[1], peak);
   if (!training_.is_main()) return;
   const double norm = outcome.gradient_norm.item<double>();
   const auto steps_per_epoch = static_cast<double>(training_.loader->steps_per_epoch());
@@ -125,8 +140,8 @@ void StepLog::write_entry(const Pending& entry) {
     scalars.emplace_back("train/lr/" + module, lr);
   }
   if (counts.cut_samples > 0) scalars.emplace_back("data/cut_samples", counts.cut_samples);
-  if (state.bad_samples > 0) scalars.emplace_back("data/bad_samples", static_cast<double>(state.bad_samples));
-  if (state.idle_steps > 0) scalars.emplace_back("data/idle_steps", static_cast<double>(state.idle_steps));
+  if (bad_samples > 0) scalars.emplace_back("data/bad_samples", static_cast<double>(bad_samples));
+  if (idle_steps > 0) scalars.emplace_back("data/idle_steps", static_cast<double>(idle_steps));
   metrics_->write(step, scalars);
   const std::string loss = counts.supervised_tokens > 0 ? fmt::format("loss {:.4f}", sums[0]) : "no answers";
   progress_->update(step, fmt::format("{} lr {:.2e} norm {:.2f} {} {}", loss, highest_lr, norm, speed.text(),

@@ -42,12 +42,16 @@ class StepLog : public Observer {
     bool wanted;  ///< by `report.log_every`; else only the skipped steps are to be looked at
     GlobalCounts counts;
     StepOutcome outcome;
+    int64_t bad_samples;  ///< of the run so far
+    int64_t idle_steps;
     SkippedSteps::Snapshot skipped;
     nn::HostCopies copies;
+    std::optional<StepMeter> meter = {};  ///< of the steps since the entry before
   };
   void begin(const StepEvent& event, bool wanted);
   void write_entry(const Pending& entry);
   void book_time();
+  void open_progress();
 
   Training& training_;
   SkipGuard& guard_;
@@ -60,6 +64,7 @@ class StepLog : public Observer {
   core::Stopwatch watch_;  ///< since training time was booked
   std::unique_ptr<report::MetricLog> metrics_;
   std::unique_ptr<core::Progress> progress_;
+  int64_t first_step_ = 0;  ///< of this process
   std::optional<Pending> pending_;
 };
 

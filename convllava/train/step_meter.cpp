@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace convllava::train {
 
 void LogOptions::visit_fields(config::FieldVisitor& visitor) {
@@ -31,9 +33,14 @@ void StepMeter::add(const GlobalCounts& counts, double flops) {
   steps_ += 1;
 }
 
+StepMeter StepMeter::split() {
+  stopped_at_ = watch_.seconds();
+  return std::exchange(*this, StepMeter());
+}
+
 Speed StepMeter::speed(double flops_of_all, std::optional<double> peak_flops) const {
   Speed speed;
-  speed.seconds = watch_.seconds() - left_out_;
+  speed.seconds = stopped_at_.value_or(watch_.seconds()) - left_out_;
   speed.tokens_per_second = tokens_ / speed.seconds;
   speed.samples_per_second = samples_ / speed.seconds;
   speed.seconds_per_step = speed.seconds / static_cast<double>(steps_);

@@ -37,6 +37,8 @@ struct Speed {
 class StepMeter {
  public:
   void restart() { *this = StepMeter(); }
+  /// The meter of the time until now; this one starts anew.
+  StepMeter split();
   /// `flops`: this rank's.
   void add(const GlobalCounts& counts, double flops);
   /// Seconds that this rank waited for a batch. Apart from `add`, because the entry of the step before may come
@@ -51,6 +53,7 @@ class StepMeter {
 
  private:
   core::Stopwatch watch_;
+  std::optional<double> stopped_at_;  ///< seconds
   double left_out_ = 0;
   double tokens_ = 0;
   double samples_ = 0;

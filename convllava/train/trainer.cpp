@@ -13,16 +13,22 @@ Trainer::Trainer(Training& training, optim::RateSchedule rates, const optim::Cli
 
 void Trainer::run() {
   try {
+    run_together();
+  } catch (...) {
+    checkpointer_.save_alone();
+    throw;
+  }
+}
+
+void Trainer::run_together() {
+  try {
     for (auto* observer : observers_) observer->start();
     while (!training_.is_done() && step()) {
     }
     for (auto* observer : observers_) observer->finished();
   } catch (const AgreedFailure& failure) {
     checkpointer_.save_learned();
-    failure.raise();
-  } catch (...) {
-    checkpointer_.save_alone();
-    throw;
+    std::rethrow_exception(failure.error());
   }
 }
 
@@ -79,9 +85,9 @@ void Trainer::count(const GlobalCounts& counts) {
 /// A rank has no batch. All ranks know it, and save together before they end.
 void Trainer::leave_after_failure() {
   throw AgreedFailure{[this] {
-    if (failure_) std::rethrow_exception(failure_);
+    if (failure_) return failure_;
     training_.group.barrier();  // ends with the reason of the rank that failed
-    throw DistributedError("data", "another rank could not load its batch");
+    return std::make_exception_ptr(DistributedError("data", "another rank could not load its batch"));
   }};
 }
 

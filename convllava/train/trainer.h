@@ -15,15 +15,17 @@ namespace convllava::train {
 /// observer in turn. stage/training_run.h makes the parts of a run from its configuration.
 class Trainer {
  public:
-  /// All of these must outlive the trainer. `checkpointer` is one of the observers.
-  Trainer(Training& training, optim::RateSchedule rates, const optim::ClipOptions& clip, std::vector<Observer*> observers,
-          Checkpointer& checkpointer);
+  /// All of these must outlive the trainer. `checkpointer` is one of the observers. They are called in the given order:
+  /// guards, log, validation, checkpointer, report.
+  Trainer(Training& training, optim::RateSchedule rates, const optim::ClipOptions& clip,
+          std::vector<Observer*> observers, Checkpointer& checkpointer);
 
   /// Trains to the last step or until a stop signal (core/process.h). After an error what was learned since the last
   /// checkpoint is saved, as far as that is certain, and the error is thrown on.
   void run();
 
  private:
+  void run_together();
   bool step();
   data::StepBatch next_batch(StepRequests& requests);
   void count(const GlobalCounts& counts);

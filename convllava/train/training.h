@@ -9,11 +9,11 @@
 #include "convllava/checkpoint/training_state.h"
 #include "convllava/data/loader.h"
 #include "convllava/data/mixture.h"
+#include "convllava/data/quarantine.h"
 #include "convllava/distributed/process_group.h"
 #include "convllava/model/convllava.h"
 #include "convllava/optim/optimizer.h"
 #include "convllava/parallel/replicate.h"
-#include "convllava/train/quarantine.h"
 
 namespace convllava::train {
 
@@ -41,7 +41,7 @@ struct Training {
   std::unique_ptr<parallel::Replicate> units;
   std::unique_ptr<optim::Optimizer> optimizer;
   std::unique_ptr<data::Loader> loader;
-  std::unique_ptr<Quarantine> quarantine;
+  std::unique_ptr<data::Quarantine> quarantine;
 
   checkpoint::TrainingState state;
   int64_t total_steps = 0;

@@ -64,7 +64,7 @@ void ValidationOptions::visit_fields(config::FieldVisitor& visitor) {
 
 std::optional<double> validation_loss(model::ConvLlavaImpl& model, const data::DataSelection& selection,
                                       int64_t micro_batch_size, distributed::ProcessGroup& group,
-                                      Quarantine& quarantine) {
+                                      data::Quarantine& quarantine) {
   const torch::InferenceMode inference;
   const auto device = model.llm->head_weight().device();
   std::vector<double> sums = {0, 0};

@@ -28,7 +28,7 @@ struct ValidationOptions {
 /// used. Collective.
 std::optional<double> validation_loss(model::ConvLlavaImpl& model, const data::DataSelection& selection,
                                       int64_t micro_batch_size, distributed::ProcessGroup& group,
-                                      Quarantine& quarantine);
+                                      data::Quarantine& quarantine);
 
 /// The model's greedy answers to the first question of `count` samples spread over the selection. Samples that cannot
 /// be asked are skipped with a warning.

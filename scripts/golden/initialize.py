@@ -1,6 +1,6 @@
 """Writes tests/golden/model/initialize.safetensors: the first weights that PyTorch and transformers draw. The vision tower and
 the projector are torch.nn's own modules, which initialize themselves as they are made; transformers' `_init_weights` draws the
-language model. Made and drawn in the order of convllava/model/initialize.h: tower, projector, language model, each in the order
+language model. Made and drawn in the order of convllava/nn/init.h: tower, projector, language model, each in the order
 of its forward pass. Run with the packages of scripts/golden/requirements.txt:
 
     .venv/bin/python scripts/golden/initialize.py

@@ -27,7 +27,7 @@ inline constexpr int64_t kS = 524;
 }  // namespace tokens
 
 /// No attention, no MLP, embeddings that are unit vectors: behind `chain[i]` comes `chain[i + 1]`, behind the last the
-/// first, and behind every other token the last. With a tower, every visual token counts as `chain[0]`.
+/// first, and behind every other token the last. With a tower, every visual token acts as `chain[0]`.
 inline model::ConvLlava chain_model(const std::vector<int64_t>& chain, bool sees = false,
                                     const std::vector<int64_t>& eos = {tokens::kEnd}, int64_t context = 1024,
                                     int64_t vocab_size = 600) {

@@ -32,7 +32,7 @@ inline std::filesystem::path shared_data(const std::string& name) {
   return std::filesystem::path(folder != nullptr ? folder : "/nonexistent") / name;
 }
 
-/// An empty directory of its own, removed at the end of the scope.
+/// A new empty directory, removed at the end of the scope.
 class TemporaryFolder {
  public:
   explicit TemporaryFolder(const std::string& name = "test") {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <memory>
 
 #include "convllava/core/error.h"
 #include "convllava/core/unicode.h"
@@ -26,31 +27,32 @@ constexpr size_t kReferences = 10;
 
 class TextVqa final : public Benchmark {
  public:
-  std::string name() const override { return "textvqa"; }
-  int64_t max_new_tokens() const override { return 128; }
+  explicit TextVqa(const fs::path& data)
+      : file_(find_vqa_file(data, kTextVqaFile)), entries_(read_vqa_file(file_, "question_id")) {}
 
-  fs::path file(const fs::path& data) const override { return find_vqa_file(data, kTextVqaFile); }
+  fs::path file() const override { return file_; }
 
-  std::vector<Question> questions(const fs::path& data) const override {
-    const fs::path path = file(data);
+  std::vector<Question> questions() const override {
     std::vector<Question> questions;
-    for (const auto& entry : read_vqa_file(path, "question_id")) {
-      questions.push_back({entry.id, path.parent_path() / image_path(entry),
-                           fmt::format("{}\n{}", core::capitalize(entry.question), text::kShortAnswerRequest)});
+    for (const auto& entry : entries_) {
+      questions.push_back({.id = entry.id,
+                           .group = entry.kind,
+                           .text = fmt::format("{}\n{}", core::capitalize(entry.question), text::kShortAnswerRequest),
+                           .options = {},
+                           .images = {{file_.parent_path() / image_path(entry)}}});
     }
     return questions;
   }
 
-  bool has_answers(const fs::path& data) const override {
-    const auto entries = read_vqa_file(file(data), "question_id");
-    if (!have_answers(entries)) return false;
-    check_answers(entries);
+  bool has_answers() const override {
+    if (!have_answers(entries_)) return false;
+    check_answers(entries_);
     return true;
   }
 
-  std::vector<Score> score(const fs::path& data, const std::vector<Prediction>& predictions,
+  std::vector<Score> score(const std::vector<Prediction>& predictions,
                            const fs::path& predictions_file) const override {
-    auto entries = read_vqa_file(file(data), "question_id");
+    auto entries = entries_;  // find_questions changes the answers of a question that was asked twice
     auto answered = predictions;
     if (are_llava_answers(entries, answered)) find_questions(entries, answered, predictions_file);
     const auto texts = predictions_in_order(entries, answered, predictions_file);
@@ -91,10 +93,13 @@ class TextVqa final : public Benchmark {
     }
     return fs::path(entry.set_name == "test" ? "test_images" : "train_images") / (entry.image_id + ".jpg");
   }
+
+  fs::path file_;
+  std::vector<VqaEntry> entries_;
 };
 
 }  // namespace
 
-std::unique_ptr<Benchmark> make_textvqa() { return std::make_unique<TextVqa>(); }
+std::unique_ptr<Benchmark> load_textvqa(const fs::path& data) { return std::make_unique<TextVqa>(data); }
 
 }  // namespace convllava::eval

@@ -85,6 +85,7 @@ VqaEntry read_entry(const json& entry, const std::string& id_field, std::string 
   }
   read.image = optional_text(entry, "image", where);
   read.image_id = optional_text(entry, "image_id", where);
+  read.image_local_name = optional_text(entry, "image_local_name", where);
   read.set_name = optional_text(entry, "set_name", where);
   read.kind = optional_text(entry, "question_kind", where);
   read.answers = answers(entry, where);

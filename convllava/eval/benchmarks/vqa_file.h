@@ -18,6 +18,7 @@ struct VqaEntry {
   std::string question;
   std::string image;                 ///< path relative to the file's folder
   std::string image_id;              ///< TextVQA
+  std::string image_local_name;      ///< InfographicVQA: the name of the image's file
   std::string set_name;              ///< TextVQA: "train", "val" or "test"
   std::string kind;                  ///< "question_kind": groups of questions with a score of their own
   std::vector<std::string> answers;  ///< none in a split whose answers are kept back

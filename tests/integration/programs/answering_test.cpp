@@ -57,7 +57,7 @@ TEST_CASE("a conversation goes on after a question that cannot be asked", "[prog
   const auto talk = converse(model, {"hello", "what is <image>?", too_long, "and you?"});
   INFO(talk.output);
   CHECK(talk.exit_code == 0);
-  CHECK_THAT(talk.output, contains("chat: question: \"<image>\" stands for an image, and there is none"));
+  CHECK_THAT(talk.output, contains("chat: question: the question contains \"<image>\", but there is no image"));
   CHECK_THAT(talk.output, contains("chat: conversation: does not fit into the model's context"));
   CHECK(talk.output.ends_with("> "));
 

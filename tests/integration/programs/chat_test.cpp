@@ -59,7 +59,7 @@ TEST_CASE("a caption ends with its line", "[programs]") {
   CHECK(told.exit_code == 0);
   CHECK_THAT(told.output, contains("a re d\n"));
   CHECK(count(told.output, "a re d") == 1);
-  CHECK_THAT(told.output, contains("chat: this model describes images"));
+  CHECK_THAT(told.output, contains("chat: this model only describes images"));
   CHECK_THAT(told.output, !contains("cut off"));
 }
 
@@ -79,7 +79,8 @@ TEST_CASE("letters that the tokenizer does not have are told once", "[programs]"
   const auto talk = chat(speaks, "what is it?\nis it 5 \xE2\x82\xAC?\nor \xE2\x82\xAC?\n");
   INFO(talk.output);
   CHECK(talk.exit_code == 0);
-  CHECK(count(talk.output, "chat: the tokenizer has no token for \"\xE2\x82\xAC\" 1: the model sees such") == 1);
+  CHECK(count(talk.output, "chat: the tokenizer has no token for \"\xE2\x82\xAC\" 1: such characters are encoded") ==
+        1);
 }
 
 TEST_CASE("answers end at the end tokens of every file of a checkpoint", "[programs]") {
@@ -152,8 +153,8 @@ TEST_CASE("commands of a conversation", "[programs]") {
   CHECK_THAT(talk.output, contains("> A new conversation, about the same image.\n> a re\n"));
   CHECK_THAT(talk.output, contains("none.png"));
   CHECK_THAT(talk.output, contains("/image PATH   a new conversation, about this image\n"));
-  CHECK_THAT(talk.output, contains("chat: there is no such command; got /image; expected /image PATH"));
-  CHECK_THAT(talk.output, contains("chat: there is no such command; got /resett; expected /image PATH"));
+  CHECK_THAT(talk.output, contains("chat: unknown command; got /image; expected /image PATH"));
+  CHECK_THAT(talk.output, contains("chat: unknown command; got /resett; expected /image PATH"));
   CHECK_THAT(talk.output, contains("Answer the question using a single word or phrase."));
 }
 
@@ -166,7 +167,7 @@ TEST_CASE("a language model alone has the commands but for the image's", "[progr
   CHECK(count(talk.output, "> a re\n") == 2);
   CHECK_THAT(talk.output, contains("chat: model: there is no vision tower"));
   CHECK_THAT(talk.output, contains("> A new conversation.\n"));
-  CHECK_THAT(talk.output, contains("chat: question: \"<image>\" stands for an image, and there is none"));
+  CHECK_THAT(talk.output, contains("chat: question: the question contains \"<image>\", but there is no image"));
 }
 
 TEST_CASE("\"<image>\" in a question marks the image, once", "[programs]") {
@@ -180,13 +181,13 @@ TEST_CASE("\"<image>\" in a question marks the image, once", "[programs]") {
   CHECK(ask("What is this?", with_image).output == "a re\n");
   const auto twice = ask("<image> <image>", with_image);
   CHECK(twice.exit_code == 2);
-  CHECK_THAT(twice.output, contains("chat: question: \"<image>\" more than once; got 2 times; expected once"));
+  CHECK_THAT(twice.output, contains("chat: question: \"<image>\" occurs more than once; got 2 times; expected once"));
   const auto without = ask("What is <image> this?", {});
   CHECK(without.exit_code == 2);
-  CHECK_THAT(without.output, contains("expected --image FILE (in a conversation: /image PATH), or a question without"));
+  CHECK_THAT(without.output, contains("but there is no image. Use --image FILE, or /image PATH in a conversation"));
   const auto later = chat(checkpoint, "hello\nand <image>?\nand you?\n", with_image);
   CHECK(count(later.output, "a re\n") == 2);
-  CHECK_THAT(later.output, contains("chat: question: \"<image>\" after the first question"));
+  CHECK_THAT(later.output, contains("chat: question: \"<image>\" is allowed only in the first question"));
 }
 
 TEST_CASE("input that is no question", "[programs]") {

@@ -36,7 +36,7 @@ TEST_CASE("inspect tells the parameters, the labels and the tensors of a run", "
   const auto config = write_config(folder.path(), [](auto& c) { c.train.max_steps = 1; });
   check(inspect("--params", config), 0, "vision.stages.2");
   const auto shown = inspect("--labels", config, {"--sample", "1"});
-  check(shown, 0, "learnt from");
+  check(shown, 0, "supervised tokens");
   CHECK_THAT(shown.output, contains("[[") && contains("]]\n") && !contains("\x1b["));  // a pipe has no colours
   check(inspect("--labels", config, {"--sample", "99"}), 2, "0 to 15");
   check(run({program("train"), "--config", config}), 0, "checkpoint-1");
@@ -57,7 +57,7 @@ TEST_CASE("the tokens that inspect marks are those that the loss counts", "[prog
   });
   const auto shown = inspect("--labels", config);
   check(shown, 0, "cut off by data.max_length 100");
-  const int64_t learnt = number_in(shown.output, R"((\d+) learnt from)");
+  const int64_t learnt = number_in(shown.output, R"((\d+) supervised)");
   CHECK(number_in(shown.output, R"(tokens = (\d+) used)") == 100);
   CHECK(number_in(shown.output, R"((\d+) tokens = 100 used)") ==
         100 + number_in(shown.output, R"(used \+ (\d+) cut off)"));
@@ -80,7 +80,7 @@ TEST_CASE("a sample that training leaves out cannot be shown, and says why", "[p
   const std::string long_question(200, '?');
   folder.write("train.json", "[" + record(R"("image": "images/0.ppm", )", "<image>" + long_question, "d") + "," +
                                  record(R"("image": "images/absent.ppm", )", "<image>", "d") + "]");
-  check(inspect("--labels", config), 3, "train.json:1: record 0: no part of an answer fits into max_length 160");
+  check(inspect("--labels", config), 3, "train.json:1: record 0: no part of an answer fits into max_length; got");
   check(inspect("--labels", config, {"--sample", "1"}), 3, "absent.ppm");
 }
 
@@ -93,10 +93,10 @@ TEST_CASE("the data check counts what is odd about a set and passes", "[programs
   const auto shown = inspect("--data", write_config(folder.path(), [](auto&) {}));
   check(shown, 0, "training: 11 records");
   CHECK_THAT(shown.output, contains("text only               11 of 11 (100.0 %)") &&
-                               contains("cannot be used          0 of 11 (0.0 %)") &&
+                               contains("unusable                0 of 11 (0.0 %)") &&
                                contains("with an empty answer    1 of 11 (9.1 %)") &&
                                contains("cut by data.max_length  1 of 11 (9.1 %): they lose ") &&
-                               contains("fields not used         \"images\" in 9 records") &&
+                               contains("ignored fields          \"images\" in 9 records") &&
                                contains("without a token         \"\xE2\x82\xAC\" 9"));
 }
 
@@ -148,10 +148,10 @@ TEST_CASE("the data check names the first records that cannot be used, counts th
   const auto shown = inspect("--data", config);
   check(shown, 3,
         "data: too many records or images cannot be used; got 9 of 10 (90.0 %); expected at most a share of 0.01");
-  CHECK_THAT(shown.output, contains("record 1: ") && contains("text.ppm: not an image") &&
-                               contains("record 2: no \"conversations\"") && contains("record 3: ") &&
-                               contains("and 4 more") && contains("images not there        7 of 9"));
-  check(inspect("--data", config, {"--set", "data.max_bad_share=0.9"}), 0, "cannot be used          9 of 10");
+  CHECK_THAT(shown.output, contains("record 1: ") && contains("text.ppm: unknown image format") &&
+                               contains("record 2: conversations: not given") && contains("record 3: ") &&
+                               contains("and 4 more") && contains("missing images          7 of 9"));
+  check(inspect("--data", config, {"--set", "data.max_bad_share=0.9"}), 0, "unusable                9 of 10");
 }
 
 TEST_CASE("the data check looks at the validation sets as well", "[programs]") {
@@ -176,7 +176,7 @@ TEST_CASE("the data check names the fields of a file once, also where validation
   const auto shown =
       inspect("--data", write_config(folder.path(), [](auto& c) { c.data.validation_share = 0.2; })).output;
   CHECK_THAT(shown, contains("\"system\" in 10 records") && contains("validation: "));
-  CHECK(shown.find("fields not used") == shown.rfind("fields not used"));
+  CHECK(shown.find("ignored fields") == shown.rfind("ignored fields"));
 }
 
 TEST_CASE("inspect refuses the models that train refuses", "[programs]") {
@@ -207,7 +207,7 @@ TEST_CASE("inspect tells what a stage needs, without weights, data or a GPU", "[
   const auto shown = inspect("--params", config);
   check(shown, 0, "states = weights 14.9 GB + gradients 2.0 GB + optimizer 6.0 GB");
   CHECK_THAT(shown.output,
-             contains("model.llm_from: ") && contains(" is not there; its shapes are taken from model.size"));
+             contains("model.llm_from: ") && contains(" does not exist; its shapes are taken from model.size"));
   CHECK_THAT(shown.output, contains("8 samples of 832 tokens") && contains("8 samples of 2048 tokens"));
   CHECK_THAT(shown.output, contains("for 2 checkpoints of 20.9 GB, and one more while it is written"));
 }

@@ -27,7 +27,7 @@ TEST_CASE("values nested without end are refused in every JSON file of a checkpo
   const auto refuses = [&](const std::string& name, const std::string& text, const std::function<void()>& read) {
     CAPTURE(name, text);
     folder.write(name, with_nested(text));
-    CHECK_THAT(message_of<Error>(read), contains(name + ": ") && contains("more than 127 values nested in each other"));
+    CHECK_THAT(message_of<Error>(read), contains(name + ": ") && contains("more than 127 levels of nesting"));
   };
   for (const char* field : {"model_type", "vocab_size", "rope_parameters", "rope_scaling", "eos_token_id", "other"}) {
     refuses("config.json", "{\"" + std::string(field) + "\": @}", [&] { formats::read_llama_config(path); });

@@ -92,7 +92,7 @@ TEST_CASE("the configuration of the run is read by whoever knows its fields, and
   CHECK(options.output_dir == "~/$RUNS/a");  // as it was on the machine that wrote it
   write_text(folder / "convllava.yaml", "format: 2\n");
   CHECK_THAT(message_of<CheckpointError>([&] { read_run_config(folder.path(), config::fields_of(options)); }),
-             contains("config: not given"));
+             contains("convllava.yaml: config: missing. The file may be truncated"));
 }
 
 TEST_CASE("a record of format 1 opens, whatever options its version had", "[checkpoint]") {
@@ -109,7 +109,7 @@ TEST_CASE("a record of format 1 opens, whatever options its version had", "[chec
   CHECK(record->run.trainable == std::vector<std::string>{"projector"});
   CHECK(record->run.lr_per_module == std::map<std::string, double>{{"projector", 1e-3}});
   write_text(folder / "convllava.yaml", text.substr(0, text.find("  report:")));
-  CHECK_THAT(refusal(folder.path()), contains("config.report.tensorboard: not given; the file may have been cut off"));
+  CHECK_THAT(refusal(folder.path()), contains("config.report.tensorboard: missing. The file may be truncated"));
 }
 
 TEST_CASE("a record that was cut off anywhere is refused", "[checkpoint]") {
@@ -124,7 +124,7 @@ TEST_CASE("a record that was cut off anywhere is refused", "[checkpoint]") {
   }
   CHECK_THAT(refusal(folder.path()), contains("convllava.yaml:"));
   core::write_file_atomic(folder / "convllava.yaml", "format: 1\nwritten_by: a\ntemplate: v1\n");
-  CHECK_THAT(refusal(folder.path()), contains("image.size: not given; the file may have been cut off"));
+  CHECK_THAT(refusal(folder.path()), contains("image.size: missing. The file may be truncated"));
 }
 
 TEST_CASE("a record of a later format is refused, and fields of a later version are not", "[checkpoint]") {

@@ -101,7 +101,7 @@ TEST_CASE("a file without tensors is written and read", "[checkpoint]") {
 TEST_CASE("asking a file for a tensor it does not hold names both", "[checkpoint]") {
   const SafetensorsFile file(golden("types.safetensors"));
   const auto message = message_of<CheckpointError>([&] { file.tensor("f31"); });
-  CHECK_THAT(message, contains("types.safetensors: there is no such tensor; got f31"));
+  CHECK_THAT(message, contains("types.safetensors: unknown tensor; got f31"));
 }
 
 TEST_CASE("writing fails with the system's reason", "[checkpoint]") {

@@ -44,7 +44,7 @@ TEST_CASE("a model above the limit is split with Hugging Face's names and index"
   const ModelShards shards(folder.path());
   CHECK(shards.tensors().size() == 4);
   for (const auto& [name, tensor] : tensors) CHECK(torch::equal(shards.tensor(name), tensor));
-  CHECK_THAT(message_of<CheckpointError>([&] { shards.tensor("e"); }), contains("e: there is no such tensor"));
+  CHECK_THAT(message_of<CheckpointError>([&] { shards.tensor("e"); }), contains("e: unknown tensor"));
 }
 
 TEST_CASE("a tensor larger than the limit has a file of its own", "[checkpoint]") {
@@ -56,12 +56,12 @@ TEST_CASE("a tensor larger than the limit has a file of its own", "[checkpoint]"
 
 TEST_CASE("a directory without safetensors is refused with advice", "[checkpoint]") {
   const TemporaryFolder folder("absent");
-  CHECK_THAT(error_of(folder / "nowhere"), contains("nowhere: there is no such checkpoint directory"));
-  CHECK_THAT(error_of(folder.path()), contains("there are no weights; expected model.safetensors"));
+  CHECK_THAT(error_of(folder / "nowhere"), contains("nowhere: no such checkpoint directory"));
+  CHECK_THAT(error_of(folder.path()), contains("no weights; expected model.safetensors"));
   write_text(folder / "pytorch_model-00002-of-00002.bin", "");
   write_text(folder / "pytorch_model-00001-of-00002.bin", "");
   const auto message = error_of(folder.path());
-  CHECK_THAT(message, contains("only safetensors files are read; got pytorch_model-00001-of-00002.bin"));
+  CHECK_THAT(message, contains("only safetensors files are supported; got pytorch_model-00001-of-00002.bin"));
   CHECK_THAT(message, contains("to convert, in Python: safetensors.torch.save_file("));
 }
 
@@ -70,9 +70,8 @@ TEST_CASE("a single file may have another name, several need an index", "[checkp
   write_safetensors(folder / "open_clip_model.safetensors", {{"a", torch::zeros({1})}});
   CHECK(ModelShards(folder.path()).tensors().size() == 1);
   write_safetensors(folder / "other.safetensors", {{"b", torch::zeros({1})}});
-  CHECK_THAT(error_of(folder.path()),
-             contains("there are several safetensors files but no index; got 2 files; expected "
-                      "model.safetensors.index.json"));
+  CHECK_THAT(error_of(folder.path()), contains("several safetensors files, but no index; got 2 files; expected "
+                                               "model.safetensors.index.json"));
 }
 
 TEST_CASE("an index that does not describe its files is refused", "[checkpoint]") {
@@ -85,14 +84,14 @@ TEST_CASE("an index that does not describe its files is refused", "[checkpoint]"
   write_safetensors(folder / "one.safetensors", {{"a", torch::zeros({1})}});
   CHECK_THAT(error_with("{"), contains("model.safetensors.index.json: not JSON; got"));
   CHECK_THAT(error_with("[]"), contains("model.safetensors.index.json: not a JSON object; got array"));
-  CHECK_THAT(error_with(R"({"weight_map":3})"), contains("there is no weight_map"));
+  CHECK_THAT(error_with(R"({"weight_map":3})"), contains("weight_map: missing or not an object"));
   CHECK_THAT(error_with(R"({"weight_map":{"a":"../one.safetensors"}})"),
-             contains("weight_map: a: not the name of a file in this directory; got \"../one.safetensors\""));
+             contains("weight_map.a: not the name of a file in this directory; got \"../one.safetensors\""));
   CHECK_THAT(error_with(R"({"weight_map":{"a":1}})"), contains("weight_map: a: wrong type; got 1; expected text"));
   CHECK_THAT(error_with(R"({"weight_map":{"a":"two.safetensors"}})"),
              contains("model.safetensors.index.json: a file of the index is missing; got two.safetensors"));
   CHECK_THAT(error_with(R"({"weight_map":{"b":"one.safetensors"}})"),
-             contains("tensor b is not where the index says; got one.safetensors"));
+             contains("tensor b is not in the file that the index names; got one.safetensors"));
   CHECK(error_with(R"({"weight_map":{"a":"one.safetensors"}})").empty());
 }
 
@@ -110,7 +109,8 @@ TEST_CASE("an index or a directory that cannot be read is an error of the checkp
   std::filesystem::create_directory(folder / "model.safetensors.index.json");
   CHECK_THAT(error_of(folder.path()), contains("index.json: cannot read the file; got Is a directory"));
   std::filesystem::create_symlink("circle", folder / "circle");
-  CHECK_THAT(error_of(folder / "circle"), contains("circle: cannot be looked up; got Too many levels of symbolic"));
+  CHECK_THAT(error_of(folder / "circle"),
+             contains("circle: cannot read the file status; got Too many levels of symbolic"));
 }
 
 }  // namespace convllava::checkpoint

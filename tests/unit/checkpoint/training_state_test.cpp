@@ -65,8 +65,7 @@ TEST_CASE("a training state comes back bit for bit", "[checkpoint]") {
 
 TEST_CASE("an absent training state is an error with the path", "[checkpoint]") {
   const TemporaryFolder folder("absent");
-  CHECK_THAT(state_error(folder.path()),
-             contains("state: there is no training state to resume from; expected a checkpoint"));
+  CHECK_THAT(state_error(folder.path()), contains("state: no training state to resume from; expected a checkpoint"));
 }
 
 TEST_CASE("a damaged training state is an error with the file", "[checkpoint]") {
@@ -77,7 +76,7 @@ TEST_CASE("a damaged training state is an error with the file", "[checkpoint]") 
   CHECK_THAT(error_after([](const auto& state) { write_text(state / "state.json", "{}"); }),
              contains("state.json: step: the field is absent; got none; expected a whole number"));
   CHECK_THAT(error_after([](const auto& state) { write_text(state / "state.json", "{\"format\": 3}"); }),
-             contains("state.json: format: unknown, perhaps of a newer version; got 3; expected 1 to 2"));
+             contains("state.json: format: unknown. A newer version may have written it; got 3; expected 1 to 2"));
   CHECK_THAT(error_after([](const auto& state) { std::filesystem::remove(state / "tensors.safetensors"); }),
              contains("tensors.safetensors: cannot read the file; got No such file"));
   CHECK_THAT(error_after([](const auto& state) {
@@ -91,9 +90,9 @@ TEST_CASE("counters and tensors of different saves are told apart", "[checkpoint
   CHECK_THAT(error_after([](const auto& state) {
                write_safetensors(state / "tensors.safetensors", sample_state().tensors, {{"step", "1233"}});
              }),
-             contains("tensors.safetensors: of another step than state.json; got 1233; expected 1234"));
+             contains("tensors.safetensors: step: differs from state.json; got 1233; expected 1234"));
   CHECK_THAT(error_after([](const auto& state) { write_safetensors(state / "tensors.safetensors", {}); }),
-             contains("of another step than state.json; got none; expected 1234"));
+             contains("step: differs from state.json; got none; expected 1234"));
 }
 
 TEST_CASE("a training state that cannot be written says why", "[checkpoint]") {

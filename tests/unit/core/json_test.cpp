@@ -56,9 +56,9 @@ std::optional<std::string> python_value(std::string_view text) {
 TEST_CASE("JSON is read as deep as safetensors' reader goes, and no deeper", "[core]") {
   for (const auto& [open, close] : {std::pair("[", "]"), std::pair("{\"a\":", "}")}) {
     CHECK(reason_of(nested(127, open, close)).empty());
-    CHECK(reason_of(nested(128, open, close)) == "more than 127 values nested in each other");
-    CHECK(reason_of(nested(200'000, open, close)) == "more than 127 values nested in each other");
-    CHECK(reason_of(nested(200'000, open, "")) == "more than 127 values nested in each other");
+    CHECK(reason_of(nested(128, open, close)) == "more than 127 levels of nesting");
+    CHECK(reason_of(nested(200'000, open, close)) == "more than 127 levels of nesting");
+    CHECK(reason_of(nested(200'000, open, "")) == "more than 127 levels of nesting");
   }
   CHECK(offset_of(nested(128)) == 127);
 }
@@ -79,8 +79,8 @@ TEST_CASE("a NUL byte in JSON is refused, not taken for its end", "[core]") {
 }
 
 TEST_CASE("JSON in another encoding is refused with its name or place", "[core]") {
-  CHECK_THAT(reason_of("\xFF\xFE{"), contains("text in UTF-16; JSON is read in UTF-8"));
-  CHECK_THAT(reason_of("\xFE\xFF{"), contains("text in UTF-16"));
+  CHECK_THAT(reason_of("\xFF\xFE{"), contains("the text is UTF-16, not UTF-8"));
+  CHECK_THAT(reason_of("\xFE\xFF{"), contains("the text is UTF-16"));
   CHECK_THAT(reason_of("\"\xFF\""), contains("ill-formed UTF-8 byte"));
   CHECK(offset_of("\"\xFF\"") == 1);
   CHECK(parse_json<json>("\xEF\xBB\xBF[1]") == json{1});

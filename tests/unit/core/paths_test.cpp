@@ -37,12 +37,12 @@ TEST_CASE("~ and variables of a path are expanded as a shell does", "[config]") 
 TEST_CASE("what a path cannot be expanded to is named", "[config]") {
   const Variable home("HOME", std::nullopt);
   const Variable scratch("SCRATCH", "");
-  CHECK(refusal("~/runs") == "the variable HOME is not set");
-  CHECK(refusal("$SCRATCH/runs") == "the variable SCRATCH is empty");
-  CHECK(refusal("${NO_SUCH_VARIABLE}") == "the variable NO_SUCH_VARIABLE is not set");
-  CHECK_THAT(refusal("~kim/runs"), contains("no other user's home folder"));
+  CHECK(refusal("~/runs") == "environment variable HOME is not set");
+  CHECK(refusal("$SCRATCH/runs") == "environment variable SCRATCH is empty");
+  CHECK(refusal("${NO_SUCH_VARIABLE}") == "environment variable NO_SUCH_VARIABLE is not set");
+  CHECK_THAT(refusal("~kim/runs"), contains("not ~user"));
   for (const char* text : {"${", "${}", "${A", "${A B}", "${1}"}) {
-    CHECK_THAT(refusal(text), contains("\"${\" begins no variable"));
+    CHECK_THAT(refusal(text), contains("invalid variable after \"${\""));
   }
 }
 

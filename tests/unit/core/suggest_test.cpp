@@ -4,15 +4,6 @@
 
 namespace convllava::core {
 
-TEST_CASE("edit distance counts insertions, deletions and substitutions", "[core]") {
-  CHECK(edit_distance("", "") == 0);
-  CHECK(edit_distance("", "abc") == 3);
-  CHECK(edit_distance("abc", "") == 3);
-  CHECK(edit_distance("abc", "abc") == 0);
-  CHECK(edit_distance("kitten", "sitting") == 3);
-  CHECK(edit_distance("flaw", "lawn") == 2);
-}
-
 TEST_CASE("the nearest name is suggested", "[core]") {
   const std::vector<std::string> names = {"learning_rate", "weight_decay", "warmup_ratio", "steps"};
   CHECK(nearest_name("learning_rat", names) == "learning_rate");

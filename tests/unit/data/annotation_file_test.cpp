@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -148,7 +149,7 @@ TEST_CASE("several threads read one file", "[data]") {
   CHECK(wrong == 0);
 }
 
-TEST_CASE("a file that is no annotation file is refused", "[data]") {
+TEST_CASE("a file that is no annotation file is rejected", "[data]") {
   const TemporaryFolder folder;
   const auto error = [](const std::filesystem::path& path) {
     return message_of<DataError>([&] { AnnotationFile file(path); });
@@ -164,100 +165,120 @@ TEST_CASE("a file that is no annotation file is refused", "[data]") {
   CHECK_THAT(file_error(""), contains("set.json: the file is empty" + expected));
   CHECK_THAT(file_error("\xEF\xBB\xBF \n"), contains("set.json: the file is empty"));
   CHECK_THAT(file_error("[\n]"), contains("set.json:2: the array is empty" + expected));
-  CHECK_THAT(file_error("\n\"text\""),
-             contains("set.json:2: the file does not hold annotations; got \"\"text\"\"" + expected));
-  CHECK_THAT(file_error("12"), contains("does not hold annotations; got \"12\""));
-  CHECK_THAT(file_error("\x89PNG\r\n\x1a\n"), contains(R"(does not hold annotations; got "\x89PNG\x0d\x0a\x1a\x0a")"));
+  CHECK_THAT(file_error("\n\"text\""), contains("set.json:2: not an annotation file; got \"\"text\"\"" + expected));
+  CHECK_THAT(file_error("12"), contains("not an annotation file; got \"12\""));
+  CHECK_THAT(file_error("\x89PNG\r\n\x1a\n"), contains(R"(not an annotation file; got "\x89PNG\x0d\x0a\x1a\x0a")"));
   CHECK_THAT(file_error(std::string(60, 'x')), contains("got \"" + std::string(40, 'x') + "...\""));
   CHECK_THAT(file_error(std::string("\0\0", 2)), contains(R"(got "\x00\x00")"));
   CHECK_THAT(file_error("{\n\"data\": [" + kGood + "]\n}"),
-             contains("set.json:2: the file holds an object spread over several lines; got \"\"data\": "));
+             contains("set.json:2: an object on several lines; got \"\"data\": "));
 }
 
-TEST_CASE("a JSON array that is cut off is refused wherever the cut is", "[data]") {
+TEST_CASE("a JSON array that is cut off is rejected wherever the cut is", "[data]") {
   const std::string whole = "[" + kGood + ",\n" + kGood + "]";
   for (size_t length = 1; length < whole.size(); ++length) {
     CHECK_THAT(file_error(whole.substr(0, length)),
                contains("set.json:" + std::string(length > kGood.size() + 2 ? "2" : "1")));
-    CHECK_THAT(file_error(whole.substr(0, length)), contains("the file is cut off"));
+    CHECK_THAT(file_error(whole.substr(0, length)), contains("the file is truncated"));
   }
-  CHECK_THAT(file_error("[" + kGood + ",\n{\"conversations\": [{\"from\": \"hum"),
-             contains("set.json:2: the file is cut off inside record 1, begun on line 2; got its end inside a string; "
-                      "expected '\"}]}'"));
-  CHECK_THAT(file_error("[" + kGood + ",\n{\"conversations\":\n[{"),
-             contains("set.json:3: the file is cut off inside record 1, begun on line 2; got its end; expected '}]}'"));
+  CHECK_THAT(
+      file_error("[" + kGood + ",\n{\"conversations\": [{\"from\": \"hum"),
+      contains(
+          "set.json:2: the file is truncated inside record 1, which begins on line 2; got its end inside a string; "
+          "expected '\"}]}'"));
+  CHECK_THAT(
+      file_error("[" + kGood + ",\n{\"conversations\":\n[{"),
+      contains(
+          "set.json:3: the file is truncated inside record 1, which begins on line 2; got its end; expected '}]}'"));
   CHECK_THAT(file_error("[{\"a\": \"b\\"), contains("got its end inside a string"));
   CHECK_THAT(file_error("[" + std::string(50, '[')), contains("expected ']]]]]]]]]]]]...'"));
   CHECK_THAT(file_error("[" + kGood),
-             contains("set.json:1: the file is cut off after record 0; got its end; expected ',' or ']'"));
+             contains("set.json:1: the file is truncated after record 0; got its end; expected ',' or ']'"));
   CHECK_THAT(file_error("[" + kGood + ","),
-             contains("the file is cut off before record 1; got its end; expected a record"));
+             contains("the file is truncated before record 1; got its end; expected a record"));
 }
 
-TEST_CASE("JSON lines that are cut off are refused", "[data]") {
+TEST_CASE("JSON lines that are cut off are rejected", "[data]") {
   CHECK_THAT(file_error(kGood + "\n" + kGood.substr(0, 60)),
-             contains("set.json:2: the file is cut off inside record 1, begun on line 2"));
+             contains("set.json:2: the file is truncated inside record 1, which begins on line 2"));
   CHECK_THAT(file_error(kGood.substr(0, 20)),
-             contains("set.json:1: the file is cut off inside record 0, begun on line 1"));
+             contains("set.json:1: the file is truncated inside record 0, which begins on line 1"));
 }
 
-TEST_CASE("an array with misplaced brackets, commas or quotes is refused", "[data]") {
+TEST_CASE("an array with misplaced brackets, commas or quotes is rejected", "[data]") {
   CHECK_THAT(file_error("[" + kGood + "\n" + kGood + "]"),
-             contains("set.json:2: not valid JSON after record 0; got \"{\"image\": "));
+             contains("set.json:2: invalid JSON after record 0; got \"{\"image\": "));
   CHECK_THAT(file_error("[" + kGood + ",\n]"),
-             contains("set.json:2: not valid JSON before record 1; got \"]\"; expected a record"));
-  CHECK_THAT(
-      file_error("[" + kGood + "]\n[]"),
-      contains("set.json:2: not valid JSON after the array of records; got \"[]\"; expected the end of the file"));
+             contains("set.json:2: invalid JSON before record 1; got \"]\"; expected a record"));
+  CHECK_THAT(file_error("[" + kGood + "]\n[]"),
+             contains("set.json:2: invalid JSON after the array of records; got \"[]\"; expected the end of the file"));
   CHECK_THAT(file_error("[{\"a\": [1,\n2}]"),
-             contains("set.json:2: brackets of record 0 do not pair up; got '}'; expected ']'"));
+             contains("set.json:2: mismatched bracket in record 0; got '}'; expected ']'"));
   CHECK_THAT(file_error("[\n{\"a\": \"b},\n{}]"),
-             contains("set.json:2: a string of record 0 is not closed; got the end of the line; expected '\"'"));
-  CHECK_THAT(file_error("[\n{\"a\": \"b\\\n\"}]"), contains("set.json:2: a string of record 0 is not closed"));
+             contains("set.json:2: unterminated string in record 0; got the end of the line; expected '\"'"));
+  CHECK_THAT(file_error("[\n{\"a\": \"b\\\n\"}]"), contains("set.json:2: unterminated string in record 0"));
 }
 
 TEST_CASE("a malformed record is listed and the others are read", "[data]") {
   CHECK(record_error("{\"a\" 1}") ==
-        "not valid JSON at line 2, column 6: syntax error while parsing object separator - unexpected number literal; "
+        "line 2, column 6: invalid JSON; got syntax error while parsing object separator - unexpected number literal; "
         "expected ':'");
-  CHECK_THAT(record_error("{\n\"a\": \"\xff\"}"), contains("not valid JSON at line 3, column "));
+  CHECK_THAT(record_error("{\n\"a\": \"\xff\"}"), contains("line 3, column "));
   CHECK_THAT(record_error("{\"a\": \"\xff\"}"), contains("ill-formed UTF-8 byte"));
   CHECK_THAT(record_error("{\"a\": \"\xc3\"}"), contains("ill-formed UTF-8 byte"));
   CHECK_THAT(record_error(R"({"a": "\ud800"})"), contains("surrogate"));
-  CHECK_THAT(record_error("{\"a\": nan}"), contains("not valid JSON at line 2"));
-  CHECK_THAT(record_error("{\"a\": NaN, 1}"), contains("not valid JSON at line 2, column 12"));
+  CHECK_THAT(record_error("{\"a\": nan}"), contains("line 2, column 8: invalid JSON"));
+  CHECK_THAT(record_error("{\"a\": NaN, 1}"), contains("line 2, column 12: invalid JSON"));
   CHECK_THAT(record_error("{\"id\": " + std::string(200'000, '[') + std::string(200'000, ']') + "}"),
-             contains("not valid JSON at line 2, column ") && contains(": more than 127 values nested in each other"));
-  CHECK_THAT(record_error("{\"a\": 1e999}"), contains("not valid JSON: number overflow parsing '1e999'"));
+             contains("line 2, column ") && contains(": invalid JSON; got more than 127 levels of nesting"));
+  CHECK_THAT(record_error("{\"a\": 1e999}"), contains("invalid JSON; got number overflow parsing '1e999'"));
 }
 
 TEST_CASE("a record that is not a conversation is listed with the reason", "[data]") {
   const auto turns = [](const std::string& text) { return "{\"conversations\": " + text + "}"; };
-  CHECK(record_error("12") == "the record is not an object; got 12; expected {\"conversations\": [...]}");
-  CHECK_THAT(record_error("\"ab\""), contains("the record is not an object; got \"ab\""));
-  CHECK_THAT(record_error("null"), contains("the record is not an object; got null"));
-  CHECK_THAT(record_error("[1, 2]"), contains("the record is not an object; got an array of 2"));
-  CHECK_THAT(record_error(std::string(100000, '[') + std::string(100000, ']')), contains("nested in each other"));
-  CHECK(record_error("{}") == "no \"conversations\"; expected a list of turns");
-  CHECK(record_error(turns("[]")) == "\"conversations\" holds no turns; got an array of 0; expected a list of turns");
-  CHECK_THAT(record_error(turns("{\"from\": 1}")), contains("\"conversations\" holds no turns; got an object"));
+  CHECK(record_error("12") == "not an object; got 12; expected {\"conversations\": [...]}");
+  CHECK_THAT(record_error("\"ab\""), contains("not an object; got \"ab\""));
+  CHECK_THAT(record_error("null"), contains("not an object; got null"));
+  CHECK_THAT(record_error("[1, 2]"), contains("not an object; got an array of 2"));
+  CHECK_THAT(record_error(std::string(100000, '[') + std::string(100000, ']')), contains("levels of nesting"));
+  CHECK(record_error("{}") == "conversations: not given; expected a list of turns");
+  CHECK(record_error(turns("[]")) == "conversations: no turns; got an array of 0; expected a list of turns");
+  CHECK_THAT(record_error(turns("{\"from\": 1}")), contains("conversations: no turns; got an object"));
   CHECK(record_error(turns("[\"hi\"]")) ==
-        "turn 1 is not an object; got \"hi\"; expected {\"from\": ..., \"value\": ...}");
+        "turn 1: not an object; got \"hi\"; expected {\"from\": ..., \"value\": ...}");
   CHECK(record_error(turns(R"([{"value": "a"}])")) ==
-        "turn 1 has no \"from\"; expected {\"from\": ..., \"value\": ...}");
-  CHECK_THAT(record_error(turns(R"([{"from": "human"}])")), contains("turn 1 has no \"value\""));
+        "turn 1: from: not given; expected {\"from\": ..., \"value\": ...}");
+  CHECK_THAT(record_error(turns(R"([{"from": "human"}])")), contains("turn 1: value: not given"));
   CHECK(record_error(turns(R"([{"from": "human", "value": null}])")) ==
-        "\"value\" of turn 1; got null; expected a string");
+        "turn 1: value: wrong type; got null; expected a string");
   CHECK_THAT(record_error(turns(R"([{"from": 3, "value": "a"}])")),
-             contains("\"from\" of turn 1; got 3; expected a string"));
+             contains("turn 1: from: wrong type; got 3; expected a string"));
   CHECK(record_error(turns(R"([{"from": "human", "value": "a"}, {"from": "user\n", "value": "b"}])")) ==
-        R"(unknown speaker in turn 2; got "user\x0a"; expected "human" or "gpt")");
+        R"(turn 2: from: unknown speaker; got "user\x0a"; expected "human" or "gpt")");
   CHECK(record_error(R"({"image": ["a.jpg", "b.jpg"], "conversations": []})") ==
-        "\"image\" is not a path; got an array of 2; expected exactly one image, as a string");
-  CHECK_THAT(record_error(R"({"image": 12})"), contains("\"image\" is not a path; got 12"));
-  CHECK_THAT(record_error(R"({"image": NaN})"), contains("\"image\" is not a path; got NaN"));
+        "image: wrong type; got an array of 2; expected one path, as a string");
+  CHECK_THAT(record_error(R"({"image": 12})"), contains("image: wrong type; got 12"));
+  CHECK_THAT(record_error(R"({"image": NaN})"), contains("image: wrong type; got NaN"));
   CHECK(record_error(R"({"image": "a\u0000b.jpg"})") ==
-        R"("image" holds a NUL byte; got "a\x00b.jpg"; expected a path)");
+        R"(image: contains a NUL byte; got "a\x00b.jpg"; expected a path)");
+}
+
+TEST_CASE("the error of a bad record has its file, line, turn and field", "[data]") {
+  const TemporaryFolder folder;
+  const auto path = folder.write("set.jsonl", kGood + "\n" + R"({"conversations": [{"from": "user"}]})" + "\n");
+  const AnnotationFile file(path);
+  std::optional<DataError> caught;
+  try {
+    file.record(1);
+  } catch (const DataError& error) {
+    caught = error;
+  }
+  REQUIRE(caught);
+  CHECK(caught->place().where == path.string() + ":2: record 1: turn 1");
+  CHECK(caught->place().field == "from");
+  CHECK(caught->kind() == "unknown speaker");
+  CHECK(caught->got() == "\"user\"");
+  CHECK(caught->expected() == "\"human\" or \"gpt\"");
 }
 
 TEST_CASE("a field that Python wrote as a constant does not make a record unusable", "[data]") {
@@ -275,9 +296,9 @@ TEST_CASE("an unusable line of JSON lines is listed", "[data]") {
   const AnnotationFile file(path);
   REQUIRE(file.size() == 5);
   REQUIRE(file.bad().size() == 3);
-  CHECK(file.bad()[0].message == path.string() + ":1: record 0: no \"conversations\"; expected a list of turns");
-  CHECK_THAT(file.bad()[1].message, contains(":3: record 2: not valid JSON at line 3, column "));
-  CHECK_THAT(file.bad()[2].message, contains(":4: record 3: the record is not an object; got an array of 0"));
+  CHECK(file.bad()[0].message == path.string() + ":1: record 0: conversations: not given; expected a list of turns");
+  CHECK_THAT(file.bad()[1].message, contains(":3: record 2: line 3, column "));
+  CHECK_THAT(file.bad()[2].message, contains(":4: record 3: not an object; got an array of 0"));
 }
 
 TEST_CASE("a first line that is whole but unusable does not make the second one part of it", "[data]") {
@@ -285,8 +306,8 @@ TEST_CASE("a first line that is whole but unusable does not make the second one 
   const AnnotationFile file(folder.write("set.jsonl", "{\"id\": \"}{\"}\nnonsense\n" + kGood + "\n"));
   REQUIRE(file.size() == 3);
   REQUIRE(file.bad().size() == 2);
-  CHECK_THAT(file.bad()[0].message, contains(":1: record 0: no \"conversations\""));
-  CHECK_THAT(file.bad()[1].message, contains(":2: record 1: not valid JSON at line 2"));
+  CHECK_THAT(file.bad()[0].message, contains(":1: record 0: conversations: not given"));
+  CHECK_THAT(file.bad()[1].message, contains(":2: record 1: line 2, column 2: invalid JSON"));
 }
 
 TEST_CASE("a record's bytes are those of the file, bad ones' too", "[data]") {

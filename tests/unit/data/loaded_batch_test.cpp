@@ -40,7 +40,7 @@ TEST_CASE("a micro-batch keeps the order of its indices whichever thread ends fi
   CHECK(batch.bad.empty());
 }
 
-TEST_CASE("a sample that cannot be used is left out and listed", "[data]") {
+TEST_CASE("an unusable sample is skipped and listed", "[data]") {
   core::ThreadPool pool(2);
   const auto load = [](int64_t index) {
     if (index > 3) throw DataError("no image " + std::to_string(index));

@@ -198,7 +198,7 @@ TEST_CASE("the ranks of a step together hold the same global batch in every worl
   }
 }
 
-TEST_CASE("a loader that starts at a step goes on as one that ran until there", "[data]") {
+TEST_CASE("a loader that starts at a step gives the batches of a loader that ran to that step", "[data]") {
   const Files files;
   const LoaderSetup options = options_of(8, 2);
   const auto whole = steps_of(files.dataset(), options, 11);
@@ -251,29 +251,29 @@ TEST_CASE("records without a word are trained on", "[data]") {
   CHECK(Loader(dataset, {0}, options_of(1, 1)).next().samples == 1);
 }
 
-TEST_CASE("options that cannot work are refused", "[data]") {
+TEST_CASE("options that cannot work are rejected", "[data]") {
   const Files files;
   const auto error = [&](const LoaderSetup& options, int64_t first_step = 0) {
     return message_of<ConfigError>([&] { Loader loader(files.dataset(), all_members(), options, first_step); });
   };
-  CHECK(error(options_of(0, 1)) == "loader: global_batch_size; got 0; expected >= 1");
-  CHECK(error(options_of(1, 0)) == "loader: micro_batch_size; got 0; expected >= 1");
+  CHECK(error(options_of(0, 1)) == "loader: global_batch_size: out of range; got 0; expected >= 1");
+  CHECK(error(options_of(1, 0)) == "loader: micro_batch_size: out of range; got 0; expected >= 1");
   LoaderSetup options = options_of(1, 1);
   options.workers = 0;
-  CHECK(error(options) == "loader: workers; got 0; expected >= 1");
+  CHECK(error(options) == "loader: workers: out of range; got 0; expected >= 1");
   options = options_of(1, 1);
   options.prefetch_steps = 0;
-  CHECK(error(options) == "loader: prefetch_steps; got 0; expected >= 1");
+  CHECK(error(options) == "loader: prefetch_steps: out of range; got 0; expected >= 1");
   options = options_of(1, 1);
   options.rank = 2;
   options.world_size = 2;
-  CHECK(error(options) == "loader: rank; got 2; expected 0 <= rank < 2");
-  CHECK(error(options_of(1, 1), -1) == "loader: first_step; got -1; expected >= 0");
+  CHECK(error(options) == "loader: rank: out of range; got 2; expected 0 <= rank < 2");
+  CHECK(error(options_of(1, 1), -1) == "loader: first_step: out of range; got -1; expected >= 0");
   CHECK(message_of<ConfigError>([&] { Loader loader(files.dataset(), {}, options_of(1, 1)); }) ==
-        "loader: an epoch holds no sample; got 0 records after weighting; expected larger weights or sets");
+        "loader: an epoch has no samples; got 0 records after weighting; expected larger weights or sets");
 }
 
-TEST_CASE("a set of which no epoch holds a record is refused", "[data]") {
+TEST_CASE("a set of which no epoch holds a record is rejected", "[data]") {
   std::vector<SamplerItem> items(20);
   for (size_t i = 16; i < items.size(); ++i) items[i].weight = 0.2;
   CHECK_FALSE(weight_without_effect(items));  // 0.8 of a record

@@ -101,7 +101,7 @@ TEST_CASE("a batch without samples is empty", "[data]") {
   CHECK(batch.images.empty());
 }
 
-TEST_CASE("an image that does not match its rows is refused", "[data]") {
+TEST_CASE("an image that does not match its rows is rejected", "[data]") {
   const auto error = [](const Sample& sample) { return message_of<DataError>([&] { pack({sample}, 5); }); };
   CHECK(error(image_sample(2, 2, 5, 0)) ==
         "pack: a sample's visual tokens do not match its image; got 4 within max_length 5; expected 5");

@@ -32,7 +32,7 @@ TEST_CASE("a set without faults gives counts and no warnings", "[data]") {
   CHECK(warnings(summary).empty());
 }
 
-TEST_CASE("fields that nothing reads are told once with their counts", "[data]") {
+TEST_CASE("unused fields are reported with their counts", "[data]") {
   const TemporaryFolder folder;
   const std::string turns = R"("conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a")";
   const Dataset dataset = dataset_of(
@@ -45,7 +45,7 @@ TEST_CASE("fields that nothing reads are told once with their counts", "[data]")
   CHECK(summary.unused_fields == Fields{{"conversations[].loss", 1}, {"images", 2}, {"system", 1}});
   CHECK(warnings(summary) ==
         std::vector<std::string>{
-            "fields that are not used: \"conversations[].loss\" in 1 records, \"images\" in 2 records, \"system\" in 1 "
+            "unused fields: \"conversations[].loss\" in 1 records, \"images\" in 2 records, \"system\" in 1 "
             "records; only \"id\", \"image\" (one image) and \"conversations\" are read"});
 }
 
@@ -59,7 +59,7 @@ TEST_CASE("fields of sets that are not used, and of bad records, do not count", 
   CHECK(summarize_all(dataset).unused_fields.empty());
 }
 
-TEST_CASE("empty answers are told", "[data]") {
+TEST_CASE("empty answers are reported", "[data]") {
   const TemporaryFolder folder;
   const DataSummary summary =
       summarize_all(dataset_of(folder, "[" + record_json("", "q", "") + "," + record_json("", "q", " \\n") + "," +
@@ -67,10 +67,10 @@ TEST_CASE("empty answers are told", "[data]") {
   CHECK(summary.with_empty_answer == 2);
   CHECK(summary.unusable == 0);
   CHECK(warnings(summary) ==
-        std::vector<std::string>{"2 of 3 records have an empty answer: the model learns to say nothing"});
+        std::vector<std::string>{"2 of 3 records have an empty answer: the model learns to answer nothing"});
 }
 
-TEST_CASE("answers that are cut off are told with the tokens they lose", "[data]") {
+TEST_CASE("truncated answers are reported with the number of lost tokens", "[data]") {
   const TemporaryFolder folder;
   const std::string json =
       "[" + record_json("", "what is it", "a black cat sits on the red table") + "," + record_json("", "q", "a") + "]";
@@ -84,7 +84,7 @@ TEST_CASE("answers that are cut off are told with the tokens they lose", "[data]
   CHECK(summary.answer_tokens == answers);
   CHECK(warnings(summary) ==
         std::vector<std::string>{"1 of 2 records lose 3 of " + std::to_string(summary.answer_tokens) +
-                                 " answer tokens: data.max_length cuts them off"});
+                                 " answer tokens beyond data.max_length"});
 }
 
 TEST_CASE("records that cannot be used are counted, the first of them named in their order", "[data]") {
@@ -100,19 +100,19 @@ TEST_CASE("records that cannot be used are counted, the first of them named in t
   CHECK(summary.missing == 200);
   CHECK(summary.decoded == 0);
   REQUIRE(summary.reasons.size() == DataSummary::kMostReasons);
-  CHECK_THAT(summary.reasons[0], contains("record 2: no \"conversations\""));
+  CHECK_THAT(summary.reasons[0], contains("record 2: conversations: not given"));
   CHECK_THAT(summary.reasons[1], contains("record 3: ") && contains("absent.ppm") && contains("No such file"));
   CHECK_THAT(summary.reasons[4], contains("record 6: "));
   REQUIRE(warnings(summary).size() == 1);
   CHECK_THAT(warnings(summary)[0],
-             contains("201 of 203 records cannot be used, 200 of them because their image is not there; the first: " +
+             contains("201 of 203 records are unusable, 200 of them without their image file; the first: " +
                       summary.reasons[0]));
 
   const DataSummary decoded = summarize_all(dataset, {.most_decoded = 500, .threads = 2});
   CHECK(decoded.unusable == 202);
   CHECK(decoded.missing == 200);
   CHECK(decoded.decoded == 2);
-  CHECK_THAT(decoded.reasons[0], contains("record 1: ") && contains("text.ppm: not an image"));
+  CHECK_THAT(decoded.reasons[0], contains("record 1: ") && contains("text.ppm: unknown image format"));
 }
 
 TEST_CASE("a part of the records is spread over all of them and named as such", "[data]") {
@@ -126,10 +126,10 @@ TEST_CASE("a part of the records is spread over all of them and named as such", 
   CHECK(summary.examined == 30);
   CHECK(seen == std::vector<int64_t>{30});
   CHECK(summary.missing == 10);  // positions 0, 3, 6, 10, 13, 16, ...: every third is odd
-  CHECK_THAT(warnings(summary)[0], contains("10 of 30 records that were looked at cannot be used"));
+  CHECK_THAT(warnings(summary)[0], contains("10 of 30 examined records are unusable"));
 }
 
-TEST_CASE("a text in letters that the tokenizer does not have is told", "[data]") {
+TEST_CASE("characters without a token are reported", "[data]") {
   const TemporaryFolder folder;
   const DataSummary summary =
       summarize_all(dataset_of(folder, "[" + record_json("", "€€€€", "€") + "," + record_json("", "q", "a") + "]"));

@@ -185,7 +185,7 @@ TEST_CASE("the lowest rank that waits in a collective says for whom", "[distribu
         },
         kSoon,
         [stopped](const Outcomes& outcomes) {
-          const std::string silent = "; no sign of life from rank 2: stopped, or out of reach";
+          const std::string silent = "; no heartbeat from rank 2: stopped or unreachable";
           for (const auto& outcome : outcomes) CHECK(outcome.exit_code == 0);
           CHECK_THAT(outcomes[0].output, contains("waiting for rank 2 in all_reduce ("));
           CHECK((outcomes[0].output.find(silent) != std::string::npos) == stopped);

@@ -176,7 +176,7 @@ TEST_CASE("the first host of a Slurm node list is found in every notation", "[di
   CHECK(first("node[9,11-12]") == "node9");
   CHECK(first("rack[0-1]node[2-3].cluster,x") == "rack0node2.cluster");
   CHECK_THAT(refusal(with(kSlurm, {{"SLURM_JOB_NODELIST", "node[03-05"}})),
-             contains("launch environment (Slurm): the node list has a [ without ]; got \"node[03-05\""));
+             contains("launch environment (Slurm): SLURM_JOB_NODELIST: a [ without ]; got \"node[03-05\""));
 }
 
 TEST_CASE("an interactive Slurm shell is one process", "[distributed]") {
@@ -187,17 +187,17 @@ TEST_CASE("an interactive Slurm shell is one process", "[distributed]") {
 }
 
 TEST_CASE("a task of several that does not know the others is refused", "[distributed]") {
-  const std::string slurm =
-      "launch environment (Slurm): one of several tasks, but SLURM_STEP_NUM_TASKS is not set; got ";
+  const std::string slurm = "launch environment (Slurm): SLURM_STEP_NUM_TASKS: not set, in one of several tasks; got ";
   const std::string advice =
-      "; expected torchrun, srun, or mpirun of Open MPI, MPICH or Intel MPI; a container must pass";
+      "; expected torchrun, srun, or mpirun of Open MPI, MPICH or Intel MPI, with all of its variables passed into a "
+      "container";
   CHECK_THAT(refusal({{"SLURM_PROCID", "1"}, {"SLURM_NTASKS", "16"}}),
              contains(slurm + "SLURM_PROCID=1, SLURM_NTASKS=16" + advice));
   // Its first task differs from a batch script by the number of a step.
   const Variables first = {{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "16"}, {"SLURM_STEP_ID", "0"}};
   CHECK_THAT(refusal(first), contains(slurm + "SLURM_PROCID=0, SLURM_NTASKS=16, SLURM_STEP_ID=0" + advice));
   CHECK_THAT(refusal({{"SLURM_STEP_NUM_TASKS", "16"}}),
-             contains("(Slurm): one of several tasks, but SLURM_PROCID is not set; got SLURM_STEP_NUM_TASKS=16"));
+             contains("(Slurm): SLURM_PROCID: not set, in one of several tasks; got SLURM_STEP_NUM_TASKS=16"));
   CHECK(read(with(first, kTorchrun)).world_size == 8);
   // A shell of salloc, a step of one task.
   CHECK(read({{"SLURM_NTASKS", "16"}, {"SLURM_JOB_ID", "12"}}).world_size == 1);
@@ -209,9 +209,8 @@ TEST_CASE("a process of a launcher that is not read is refused", "[distributed]"
                                                 {"MV2_COMM_WORLD_RANK", "MVAPICH2"},
                                                 {"FLUX_TASK_RANK", "Flux"},
                                                 {"PALS_RANKID", "PALS"}}) {
-    CHECK_THAT(refusal({{variable, "3"}}), contains("launch environment (" + name +
-                                                    "): one of several processes of a launcher that is not "
-                                                    "supported; got " +
+    CHECK_THAT(refusal({{variable, "3"}}), contains("launch environment (" + name + "): " + variable +
+                                                    ": one of several processes of an unsupported launcher; got " +
                                                     variable + "=3; expected torchrun, srun, or mpirun"));
     CHECK(read(with(kTorchrun, {{variable, "3"}})).rank == 5);
     CHECK(read({{variable, "0"}}).world_size == 1);  // perhaps the only one
@@ -237,36 +236,44 @@ TEST_CASE("torchrun goes before Open MPI, MPICH and Slurm", "[distributed]") {
 
 TEST_CASE("half an environment is refused with what is missing", "[distributed]") {
   const std::string torchrun = "launch environment (torchrun): ";
-  CHECK_THAT(refusal({{"RANK", "0"}}), contains(torchrun + "WORLD_SIZE is not set; got RANK=0; expected RANK and "
+  CHECK_THAT(refusal({{"RANK", "0"}}), contains(torchrun + "WORLD_SIZE: not set; got RANK=0; expected RANK and "
                                                            "WORLD_SIZE, or neither for one process"));
-  CHECK_THAT(refusal({{"WORLD_SIZE", "2"}}), contains(torchrun + "RANK is not set; got WORLD_SIZE=2"));
-  CHECK_THAT(refusal({{"LOCAL_RANK", "0"}}), contains(torchrun + "RANK is not set; got LOCAL_RANK=0"));
-  CHECK_THAT(refusal({{"OMPI_COMM_WORLD_RANK", "0"}}), contains("(Open MPI): OMPI_COMM_WORLD_SIZE is not set"));
-  CHECK_THAT(refusal(with(kTorchrun, {{"MASTER_ADDR", ""}})), contains(torchrun + "MASTER_ADDR is not set"));
-  CHECK_THAT(refusal(with(kTorchrun, {{"MASTER_PORT", ""}})), contains(torchrun + "MASTER_PORT is not set"));
+  CHECK_THAT(refusal({{"WORLD_SIZE", "2"}}), contains(torchrun + "RANK: not set; got WORLD_SIZE=2"));
+  CHECK_THAT(refusal({{"LOCAL_RANK", "0"}}), contains(torchrun + "RANK: not set; got LOCAL_RANK=0"));
+  CHECK_THAT(refusal({{"OMPI_COMM_WORLD_RANK", "0"}}), contains("(Open MPI): OMPI_COMM_WORLD_SIZE: not set"));
+  CHECK_THAT(refusal(with(kTorchrun, {{"MASTER_ADDR", ""}})), contains(torchrun + "MASTER_ADDR: not set"));
+  CHECK_THAT(refusal(with(kTorchrun, {{"MASTER_PORT", ""}})), contains(torchrun + "MASTER_PORT: not set"));
   CHECK_THAT(refusal(with(kTorchrun, {{"LOCAL_WORLD_SIZE", ""}})),
-             contains(torchrun + "LOCAL_WORLD_SIZE is not set; expected the number of processes on this machine, "
+             contains(torchrun + "LOCAL_WORLD_SIZE: not set; expected the number of processes on this machine, "
                                  "because MASTER_ADDR=node7 may be another one"));
-  CHECK_THAT(refusal(kPmi), contains("(MPICH or Intel MPI): MASTER_ADDR is not set; expected the name or address"));
+  CHECK_THAT(refusal(kPmi), contains("(MPICH or Intel MPI): MASTER_ADDR: not set; expected the name or address"));
 }
 
 TEST_CASE("values that do not fit are refused", "[distributed]") {
-  const std::string torchrun = "launch environment (torchrun): ";
-  CHECK_THAT(refusal(with(kTorchrun, {{"RANK", "8"}})),
-             contains(torchrun + "RANK is out of range; got 8; expected a number from 0 to 7"));
-  CHECK_THAT(refusal(with(kTorchrun, {{"RANK", "-1"}})), contains("RANK is out of range; got -1"));
-  CHECK_THAT(refusal(with(kTorchrun, {{"RANK", "one"}})),
-             contains(torchrun + "RANK is not a number; got \"one\"; expected a number from 0 to 7"));
-  CHECK_THAT(refusal(with(kTorchrun, {{"WORLD_SIZE", "0"}})), contains("WORLD_SIZE is out of range; got 0"));
-  CHECK_THAT(refusal(with(kTorchrun, {{"WORLD_SIZE", "8x"}})), contains("WORLD_SIZE is not a number; got \"8x\""));
-  CHECK_THAT(refusal(with(kTorchrun, {{"LOCAL_WORLD_SIZE", "9"}})),
-             contains("LOCAL_WORLD_SIZE is out of range; got 9; expected a number from 1 to 8"));
-  CHECK_THAT(refusal(with(kTorchrun, {{"LOCAL_RANK", "4"}})),
-             contains("LOCAL_RANK is out of range; got 4; expected a number from 0 to 3"));
-  CHECK_THAT(refusal(with(kTorchrun, {{"MASTER_PORT", "70000"}})),
-             contains("MASTER_PORT is out of range; got 70000; expected a number from 1 to 65535"));
+  const auto check = [](const Variables& variables, const std::string& field, const std::string& kind,
+                        const std::string& got, const std::string& expected) {
+    INFO(field << "=" << got);
+    const auto error = testing::error_of<DistributedError>([&] { read(variables); });
+    REQUIRE(error);
+    CHECK(error->place().where == "launch environment (torchrun)");
+    CHECK(error->place().field == field);
+    CHECK(error->kind() == kind);
+    CHECK(error->got() == got);
+    CHECK(error->expected() == expected);
+  };
+  check(with(kTorchrun, {{"RANK", "8"}}), "RANK", "out of range", "8", "a number from 0 to 7");
+  check(with(kTorchrun, {{"RANK", "-1"}}), "RANK", "out of range", "-1", "a number from 0 to 7");
+  check(with(kTorchrun, {{"RANK", "one"}}), "RANK", "not a number", "\"one\"", "a number from 0 to 7");
+  check(with(kTorchrun, {{"WORLD_SIZE", "0"}}), "WORLD_SIZE", "out of range", "0", "a number from 1");
+  check(with(kTorchrun, {{"WORLD_SIZE", "8x"}}), "WORLD_SIZE", "not a number", "\"8x\"", "a number from 1");
+  check(with(kTorchrun, {{"LOCAL_WORLD_SIZE", "9"}}), "LOCAL_WORLD_SIZE", "out of range", "9", "a number from 1 to 8");
+  check(with(kTorchrun, {{"LOCAL_RANK", "4"}}), "LOCAL_RANK", "out of range", "4", "a number from 0 to 3");
+  check(with(kTorchrun, {{"MASTER_PORT", "70000"}}), "MASTER_PORT", "out of range", "70000",
+        "a number from 1 to 65535");
+  CHECK(refusal(with(kTorchrun, {{"RANK", "8"}})) ==
+        "launch environment (torchrun): RANK: out of range; got 8; expected a number from 0 to 7");
   CHECK_THAT(refusal(with(kSlurm, {{"SLURM_TASKS_PER_NODE", "4(x2"}, {"SLURM_NODEID", "5"}})),
-             contains("(Slurm): SLURM_TASKS_PER_NODE does not tell the tasks of this node; got \"4(x2\""));
+             contains("(Slurm): SLURM_TASKS_PER_NODE: no number of tasks for this node; got \"4(x2\""));
 }
 
 }  // namespace convllava::distributed

@@ -14,21 +14,6 @@ using testing::write_text;
 
 }  // namespace
 
-TEST_CASE("every benchmark is made by its name", "[eval]") {
-  REQUIRE(benchmark_names() == std::vector<std::string>{"docvqa", "textvqa"});
-  for (const auto& name : benchmark_names()) {
-    CHECK(make_benchmark(name)->name() == name);
-    CHECK(make_benchmark(name)->max_new_tokens() > 0);
-  }
-}
-
-TEST_CASE("an unknown benchmark is refused with the names there are", "[eval]") {
-  const auto message = message_of<ConfigError>([] { make_benchmark("textvaq"); });
-  CHECK_THAT(message, contains("unknown benchmark; got textvaq"));
-  CHECK_THAT(message, contains("docvqa, textvqa (did you mean \"textvqa\"?)"));
-  CHECK(message_of<ConfigError>([] { make_benchmark("chess"); }).find("did you mean") == std::string::npos);
-}
-
 TEST_CASE("a prediction survives its line", "[eval]") {
   for (const Prediction& prediction :
        {Prediction{"12", "a \"quoted\"\nanswer \\ é", ""}, Prediction{"q", "", "image.jpg: truncated"}}) {
@@ -75,7 +60,7 @@ TEST_CASE("a broken line of predictions is named", "[eval]") {
     return message_of<DataError>([&] { read_predictions(folder / "p.jsonl"); });
   };
   CHECK_THAT(message("{\"question_id\": 2, \"te"), contains("p.jsonl:2: not JSON, or cut off in the middle"));
-  CHECK_THAT(message(std::string(200'000, '[')), contains("got more than 127 values nested in each other; expected {"));
+  CHECK_THAT(message(std::string(200'000, '[')), contains("got more than 127 levels of nesting; expected {"));
   CHECK_THAT(message("[1, 2]"), contains("p.jsonl:2: not a prediction"));
   CHECK_THAT(message("{\"question_id\": 2}"), contains("p.jsonl:2: not a prediction"));
   CHECK_THAT(message("{\"question_id\": 2.5, \"text\": \"a\"}"), contains("neither text nor a whole number"));

@@ -59,34 +59,26 @@ void write_image(const fs::path& path, int width, int height, int shade) {
   write_text(path, bytes);
 }
 
-/// Seven questions about images of three shapes, of different lengths.
-class TinyBenchmark final : public Benchmark {
- public:
-  std::string name() const override { return "tiny"; }
-  int64_t max_new_tokens() const override { return 6; }
-  fs::path file(const fs::path& data) const override { return data; }
-  bool has_answers(const fs::path&) const override { return false; }
-  std::vector<Question> questions(const fs::path& data) const override {
-    std::vector<Question> questions;
-    for (int i = 0; i < kQuestions; ++i) {
-      questions.push_back({"q" + std::to_string(i), data / (std::to_string(i) + ".ppm"),
-                           "What is it" + std::string(static_cast<size_t>(i * 5 % 7), '?')});
-    }
-    if (!replaced.empty()) questions[3].text = replaced;
-    return questions;
-  }
-  std::vector<Score> score(const fs::path&, const std::vector<Prediction>&, const fs::path&) const override {
-    return {};
-  }
+constexpr BenchmarkEntry kTiny = {"tiny", 6, nullptr};
+constexpr int kQuestions = 7;
 
-  static constexpr int kQuestions = 7;
-  std::string replaced;  ///< the text of question 3, when given
-};
+/// Seven questions about images of three shapes, of different lengths.
+std::vector<Question> tiny_questions(const TemporaryFolder& folder) {
+  std::vector<Question> questions;
+  for (int i = 0; i < kQuestions; ++i) {
+    questions.push_back({.id = "q" + std::to_string(i),
+                         .group = "",
+                         .text = "What is it" + std::string(static_cast<size_t>(i * 5 % 7), '?'),
+                         .options = {},
+                         .images = {{folder / (std::to_string(i) + ".ppm")}}});
+  }
+  return questions;
+}
 
 void write_images(const TemporaryFolder& folder) {
   const int widths[] = {64, 96, 64};
   const int heights[] = {64, 64, 100};
-  for (int i = 0; i < TinyBenchmark::kQuestions; ++i) {
+  for (int i = 0; i < kQuestions; ++i) {
     write_image(folder / (std::to_string(i) + ".ppm"), widths[i % 3], heights[i % 3], 36 * i);
   }
 }
@@ -98,8 +90,8 @@ std::vector<std::string> texts(const std::vector<Prediction>& predictions) {
 }
 
 std::vector<Prediction> run(infer::Pretrained& pretrained, const TemporaryFolder& folder, const fs::path& output,
-                            int64_t batch_size = 3, const TinyBenchmark& benchmark = {}) {
-  return predict(pretrained, benchmark, folder.path(), {output, batch_size, 0}, {});
+                            int64_t batch_size = 3) {
+  return predict(pretrained, kTiny, tiny_questions(folder), {output, batch_size, 0}, {});
 }
 
 }  // namespace
@@ -109,7 +101,7 @@ TEST_CASE("questions are answered in their order and land in predictions.jsonl",
   write_images(folder);
   auto pretrained = small_model();
   const auto predictions = run(pretrained, folder, folder / "out");
-  REQUIRE(predictions.size() == TinyBenchmark::kQuestions);
+  REQUIRE(predictions.size() == kQuestions);
   for (size_t i = 0; i < predictions.size(); ++i) {
     CHECK(predictions[i].id == "q" + std::to_string(i));
     CHECK(predictions[i].error.empty());
@@ -187,11 +179,44 @@ TEST_CASE("a folder of a different evaluation is refused", "[eval]") {
   coarse.model->to(torch::kBFloat16);
   CHECK_THAT(message_of<ConfigError>([&] { run(coarse, folder, folder / "out"); }),
              contains("got precision Float on cpu; expected precision BFloat16 on cpu"));
-  TinyBenchmark changed;
-  changed.replaced = "And now?";
-  CHECK_THAT(message_of<ConfigError>([&] { run(pretrained, folder, folder / "out", 3, changed); }),
+  auto changed = tiny_questions(folder);
+  changed[3].text = "And now?";
+  CHECK_THAT(message_of<ConfigError>([&] {
+               predict(pretrained, kTiny, changed, {folder / "out", 3, 0}, {});
+             }),
              contains("got questions 7 ("));
   CHECK(text_of(folder / "out/predictions.jsonl") == before);
+}
+
+TEST_CASE("answers whose identity has the old name of \"images\" are continued", "[eval]") {
+  const TemporaryFolder folder("eval_predict_pictures");
+  write_images(folder);
+  auto pretrained = small_model();
+  const auto whole = texts(run(pretrained, folder, folder / "out"));
+  std::string identity = text_of(folder / "out/predictions.json");
+  const size_t name = identity.find("\"images\"");
+  REQUIRE(name != std::string::npos);
+  write_text(folder / "out/predictions.json", identity.replace(name, 8, "\"pictures\""));
+  auto native = small_model(1, image::Aspect::kNative);
+  CHECK_THAT(message_of<ConfigError>([&] { run(native, folder, folder / "out"); }), contains("got images 64 pad"));
+  CHECK(texts(run(pretrained, folder, folder / "out")) == whole);
+}
+
+TEST_CASE("a question with other than one image is rejected", "[eval]") {
+  const TemporaryFolder folder("eval_predict_image_count");
+  write_images(folder);
+  auto pretrained = small_model();
+  for (const size_t count : {0, 2}) {
+    auto questions = tiny_questions(folder);
+    questions[4].images.resize(count);
+    try {
+      predict(pretrained, kTiny, questions, {folder / "out", 3, 0}, {});
+      FAIL("accepted");
+    } catch (const DataError& error) {
+      CHECK(error.place().where == "question q4");
+      CHECK(error.got() == std::to_string(count));
+    }
+  }
 }
 
 TEST_CASE("a line that is broken in the middle of a part is refused", "[eval]") {
@@ -241,9 +266,9 @@ TEST_CASE("a question that does not fit into the model leaves the others alone",
   write_images(folder);
   auto pretrained = small_model();
   const auto whole = texts(run(pretrained, folder, folder / "whole", 7));
-  TinyBenchmark benchmark;
-  for (int i = 0; i < 600; ++i) benchmark.replaced += "why ";
-  const auto predictions = run(pretrained, folder, folder / "out", 7, benchmark);
+  auto questions = tiny_questions(folder);
+  for (int i = 0; i < 600; ++i) questions[3].text += "why ";
+  const auto predictions = predict(pretrained, kTiny, questions, {folder / "out", 7, 0}, {});
   auto expected = whole;
   expected[3] = "";
   CHECK(texts(predictions) == expected);
@@ -273,7 +298,7 @@ TEST_CASE("what cannot answer questions about images is refused", "[eval]") {
              contains("batch size: out of range; got 9223372036854775807"));
   for (const int64_t tokens : {int64_t{-5}, INT64_MAX}) {
     CHECK_THAT(message_of<ConfigError>([&] {
-                 predict(pretrained, TinyBenchmark(), folder.path(), {folder / "out", 3, tokens}, {});
+                 predict(pretrained, kTiny, tiny_questions(folder), {folder / "out", 3, tokens}, {});
                }),
                contains("new tokens: out of range; got " + std::to_string(tokens)));
   }
@@ -282,7 +307,7 @@ TEST_CASE("what cannot answer questions about images is refused", "[eval]") {
   blind.vision.hidden_sizes.clear();
   infer::Pretrained language = {model::ConvLlava(blind), pretrained.tokenizer, pretrained.record};
   CHECK_THAT(message_of<ConfigError>([&] { run(language, folder, folder / "out"); }),
-             contains("model: has no vision tower to see images with"));
+             contains("model: has no vision tower"));
 }
 
 TEST_CASE("two runs cannot write into one folder", "[eval]") {
@@ -305,7 +330,7 @@ TEST_CASE("ranks share the questions and give the answers of one process", "[eva
     auto pretrained = small_model();
     const auto expected = run(pretrained, alone, alone / "out");
 
-    const auto predictions = predict(pretrained, TinyBenchmark(), alone.path(), {shared, 2, 0}, group);
+    const auto predictions = predict(pretrained, kTiny, tiny_questions(alone), {shared, 2, 0}, group);
     if (group.rank() == 0) {
       CHECK(texts(predictions) == texts(expected));
       CHECK(texts(read_predictions(shared / "predictions.jsonl")) == texts(expected));

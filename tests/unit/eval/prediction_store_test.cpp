@@ -17,7 +17,8 @@ using testing::write_text;
 
 const PredictionIdentity kIdentity = {{"benchmark", "tiny"}, {"weights", "12"}};
 const char* const kIdentityText = R"({"benchmark": "tiny", "weights": "12"})";
-const std::vector<Question> kQuestions = {{"a", "a.jpg", "?"}, {"b", "b.jpg", "?"}, {"c", "c.jpg", "?"}};
+const std::vector<Question> kStoreQuestions = {
+    {.id = "a", .text = "?"}, {.id = "b", .text = "?"}, {.id = "c", .text = "?"}};
 
 }  // namespace
 
@@ -29,10 +30,10 @@ TEST_CASE("the parts of several ranks are joined in the order of the questions",
   second.start();
   first.append({{"c", "3", ""}, {"a", "1", ""}});
   second.append({{"b", "2", ""}});
-  const auto joined = first.join(kQuestions);
+  const auto joined = first.join(kStoreQuestions);
   REQUIRE(joined.size() == 3);
   for (size_t i = 0; i < 3; ++i) {
-    CHECK(joined[i].id == kQuestions[i].id);
+    CHECK(joined[i].id == kStoreQuestions[i].id);
     CHECK(joined[i].text == std::to_string(i + 1));
   }
   CHECK(folder.names() == std::set<std::string>{".lock", "predictions.json", "predictions.jsonl"});
@@ -75,10 +76,9 @@ TEST_CASE("answers of which nothing tells what made them are not taken over", "[
   for (const char* name : {"predictions.jsonl", "predictions.rank0.jsonl"}) {
     const TemporaryFolder folder("eval_store_unknown");
     write_text(folder / name, "{\"question_id\": \"a\", \"text\": \"1\"}\n");
-    CHECK_THAT(
-        message_of<ConfigError>([&] { PredictionStore(folder.path(), kIdentity, 0); }),
-        contains("predictions.json: the file is missing, so nothing tells what made the answers here; expected a "
-                 "folder without answers"));
+    CHECK_THAT(message_of<ConfigError>([&] { PredictionStore(folder.path(), kIdentity, 0); }),
+               contains("predictions.json: the file is missing, so the origin of the answers is unknown; expected a "
+                        "folder without answers"));
   }
 }
 
@@ -90,8 +90,8 @@ TEST_CASE("a store that cannot be written says so", "[eval]") {
 
   PredictionStore store(folder.path(), kIdentity, 0);
   store.start();
-  CHECK_THAT(message_of<DataError>([&] { store.join(kQuestions); }),
-             contains("an answer of another rank is not there; got a; expected a folder that all ranks see"));
+  CHECK_THAT(message_of<DataError>([&] { store.join(kStoreQuestions); }),
+             contains("an answer of another rank is missing; got a; expected a folder that all ranks see"));
 }
 
 TEST_CASE("files that permissions keep away are told with the reason", "[eval]") {

@@ -205,8 +205,7 @@ TEST_CASE("without a preprocessor_config.json the tower's name tells the size, o
     INFO(name);
     CapturedStderr again(folder / "stderr");
     CHECK(named(name) == 768);
-    CHECK_THAT(again.text(),
-               contains("preprocessor_config.json: absent; images are assumed to have 768 pixels on a side"));
+    CHECK_THAT(again.text(), contains("preprocessor_config.json: missing; assuming images with sides of 768 pixels"));
   }
 }
 
@@ -286,7 +285,7 @@ TEST_CASE("a directory without a tower is refused", "[checkpoint]") {
   checkpoint::write_safetensors(folder / "model.safetensors", {{"encoder.layers.0.weight", torch::zeros({1})}});
   CHECK_THAT(
       message_of<CheckpointError>([&] { read_vision_config(folder.path()); }),
-      contains("there is no ConvNeXt in it; expected a config.json with model_type \"convnext\", or tensors with"));
+      contains("no ConvNeXt weights in it; expected a config.json with model_type \"convnext\", or tensors with"));
 }
 
 TEST_CASE("config.json of a ConvLLaVA checkpoint has LLaVA's fields with this model's values", "[checkpoint]") {

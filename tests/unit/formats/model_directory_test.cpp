@@ -179,10 +179,10 @@ TEST_CASE("missing, unexpected and mis-shaped tensors are all listed, and nothin
   auto model = random_model(small_config(), 2);
   const auto untouched = random_model(small_config(), 2);
   const auto message = message_of<CheckpointError>([&] { load_model(folder.path(), *model); });
-  CHECK_THAT(message, contains(": its tensors are not those of the model\n"));
+  CHECK_THAT(message, contains(": its tensors do not match the model\n"));
   CHECK_THAT(message, contains("\n  1 missing: llm.model.norm.weight\n"));
   CHECK_THAT(message, contains("\n  2 unexpected: model.image_newline, model.layers.2.mlp.up_proj.weight\n"));
-  CHECK_THAT(message, contains("\n  1 of another shape: llm.lm_head.weight [601, 32] for [600, 32]"));
+  CHECK_THAT(message, contains("\n  1 with another shape: llm.lm_head.weight [601, 32] for [600, 32]"));
   CHECK(same_parameters(*model, *untouched));
 }
 
@@ -194,7 +194,7 @@ TEST_CASE("weights of whole numbers are refused, not read as if they were weight
       if (name == "model.embed_tokens.weight") tensor = tensor.to(torch::kDouble);
     }
   });
-  CHECK_THAT(message, contains("\n  1 of whole numbers: llm.lm_head.weight I8"));
+  CHECK_THAT(message, contains("\n  1 with integer type: llm.lm_head.weight I8"));
 }
 
 TEST_CASE("long lists of tensors are cut with their count", "[checkpoint]") {
@@ -212,7 +212,7 @@ TEST_CASE("a linear layer of another rank is mis-shaped", "[checkpoint]") {
                  if (name == "model.norm.weight") tensor = tensor.view({32, 1, 1});
                }
              }),
-             contains("1 of another shape: llm.model.norm.weight [32, 1, 1] for [32]"));
+             contains("1 with another shape: llm.model.norm.weight [32, 1, 1] for [32]"));
 }
 
 TEST_CASE("a stranger in the tower's folder is unexpected, its pooled norm is not", "[checkpoint]") {

@@ -34,7 +34,7 @@ std::string result_of(std::string_view bytes) {
   }
 }
 
-TEST_CASE("drawn images of every format equal Pillow's or are refused as by Pillow", "[image]") {
+TEST_CASE("drawn images of every format equal Pillow's or are rejected as by Pillow", "[image]") {
   std::map<std::string, int> compared;
   for (const testing::GoldenImage& image : testing::golden_images()) {
     const auto difference = kDifferences.find(image.name);

@@ -45,21 +45,21 @@ TEST_CASE("of large and of damaged images the first is named in a warning", "[im
   });
   REQUIRE(status == 0);
   const std::string text = testing::text_of(folder / "stderr");
-  CHECK_THAT(text, contains("a large BMP image; got 10000x9000, more than 89478485 pixels; more such images are not "
-                            "named\n"));
+  CHECK_THAT(text, contains("a large BMP image; got 10000x9000, more than 89478485 pixels; further such warnings "
+                            "are omitted\n"));
   CHECK_THAT(text, contains("the BMP image is read although it is damaged; got the padding of the last row is missing; "
-                            "more such images are not named\n"));
+                            "further such warnings are omitted\n"));
   CHECK(std::count(text.begin(), text.end(), '\n') == 2);
 }
 
-TEST_CASE("empty and foreign files are refused with their first bytes", "[image]") {
+TEST_CASE("empty and foreign files are rejected with their first bytes", "[image]") {
   const std::string formats = "expected a JPEG, PNG, WebP, GIF, BMP, TIFF or PPM image";
   REQUIRE(message("") == "the image is empty; got 0 bytes; " + formats);
   REQUIRE(message("<!DOCTYPE html>") ==
-          "not an image of a known format; got first bytes 3c 21 44 4f 43 54 59 50 (\"<!DOCTYP\"); " + formats);
+          "unknown image format; got first bytes 3c 21 44 4f 43 54 59 50 (\"<!DOCTYP\"); " + formats);
   for (const char* start : {"\xFF\xD8", "\x89PNG", "RIFF....WAVE", "GIF88a", "B", "II*", "P7 1 1 255\n", "P6"}) {
     CAPTURE(start);
-    REQUIRE_THAT(message(start), contains("not an image of a known format"));
+    REQUIRE_THAT(message(start), contains("unknown image format"));
   }
 }
 
@@ -70,11 +70,11 @@ TEST_CASE("a truncated image is an error, not an image with a grey end", "[image
     const std::string bytes = golden_image(name).bytes;
     const std::string cut = bytes.substr(0, bytes.size() * 3 / 4);
     REQUIRE_THAT(message(cut), contains(" image is truncated; got " + std::to_string(cut.size()) +
-                                        " bytes; expected the file to its end"));
+                                        " bytes; expected the complete file"));
   }
   const std::string webp = golden_image("lossy.webp").bytes;
   REQUIRE(message(webp.substr(0, webp.size() / 2)) ==
-          "the WebP image cannot be decoded; got damaged chunks, or some are missing; expected the file to its end");
+          "the WebP image cannot be decoded; got damaged or missing chunks; expected the complete file");
   const std::string tiff = golden_image("cut_3_of_4.tif").bytes;
   REQUIRE_THAT(message(tiff), contains("the TIFF image cannot be decoded; got "));
 }
@@ -110,7 +110,7 @@ TEST_CASE("what is wrong with an image is in the message", "[image]") {
   CHECK_THAT(message(webp), contains("the WebP image cannot be decoded; got damaged data"));
 }
 
-TEST_CASE("images beyond Pillow's limit are refused before they take memory", "[image]") {
+TEST_CASE("images beyond Pillow's limit are rejected before they take memory", "[image]") {
   REQUIRE(message(golden_image("too_large.png").bytes) ==
           "the PNG image has too many pixels; got 16000x16000; expected at most 178956970 pixels, Pillow's limit");
   REQUIRE_THAT(message(bitmap_header(17895697, 10)), contains("image is truncated; got 62 bytes"));
@@ -134,7 +134,7 @@ TEST_CASE("the path begins the message of load_image", "[image]") {
   };
   const auto broken = folder.write("broken.ppm", "P6 4 4 255\nabc");
   CHECK(message_for(broken) ==
-        broken.string() + ": the PPM image is truncated; got 14 bytes; expected the file to its end");
+        broken.string() + ": the PPM image is truncated; got 14 bytes; expected the complete file");
   const auto empty = folder.write("empty.jpg", "");
   CHECK_THAT(message_for(empty), contains(empty.string() + ": the image is empty; got 0 bytes"));
   const auto absent = folder / "absent.jpg";
@@ -142,13 +142,13 @@ TEST_CASE("the path begins the message of load_image", "[image]") {
   CHECK_THAT(message_for(absent), contains("No such file or directory"));
 }
 
-TEST_CASE("a path with a NUL byte is refused, not opened up to it", "[image]") {
+TEST_CASE("a path with a NUL byte is rejected, not opened up to it", "[image]") {
   const testing::TemporaryFolder folder("image");
   const auto image = folder.write("a.png", golden_image("whole.png").bytes);
   REQUIRE(load_image(image).width == 33);
   const std::string path = image.string() + std::string("\0.jpg", 5);
   CHECK(testing::message_of<DataError>([&] { load_image(path); }) ==
-        image.string() + ": the path of the image holds a NUL byte; got " + std::to_string(path.size()) +
+        image.string() + ": the path of the image contains a NUL byte; got " + std::to_string(path.size()) +
             " bytes, the NUL byte at " + std::to_string(image.string().size()) + "; expected a path without one");
 }
 

@@ -116,7 +116,7 @@ TEST_CASE("pad_to_square centres; an odd remainder goes to the bottom or right",
   REQUIRE(pad_to_square(tall, color).pixels == std::vector<uint8_t>{10, 11, 12, 1, 2, 3, 20, 21, 22, 1, 2, 3});
 }
 
-TEST_CASE("a size of zero and an image without pixels are refused", "[image]") {
+TEST_CASE("a size of zero and an image without pixels are rejected", "[image]") {
   const Image dot{1, 1, {9, 9, 9}};
   REQUIRE_THAT(testing::message_of<ConfigError>([&] { resize_bicubic(dot, 0, 5); }),
                contains("resize_bicubic: no pixels asked for; got 0x5; expected at least 1x1"));

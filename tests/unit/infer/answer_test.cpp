@@ -1,5 +1,6 @@
 #include "convllava/infer/answer.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "convllava/text/prompt.h"
@@ -88,6 +89,23 @@ TEST_CASE("a stop text in the middle of a token ends the answer there", "[model]
   auto model = testing::chain_model({kColon, kA, 600, kRed}, /*sees=*/true, {kEnd}, 64, /*vocab_size=*/602);
   const auto answer = infer::answer(*model, tokenizer, {about_image("x")}, options_of(text::Template::kPlain))[0];
   CHECK(answer.text == "ad");
+  CHECK(answer.finish == infer::Finish::kEnd);
+}
+
+TEST_CASE("an answer of chatml ends at its marker, here a token of the tokenizer", "[model]") {
+  const testing::TemporaryFolder folder("marker");
+  // Field 1 of the model (its pieces) appended: {piece (1): "<|im_end|>", type (3): user-defined}.
+  const auto file = folder.write(
+      "tokenizer.model", testing::text_of(testing::kTokenizer) + std::string("\x0a\x0e\x0a\x0a<|im_end|>\x18\x04", 16));
+  const auto tokenizer = text::Tokenizer::load(file);
+  const auto options = options_of(text::template_from_name("chatml"));
+  const auto asked = question("hello");
+  const auto prompt = text::encode_question(tokenizer, options.prompt_template, asked.turns, false);
+  CHECK(std::count(prompt.begin(), prompt.end(), 600) == 2);  // of the system text and of the question
+  CHECK(std::count(prompt.begin(), prompt.end(), tokenizer.bos_id()) == 0);
+  auto model = testing::chain_model({kLineBreak, kA, kRed, 600, kDog}, /*sees=*/false, {kEnd}, 1024, 602);
+  const auto answer = infer::answer(*model, tokenizer, {asked}, options)[0];
+  CHECK(answer.text == "a re");
   CHECK(answer.finish == infer::Finish::kEnd);
 }
 

@@ -123,7 +123,7 @@ TEST_CASE("a config.json that does not describe the weights is refused before a 
   json.replace(json.find("\"head_dim\": 8"), 13, "\"head_dim\": 262144");
   write_text(folder / "config.json", json);
   CHECK_THAT(message_of<CheckpointError>([&] { open(folder.path()); }),
-             contains("its tensors are not those of the model") &&
+             contains("its tensors do not match the model") &&
                  contains("llm.model.embed_tokens.weight [600, 32] for [16777216, 1048576]"));
 }
 

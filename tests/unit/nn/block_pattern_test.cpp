@@ -46,13 +46,13 @@ TEST_CASE("patterns select parts of the model by the paper's names", "[nn]") {
   CHECK(selected({"vision.stem"}) == Places{0});
   CHECK(selected({"vision.stages.1"}) == Places{1});
   CHECK(selected({"vision.stages.3-5"}) == Places{2, 3});
-  CHECK(selected({"vision.stages.3.layers.10-11"}) == Places{2});
+  CHECK(selected({"vision.stages.3.layers.11"}) == Places{2});
   CHECK(selected({"vision.stages.2-5.layers.11"}) == Places{2});
   CHECK(selected({"projector", "vision.stages.5"}) == Places{3, 4});
   CHECK(selected({"llm"}) == Places{5, 6, 7, 8, 9});
   CHECK(selected({"llm.embed_tokens"}) == Places{5});
   CHECK(selected({"llm.layers.3"}) == Places{6});
-  CHECK(selected({"llm.layers.0-30"}) == Places{6, 7});
+  CHECK(selected({"llm.layers.3-30"}) == Places{6, 7});
   CHECK(selected({"llm.norm", "llm.lm_head"}) == Places{8, 9});
 }
 
@@ -80,8 +80,11 @@ TEST_CASE("a range that reaches beyond the model is rejected", "[nn]") {
     CHECK(kind == "the pattern reaches beyond this model");
     return limit;
   };
-  CHECK(expected("vision.stages.3-9") == "stages up to 5");
-  CHECK(expected("vision.stages.3.layers.10-12") == "layers up to 11");
-  CHECK(expected("vision.stages.1.layers.0-11") == "layers up to 0");
-  CHECK(expected("llm.layers.0-31") == "layers up to 30");
+  CHECK(expected("vision.stages.3-9") == "stages 1 to 5");
+  CHECK(expected("vision.stages.3.layers.10-12") == "layers 11 to 11");
+  CHECK(expected("vision.stages.1.layers.0-11") == "layers 0 to 0");
+  CHECK(expected("llm.layers.3-31") == "layers 3 to 30");
+  CHECK(expected("llm.layers.40") == "layers 3 to 30");
+  CHECK(expected("llm.layers.99999") == "layers 3 to 30");
+  CHECK(expected("vision.stages.0-3") == "stages 1 to 5");
 }

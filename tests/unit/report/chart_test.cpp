@@ -41,7 +41,7 @@ TEST_CASE("train and validation losses share the first chart, modules one for ea
   std::vector<std::string> titles;
   for (const auto& chart : charts) titles.push_back(chart.title);
   REQUIRE(titles == std::vector<std::string>{"Loss", "Learning rate", "Gradient norm", "Throughput", "Memory of rank 0",
-                                             "Samples that could not be used"});
+                                             "Skipped samples"});
   // A loss of 10 before the first step would press the rest of its curve flat.
   CHECK(charts[0].logarithmic);
   CHECK(names(charts[0]) == std::vector<std::string>{"train", "validation"});

@@ -67,14 +67,14 @@ TEST_CASE("a resumed run has each step once", "[report]") {
   CHECK(steps_of(run / "metrics.jsonl") == std::vector<int64_t>{0, 1});
 }
 
-TEST_CASE("a damaged line of metrics is left out of a resumed run, those after it stay", "[report]") {
+TEST_CASE("a resumed run skips a damaged line of metrics and keeps the lines after it", "[report]") {
   const TemporaryFolder run("sinks_damaged");
   write_steps(run, 0, 1, 2);
   write_text(run / "metrics.jsonl", text_of(run / "metrics.jsonl") + std::string("{\"step\":3,\0\0\0\n", 14) +
                                         "{\"step\":4,\"train/loss\":0.5}\n");
   convllava::testing::CapturedStderr log(run / "log");
   write_steps(run, 5, 6, 7);
-  CHECK_THAT(log.text(), contains("metrics.jsonl:3: not a record of metrics; the line is left out"));
+  CHECK_THAT(log.text(), contains("metrics.jsonl:3: not a metrics record; line skipped"));
   CHECK(steps_of(run / "metrics.jsonl") == std::vector<int64_t>{1, 2, 4, 6, 7});
 }
 
@@ -84,8 +84,8 @@ TEST_CASE("what cannot be read of metrics is named", "[report]") {
     write_text(run / "metrics.jsonl", "{\"step\":1}\n" + line + "\n");
     return message_of<DataError>([&] { read_metrics(run / "metrics.jsonl"); });
   };
-  CHECK_THAT(message("oops"), contains("metrics.jsonl:2: not a record of metrics; got oops"));
-  CHECK_THAT(message("{\"train/loss\":1}"), contains("metrics.jsonl:2: not a record of metrics"));
+  CHECK_THAT(message("oops"), contains("metrics.jsonl:2: not a metrics record; got oops"));
+  CHECK_THAT(message("{\"train/loss\":1}"), contains("metrics.jsonl:2: not a metrics record"));
   CHECK_THAT(message("{\"step\":2,\"train/loss\":\"low\"}"),
              contains("expected {\"step\": 3, \"train/loss\": 1.5, ...}"));
   CHECK_THAT(message_of<DataError>([&] { read_metrics(run / "none.jsonl"); }), contains("none.jsonl"));
@@ -94,7 +94,7 @@ TEST_CASE("what cannot be read of metrics is named", "[report]") {
 TEST_CASE("a log that cannot be written says so", "[report]") {
   const TemporaryFolder run("sinks_unwritable");
   CHECK_THAT(message_of<CheckpointError>([&] { MetricLog(run / "absent", 0, {false}); }),
-             contains("absent/metrics.jsonl: cannot be opened for writing; got No such file or directory"));
+             contains("absent/metrics.jsonl: cannot open for writing; got No such file or directory"));
   write_text(run / "tensorboard", "a file");
   CHECK_THAT(message_of<CheckpointError>([&] { MetricLog(run.path(), 0, {true}); }),
              contains("tensorboard: cannot create the folder"));

@@ -15,9 +15,8 @@ TEST_CASE("a stage's shape can be told before the stage before it has run", "[tr
   const auto shape = resolve_model_shape(source);
   CHECK(shape.vision.hidden_sizes.back() == 3072);
   source.size = "";
-  CHECK_THAT(
-      message_of<ConfigError>([&] { resolve_model_shape(source); }),
-      testing::contains("model.from: no such checkpoint, and model.size does not tell the shape; got no/such/run"));
+  CHECK_THAT(message_of<ConfigError>([&] { resolve_model_shape(source); }),
+             testing::contains("model.from: no such checkpoint, and no model.size; got no/such/run"));
 }
 
 TEST_CASE("a size keeps its own layer scale unless another is given", "[train]") {
@@ -56,5 +55,5 @@ TEST_CASE("a fresh model without a tokenizer is refused", "[train]") {
   ModelSource source;
   source.size = "tiny";
   CHECK_THAT(message_of<ConfigError>([&] { load_tokenizer(source); }),
-             testing::contains("model.tokenizer: a model that starts fresh needs a tokenizer"));
+             testing::contains("model.tokenizer: a new model needs a tokenizer"));
 }

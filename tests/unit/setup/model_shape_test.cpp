@@ -83,7 +83,8 @@ TEST_CASE("a tower whose stages are not the first ones of the size is refused", 
   directory.shape.vision.depths = {1, 2, 2, 1};
   directory.save();
   CHECK(refusal(tiny_with_tower(directory.tower())) ==
-        "model.vision_from: its stages are not the first ones of the tower; got depths [1, 2, 2, 1] and hidden sizes "
+        "model.vision_from: its stages differ from the first stages of the tower; got depths [1, 2, 2, 1] and hidden "
+        "sizes "
         "[32, 64, 128, 192] in " +
             directory.tower() +
             "; expected the first of [1, 1, 2, 1, 1] and [32, 64, 128, 192, 256] (model.size, vision_depths, "
@@ -93,24 +94,24 @@ TEST_CASE("a tower whose stages are not the first ones of the size is refused", 
   CHECK(refusal(source).empty());
   source.vision_depths = {1, 2, 2};
   source.vision_hidden_sizes = {32, 64, 128};
-  CHECK_THAT(refusal(source), contains("its stages are not the first ones of the tower"));
+  CHECK_THAT(refusal(source), contains("its stages differ from the first stages of the tower"));
 }
 
 TEST_CASE("a start of the layer scale must be told apart and have an effect", "[train]") {
   const Directory directory;
   auto source = tiny_with_tower(directory.tower());
   source.layer_scale_init_value = 0;
-  CHECK(
-      refusal(source) ==
-      "model.layer_scale_init_value: model.size and model.vision_from start new stages differently; got 1 of tiny and "
-      "0.25 of " +
-          directory.tower() + "; expected a value here");
+  CHECK(refusal(source) ==
+        "model.layer_scale_init_value: model.size and model.vision_from have different values. Set one for the new "
+        "stages; got 1 of tiny and "
+        "0.25 of " +
+            directory.tower() + "; expected one value");
   source.vision_depths = directory.shape.vision.depths;
   source.vision_hidden_sizes = directory.shape.vision.hidden_sizes;
   CHECK(refusal(source).empty());
   source.layer_scale_init_value = 1;
   CHECK(refusal(source) ==
-        "model.layer_scale_init_value: would have no effect: model.vision_from gives every stage of the tower; got 1; "
+        "model.layer_scale_init_value: has no effect: model.vision_from has every stage of the tower; got 1; "
         "expected no value");
 }
 
@@ -119,11 +120,10 @@ TEST_CASE("a size that is not the checkpoint's is refused by the first number", 
   ModelSource source;
   source.size = "tiny";
   source.from = directory.path();
-  CHECK(
-      refusal(source) ==
-      "model.size: the checkpoint in model.from has another shape; got vision depths [1, 1, 2, 1, 1] of tiny; expected "
-      "[1, 1, 2, 1] as in " +
-          directory.path() + ": the size of the checkpoint, or none");
+  CHECK(refusal(source) ==
+        "model.size: differs from the checkpoint in model.from; got vision depths [1, 1, 2, 1, 1] of tiny; expected "
+        "[1, 1, 2, 1] as in " +
+            directory.path() + ": the size of the checkpoint, or none");
   const auto tiny = model::named_model_config("tiny");
   directory.shape = tiny;
   directory.shape.vision.patch_size = 8;

@@ -42,8 +42,8 @@ TEST_CASE("data are the same wherever their files lie", "[stage]") {
 TEST_CASE("data of other contents, weights or split are refused, naming the set", "[stage]") {
   CHECK(refusal([](auto& data) { data.sets[1].contents = 9; }) ==
         "data.train.1: differs from the run saved in runs/a; got train 0000000000000009 weight 0.5 "
-        "c.json (/data/c.json); expected train 0000000000000002 weight 0.5 c.json: a file of those bytes, wherever it "
-        "lies, or another output_dir");
+        "c.json (/data/c.json); expected train 0000000000000002 weight 0.5 c.json: a file with the same contents, in "
+        "any folder, or another output_dir");
   CHECK_THAT(refusal([](auto& data) { data.sets[0].weight = 2; }), contains("data.train.0: differs from the run"));
   CHECK_THAT(refusal([](auto& data) { data.sets[2].contents = 9; }),
              contains("data.validation.0: differs from the run"));

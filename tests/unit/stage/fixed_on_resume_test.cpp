@@ -80,7 +80,7 @@ TEST_CASE("rates, reports, the end of a run and the places of its files may chan
           c.output_dir = "runs/moved";
         }).empty());
   CHECK(changed_by([](auto& c) { c.trainable = {"llm", "projector", "llm"}; }).empty());  // the same parameters
-  CHECK(changed_by([](auto& c) { c.model.from = "runs/other"; }).empty());  // train/same_run.h compares the weights
+  CHECK(changed_by([](auto& c) { c.model.from = "runs/other"; }).empty());  // stage/same_run.h compares the weights
   CHECK(changed_by([](auto& c) { c.model.layer_scale_init_value = 1; }).empty());  // no effect beside from
 }
 

@@ -90,7 +90,13 @@ TEST_CASE("a step without an answer changes nothing and has no loss", "[stage]")
   CHECK(state_after(config).idle_steps == 1);
   int64_t steps = 0;
   for (const auto& [step, scalars] : report::read_metrics(fs::path(config.output_dir) / "metrics.jsonl")) {
-    if (scalars.front().first == "train/loss") continue;
+    const bool counted =
+        std::any_of(scalars.begin(), scalars.end(), [](const auto& s) { return s.first == "data/idle_steps"; });
+    if (scalars.front().first == "train/loss") {
+      CHECK(counted == (steps > 0));  // the entry before the idle step does not know it
+      continue;
+    }
+    CHECK(counted);
     ++steps;
     CHECK(step > 1);
     const auto weights = [&](int64_t at) {
@@ -143,4 +149,9 @@ TEST_CASE("a run of which every step was idle is not a result", "[stage]") {
   config.data.max_bad_share = 1;
   CHECK_THAT(message_of<DataError>([&] { run(config); }), contains("data.train: there was nothing to learn from"));
   CHECK_FALSE(checkpoint::latest_checkpoint(config.output_dir));
+  config.checkpoint.every_steps = 4;
+  CHECK_THAT(message_of<DataError>([&] { run(config); }), contains("data.train: there was nothing to learn from"));
+  config.train.max_steps = 12;  // the checkpoint's step: only the end of the run is left to do
+  REQUIRE(checkpoint::latest_checkpoint(config.output_dir)->step == 12);
+  CHECK_THAT(message_of<DataError>([&] { run(config); }), contains("data.train: there was nothing to learn from"));
 }

@@ -83,7 +83,7 @@ TEST_CASE("records that are known to be bad are counted before anything is train
   config.data.max_bad_share = 0.1;
   CHECK_THAT(message_of<DataError>([&] { run(config); }),
              contains("data.train: too many records cannot be used; got 2 of 16, the first: " +
-                      (folder / "train.json").string() + ":2: record 0: unknown speaker in turn 2") &&
+                      (folder / "train.json").string() + ":2: record 0: turn 2: from: unknown speaker") &&
                  contains("expected at most a share of 0.1 (data.max_bad_share)"));
   CHECK_FALSE(fs::exists(config.output_dir));
   config.data.max_bad_share = 0.2;

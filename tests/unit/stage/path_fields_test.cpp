@@ -46,7 +46,7 @@ TEST_CASE("a path that cannot be expanded is refused with its line", "[config]")
   const Variable sets("SETS", std::nullopt);
   const auto file = folder.write("a.yaml", yaml("runs/x"));
   CHECK(message_of<ConfigError>([&] { load_run_config(file); }) ==
-        file.string() + ":11: data.train.0.annotations: the variable SETS is not set; got $SETS/a.json");
+        file.string() + ":11: data.train.0.annotations: environment variable SETS is not set; got $SETS/a.json");
   CHECK_THAT(message_of<ConfigError>([&] { load_run_config(file, {"output_dir=~root/x"}); }),
              contains("--set output_dir=~root/x: output_dir: only ~ and ~/... are expanded"));
 }

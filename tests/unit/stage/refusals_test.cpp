@@ -109,14 +109,16 @@ TEST_CASE("too many such steps in a row end the run, and so does a run of nothin
   next.train.max_steps = 8;
   next.train.max_skipped_steps = 3;
   CHECK_THAT(message_of<Error>([&] { run(next); }),
-             contains("4 steps in a row had gradients that are not finite; expected at most 3 "
-                      "(train.max_skipped_steps); resume with a lower learning rate"));
+             contains("train.max_skipped_steps: too many steps in a row had non-finite gradients. Resume with a lower "
+                      "learning rate; got 4 steps; expected at most 3"));
+  // The entry of the newest step too, though there is nothing to save.
+  CHECK_THAT(core::read_file(fs::path(next.output_dir) / "metrics.jsonl"), contains(R"({"step":5,"train/loss":"nan")"));
   next.report.log_every = 8;  // the entries of the log have nothing to do with it
-  CHECK_THAT(message_of<Error>([&] { run(next); }), contains("4 steps in a row had gradients"));
+  CHECK_THAT(message_of<Error>([&] { run(next); }), contains("got 4 steps; expected at most 3"));
   CHECK_THAT(core::read_file(fs::path(next.output_dir) / "metrics.jsonl"), contains(R"({"step":4,"train/loss":"nan")"));
   next.train.max_skipped_steps = 8;
   CHECK_THAT(message_of<Error>([&] { run(next); }),
-             contains("no step could be taken, because no gradient was finite; got 8 steps"));
+             contains("no step changed the weights, because no gradient was finite; got 8 steps"));
   CHECK_FALSE(checkpoint::latest_checkpoint(next.output_dir));
 }
 

@@ -84,10 +84,9 @@ TEST_CASE("rules that span fields carry the line of the field", "[config]") {
 }
 
 TEST_CASE("the conversation template is named by `template`", "[config]") {
-  CHECK(load_refusal(kValidYaml, {"data.template=v2"}) ==
-        "--set data.template=v2: data.template: unknown choice; got v2; expected one of v1, plain, llava_v1 (did you "
-        "mean "
-        "v1?)");
+  CHECK_THAT(load_refusal(kValidYaml, {"data.template=v2"}),
+             contains("--set data.template=v2: data.template: unknown choice; got v2; expected one of v1, plain, ") &&
+                 contains("(did you mean v1?)"));
 }
 
 TEST_CASE("a source of the model is required and must be unambiguous", "[config]") {

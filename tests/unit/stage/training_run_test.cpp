@@ -162,7 +162,7 @@ TEST_CASE("a run resumes from the checkpoint before a damaged one, which is kept
   CHECK_THAT(log.text(), testing::contains("checkpoint-4 is damaged (") &&
                              testing::contains("renamed to checkpoint-4.damaged") &&
                              testing::contains("resuming from step 2") &&
-                             testing::contains("checkpoint-4.damaged: removed, because checkpoint-4 is whole"));
+                             testing::contains("checkpoint-4.damaged: removed, because checkpoint-4 is complete"));
   CHECK(testing::logged_losses(run_folder) == losses);
   CHECK_FALSE(fs::exists(run_folder / "checkpoint-4.damaged"));
 }
@@ -307,13 +307,13 @@ TEST_CASE("images that cannot be used are listed, and too many of them end the r
 
 TEST_CASE("the list of bad records names each once, whatever bytes its path has", "[stage]") {
   const testing::TemporaryFolder folder;
-  train::Quarantine(folder.path(), 0).add({{3, "a"}, {5, "caf\xE9.jpg: no such file"}});
-  train::Quarantine(folder.path(), 0).add({{3, "a"}, {4, "b"}});
+  data::Quarantine(folder.path(), 0).add({{3, "a"}, {5, "caf\xE9.jpg: no such file"}});
+  data::Quarantine(folder.path(), 0).add({{3, "a"}, {4, "b"}});
   CHECK(core::read_file(folder.path() / "quarantine.jsonl") ==
         "{\"index\":3,\"message\":\"a\"}\n{\"index\":5,\"message\":\"caf\xEF\xBF\xBD.jpg: no such file\"}\n"
         "{\"index\":4,\"message\":\"b\"}\n");
   CHECK_THAT(testing::message_of<CheckpointError>([&] {
-               train::Quarantine("/nowhere", 0).add({{1, "c"}});
+               data::Quarantine("/nowhere", 0).add({{1, "c"}});
              }),
              testing::contains("/nowhere/quarantine.jsonl: cannot write"));
 }
@@ -323,7 +323,7 @@ TEST_CASE("ten bad records are ten warnings, and none is said to be listed only"
   std::vector<data::BadSample> bad;
   for (int i = 0; i < 10; ++i) bad.push_back({i, "image " + std::to_string(i)});
   testing::CapturedStderr log(folder / "log");
-  train::Quarantine(folder.path(), 0).add(bad);
+  data::Quarantine(folder.path(), 0).add(bad);
   const auto text = log.text();
   CHECK(std::count(text.begin(), text.end(), '\n') == 10);
   CHECK_THAT(text, !testing::contains("others"));
@@ -334,7 +334,7 @@ TEST_CASE("many bad records are a few warnings and a list", "[stage]") {
   std::vector<data::BadSample> bad;
   for (int i = 0; i < 1000; ++i) bad.push_back({i, "image " + std::to_string(i)});
   testing::CapturedStderr log(folder / "log");
-  train::Quarantine quarantine(folder.path(), 0);
+  data::Quarantine quarantine(folder.path(), 0);
   quarantine.add(bad);
   const auto text = log.text();
   CHECK(std::count(text.begin(), text.end(), '\n') == 11);
@@ -385,5 +385,5 @@ TEST_CASE("two runs cannot write into one folder", "[stage]") {
 TEST_CASE("CUDA is refused where there is none", "[stage]") {
   if (torch::cuda::is_available()) SKIP("this machine has a CUDA device");
   CHECK_THAT(testing::message_of<ConfigError>([] { hardware::pick_device(hardware::Device::kCuda, 0); }),
-             testing::contains("device: no CUDA device can be used"));
+             testing::contains("device: no usable CUDA device"));
 }

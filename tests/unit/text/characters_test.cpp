@@ -22,7 +22,7 @@ TEST_CASE("characters without a token are counted, control characters aside", "[
   CHECK(counts("two \xF0\x9F\x8E\x89\xF0\x9F\x8E\x89") == Counts{{"\xF0\x9F\x8E\x89", 2}});
 }
 
-TEST_CASE("a token stands for one byte, or for none", "[text]") {
+TEST_CASE("a byte token has one byte, other tokens have none", "[text]") {
   const auto tokenizer = convllava::testing::small_tokenizer();
   const auto ids = tokenizer.encode("€", false);
   REQUIRE(ids.size() >= 3);

@@ -180,7 +180,7 @@ TEST_CASE("a leading assistant turn is dropped", "[text]") {
   CHECK(with.labels == without.labels);
 }
 
-TEST_CASE("turns that do not alternate are refused", "[text]") {
+TEST_CASE("turns that do not alternate are rejected", "[text]") {
   CHECK(refusal({}, false) == "the conversation has no turns; expected a human turn and its answer");
   CHECK(refusal({assistant("a")}, false) ==
         "the conversation has an answer and no question; expected a human turn and its answer");
@@ -191,13 +191,13 @@ TEST_CASE("turns that do not alternate are refused", "[text]") {
   CHECK(refusal({assistant("a"), assistant("b")}, false) ==
         "turn 2: turns must alternate; got a second assistant turn in a row; expected a human turn");
   CHECK(refusal({human("a"), assistant("b"), human("c")}, false) ==
-        "turn 3: the conversation ends on a human turn; expected the assistant's answer");
+        "turn 3: the conversation ends with a human turn; expected the assistant's answer");
   CHECK(message_of<DataError>([] {
           encode_question(small(), Template::kV1, {human("a"), assistant("b")}, false);
-        }) == "turn 2: the conversation ends on an answer; expected a question to be answered");
+        }) == "turn 2: the conversation ends with an answer; expected a question at the end");
 }
 
-TEST_CASE("placeholders that do not fit the record's image are refused", "[text]") {
+TEST_CASE("placeholders that do not fit the record's image are rejected", "[text]") {
   CHECK(refusal({human("<image>\na"), assistant("b")}, false) ==
         "\"<image>\" in a record without an image; expected no \"<image>\", or an image");
   CHECK(refusal({human("a"), assistant("see <image>")}, false) ==
@@ -245,13 +245,6 @@ TEST_CASE("the words of bare text and of a question about an image are data too"
   const auto asked = encode_question(tokenizer, Template::kV1, {human("What </s> is <image> it?")}, true);
   CHECK(std::count(asked.begin(), asked.end(), tokenizer.eos_id()) == 0);
   CHECK(std::count(asked.begin(), asked.end(), kImageToken) == 1);
-}
-
-TEST_CASE("answers end in what the template trains them to end in", "[text]") {
-  CHECK(stop_text(Template::kV1, true) == "</s>");
-  CHECK(stop_text(Template::kLlavaV1, false) == "</s>");
-  CHECK(stop_text(Template::kPlain, true) == "\n");
-  CHECK(stop_text(Template::kPlain, false).empty());
 }
 
 TEST_CASE("the plain template takes one image and its caption", "[text]") {

@@ -212,7 +212,7 @@ TEST_CASE("decoding passes over ids that a padded embedding adds, and refuses ne
   CHECK(tokenizer.decode({70, 600, 71, 100000}) == tokenizer.decode({70, 71}));
   CHECK(message_of<DataError>([&] {
           tokenizer.decode({5, -200});
-        }) == "decode: not a token id; got -200; expected 0 or more");
+        }) == "decode: invalid token id; got -200; expected 0 or more");
 }
 
 TEST_CASE("a tokenizer carries its file and its special ids", "[text]") {
@@ -274,20 +274,18 @@ TEST_CASE("the end token that the files beside the model name is known as transf
   }
 }
 
-TEST_CASE("a tokenizer that cannot be loaded is refused with its path", "[text]") {
+TEST_CASE("a tokenizer that cannot be loaded is rejected with its path", "[text]") {
   const testing::TemporaryFolder folder("errors");
   const auto load = [&](const std::string& name) {
     return message_of<DataError>([&] { Tokenizer::load(folder.path() / name); });
   };
   const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
 
-  CHECK(load("none.model") == path("none.model") +
-                                  ": there is no tokenizer; expected a SentencePiece model (tokenizer.model), or a "
-                                  "directory that holds one");
-  CHECK(load("") ==
-        path("tokenizer.model") +
-            ": there is no tokenizer; expected a SentencePiece model (tokenizer.model), or a directory that "
-            "holds one");
+  const std::string none =
+      ": the tokenizer does not exist; expected a SentencePiece model (tokenizer.model), or a folder "
+      "with one";
+  CHECK(load("none.model") == path("none.model") + none);
+  CHECK(load("") == path("tokenizer.model") + none);
 
   folder.write("text.model", "not a model at all\n");
   CHECK(load("text.model") ==
@@ -305,11 +303,10 @@ TEST_CASE("a tokenizer that cannot be loaded is refused with its path", "[text]"
 
   folder.write("tokenizer.model", copy_of_small());
   folder.write("tokenizer_config.json", R"({"legacy": "yes"})");
-  CHECK(load("") ==
-        path("tokenizer_config.json") + ": \"legacy\" has the wrong type; got \"yes\"; expected true or false");
+  CHECK(load("") == path("tokenizer_config.json") + ": legacy: wrong type; got \"yes\"; expected true or false");
   folder.write("tokenizer_config.json", R"({"eos_token": 5})");
-  CHECK(load("") == path("tokenizer_config.json") +
-                        ": \"eos_token\" has the wrong type; got 5; expected text, or an object with \"content\"");
+  CHECK(load("") ==
+        path("tokenizer_config.json") + ": eos_token: wrong type; got 5; expected text, or an object with \"content\"");
   folder.write("tokenizer_config.json", R"({"legacy": tr)");
   CHECK(load("") == path("tokenizer_config.json") +
                         ": cannot read the tokenizer's settings; got syntax error while parsing value - invalid "

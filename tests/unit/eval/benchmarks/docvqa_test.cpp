@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "convllava/core/error.h"
-#include "convllava/eval/benchmark.h"
+#include "convllava/eval/registry.h"
 #include "tests/catch.h"
 #include "tests/unit/eval/fixtures.h"
 
@@ -27,15 +27,15 @@ TEST_CASE("DocVQA's questions and score come from its official file", "[eval]") 
       vqa_file({R"({"questionId": 5, "question": "What is the TOTAL?", "image": "documents/a.png", "docId": 1,
                            "answers": ["$ 1,200.00", "1,200.00"]})",
                 R"({"questionId": 6, "question": "Who?", "image": "documents/b.png", "answers": ["Dr. Smith"]})"}));
-  const auto benchmark = make_benchmark("docvqa");
-  const auto questions = benchmark->questions(folder.path());
+  const auto& benchmark = find_benchmark("docvqa");
+  const auto questions = benchmark.load(folder.path())->questions();
   REQUIRE(questions.size() == 2);
-  CHECK(benchmark->file(folder.path()) == folder / kDocVqaFile);
-  CHECK(benchmark->has_answers(folder.path()));
+  CHECK(benchmark.load(folder.path())->file() == folder / kDocVqaFile);
+  CHECK(benchmark.load(folder.path())->has_answers());
   CHECK(questions[0].id == "5");
-  CHECK(questions[0].image == folder / "documents/a.png");
+  CHECK(questions[0].images.at(0).path == folder / "documents/a.png");
   CHECK(questions[0].text == "What is the TOTAL?\nAnswer the question using a single word or phrase.");
-  const auto scores = benchmark->score(folder.path(), {{"5", "1,200.00", ""}, {"6", "dr. smyth", ""}}, "p.jsonl");
+  const auto scores = benchmark.load(folder.path())->score({{"5", "1,200.00", ""}, {"6", "dr. smyth", ""}}, "p.jsonl");
   REQUIRE(scores.size() == 1);
   CHECK(scores[0].name == "anls");
   CHECK(scores[0].value == Approx(100 * (1 + 8.0 / 9) / 2));
@@ -43,15 +43,16 @@ TEST_CASE("DocVQA's questions and score come from its official file", "[eval]") 
 
 TEST_CASE("a DocVQA file that cannot be asked or scored is refused", "[eval]") {
   const TemporaryFolder folder("eval_docvqa_broken");
-  const auto benchmark = make_benchmark("docvqa");
+  const auto& benchmark = find_benchmark("docvqa");
   write_text(folder / kDocVqaFile, vqa_file({R"({"questionId": 5, "question": "What?"})"}));
-  CHECK_THAT(message_of<DataError>([&] { benchmark->questions(folder.path()); }), contains("data[0]: names no image"));
+  CHECK_THAT(message_of<DataError>([&] { benchmark.load(folder.path())->questions(); }),
+             contains("data[0]: names no image"));
   CHECK_THAT(message_of<DataError>([&] {
-               benchmark->score(folder.path(), {{"5", "a", ""}}, "p.jsonl");
+               benchmark.load(folder.path())->score({{"5", "a", ""}}, "p.jsonl");
              }),
              contains("has no reference answers"));
-  CHECK_FALSE(benchmark->has_answers(folder.path()));
-  CHECK_THAT(message_of<DataError>([&] { benchmark->questions(folder / "none"); }), contains(kDocVqaFile));
+  CHECK_FALSE(benchmark.load(folder.path())->has_answers());
+  CHECK_THAT(message_of<DataError>([&] { benchmark.load(folder / "none")->questions(); }), contains(kDocVqaFile));
 }
 
 TEST_CASE("the ANLS of a published example is 0.378", "[eval]") {
@@ -62,16 +63,16 @@ TEST_CASE("the ANLS of a published example is 0.378", "[eval]") {
   for (const auto& answer : nlohmann::json::parse(stream)) {
     predictions.push_back({answer["questionId"].dump(), answer["answer"].get<std::string>(), ""});
   }
-  const auto scores = make_benchmark("docvqa")->score(gold, predictions, "p.jsonl");
+  const auto scores = find_benchmark("docvqa").load(gold)->score(predictions, "p.jsonl");
   CHECK(scores[0].value == Approx(37.8).margin(0.05));
 }
 
 TEST_CASE("receipts in DocVQA's format are read with their images", "[eval]") {
   const auto file = shared_data("real/receipts_val_docvqa.json");
   if (!std::filesystem::exists(file)) SKIP("real/receipts_val_docvqa.json is not in CONVLLAVA_SHARED_DATA");
-  const auto questions = make_benchmark("docvqa")->questions(file);
+  const auto questions = find_benchmark("docvqa").load(file)->questions();
   REQUIRE(questions.size() == 100);
-  for (const auto& question : questions) REQUIRE(std::filesystem::exists(question.image));
+  for (const auto& question : questions) REQUIRE(std::filesystem::exists(question.images.at(0).path));
 }
 
 }  // namespace convllava::eval

@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "convllava/core/error.h"
-#include "convllava/eval/benchmark.h"
+#include "convllava/eval/registry.h"
 #include "tests/catch.h"
 #include "tests/unit/eval/fixtures.h"
 
@@ -34,14 +34,14 @@ TEST_CASE("TextVQA's questions come from its official file", "[eval]") {
              vqa_file({entry("34602", "what is the BRAND of this camera?", "\"answers\": " + json_list("dakota")),
                        entry("7", "élan or not", "\"image\": \"elsewhere/x.png\""),
                        entry("8", "and this", "\"set_name\": \"test\"")}));
-  const auto questions = make_benchmark("textvqa")->questions(folder.path());
+  const auto questions = find_benchmark("textvqa").load(folder.path())->questions();
   REQUIRE(questions.size() == 3);
   CHECK(questions[0].id == "34602");
-  CHECK(questions[0].image == folder / "train_images/im34602.jpg");
+  CHECK(questions[0].images.at(0).path == folder / "train_images/im34602.jpg");
   CHECK(questions[0].text == std::string("What is the brand of this camera?") + kSuffix);
-  CHECK(questions[1].image == folder / "elsewhere/x.png");
+  CHECK(questions[1].images.at(0).path == folder / "elsewhere/x.png");
   CHECK(questions[1].text == std::string("Élan or not") + kSuffix);
-  CHECK(questions[2].image == folder / "test_images/im8.jpg");
+  CHECK(questions[2].images.at(0).path == folder / "test_images/im8.jpg");
 }
 
 TEST_CASE("TextVQA's prompts are those of lmms-eval, whatever the language of the question", "[eval]") {
@@ -56,7 +56,7 @@ TEST_CASE("TextVQA's prompts are those of lmms-eval, whatever the language of th
     expected.push_back(row[1].get<std::string>());
   }
   write_text(folder / kTextVqaFile, vqa_file(entries));
-  const auto questions = make_benchmark("textvqa")->questions(folder.path());
+  const auto questions = find_benchmark("textvqa").load(folder.path())->questions();
   REQUIRE(questions.size() == expected.size());
   for (size_t i = 0; i < questions.size(); ++i) CHECK(questions[i].text == expected[i]);
 }
@@ -69,7 +69,7 @@ TEST_CASE("LLaVA's answers file gets the score that eval_textvqa.py prints", "[e
   for (const auto& answer : fixture[1]) lines += answer.dump(-1, ' ', true) + "\n";
   write_text(folder / "answers.jsonl", lines);
   const auto predictions = read_predictions(folder / "answers.jsonl");
-  const auto scores = make_benchmark("textvqa")->score(folder.path(), predictions, folder / "answers.jsonl");
+  const auto scores = find_benchmark("textvqa").load(folder.path())->score(predictions, folder / "answers.jsonl");
   CHECK(scores[0].value == Approx(fixture[2].get<double>()).margin(0.005));  // printed with two digits
 }
 
@@ -86,7 +86,7 @@ TEST_CASE("LLaVA's answers are matched by image and question", "[eval]") {
       const auto line = static_cast<int64_t>(predictions.size() + 1);
       predictions.push_back({"h0", text, "", line, question + kSuffix});
     }
-    return make_benchmark("textvqa")->score(folder.path(), predictions, "p.jsonl")[0].value;
+    return find_benchmark("textvqa").load(folder.path())->score(predictions, "p.jsonl")[0].value;
   };
   const auto message = [&](const std::vector<std::pair<std::string, std::string>>& questions_and_texts) {
     return message_of<DataError>([&] { score(questions_and_texts); });
@@ -109,12 +109,12 @@ TEST_CASE("LLaVA's answers are matched by image and question", "[eval]") {
 TEST_CASE("TextVQA's file can have any name when it is given itself", "[eval]") {
   const TemporaryFolder folder("eval_textvqa_file");
   write_text(folder / "mine.json", vqa_file({entry("1", "what", "\"answers\": " + json_list("x"))}));
-  CHECK(make_benchmark("textvqa")->questions(folder / "mine.json").size() == 1);
-  CHECK(make_benchmark("textvqa")->file(folder / "mine.json") == folder / "mine.json");
-  const auto message = message_of<DataError>([&] { make_benchmark("textvqa")->questions(folder.path()); });
+  CHECK(find_benchmark("textvqa").load(folder / "mine.json")->questions().size() == 1);
+  CHECK(find_benchmark("textvqa").load(folder / "mine.json")->file() == folder / "mine.json");
+  const auto message = message_of<DataError>([&] { find_benchmark("textvqa").load(folder.path())->questions(); });
   CHECK_THAT(message, contains("the benchmark's file is not there; got a folder without it"));
   CHECK_THAT(message, contains(kTextVqaFile));
-  CHECK_THAT(message_of<DataError>([&] { make_benchmark("textvqa")->questions(folder / "none"); }),
+  CHECK_THAT(message_of<DataError>([&] { find_benchmark("textvqa").load(folder / "none")->questions(); }),
              contains("no such file or folder"));
   CHECK_THAT(message, contains("or the path of a file in that format, as for every other split"));
 }
@@ -122,7 +122,7 @@ TEST_CASE("TextVQA's file can have any name when it is given itself", "[eval]") 
 TEST_CASE("a path to TextVQA that cannot be followed is told with the reason", "[eval]") {
   const TemporaryFolder folder("eval_textvqa_path");
   const auto message = [](const std::filesystem::path& path) {
-    return message_of<DataError>([&] { make_benchmark("textvqa")->questions(path); });
+    return message_of<DataError>([&] { find_benchmark("textvqa").load(path)->questions(); });
   };
   CHECK_THAT(message(folder / std::string(300, 'n')), contains("got File name too long"));
   std::filesystem::create_directories(folder / "locked/inside");
@@ -142,8 +142,9 @@ TEST_CASE("TextVQA's score is the mean soft accuracy, over all and for each kind
                        entry("2", "q", three + ", \"question_kind\": \"color\""),
                        entry("3", "q", "\"question_kind\": \"a number\", \"answers\": " + json_list("two")),
                        entry("4", "q", "\"answers\": " + json_list("two"))}));
-  const auto scores = make_benchmark("textvqa")->score(
-      folder.path(), {{"4", "3", ""}, {"3", "2", ""}, {"2", "B", ""}, {"1", "red", ""}}, "p.jsonl");
+  const auto scores = find_benchmark("textvqa")
+                          .load(folder.path())
+                          ->score({{"4", "3", ""}, {"3", "2", ""}, {"2", "B", ""}, {"1", "red", ""}}, "p.jsonl");
   REQUIRE(scores.size() == 3);
   CHECK(scores[0].name == "accuracy");
   CHECK(scores[0].value == Approx((90 + 100 + 100 + 0) / 4.0));
@@ -159,7 +160,7 @@ TEST_CASE("predictions that do not fit the questions are refused", "[eval]") {
   write_text(folder / kTextVqaFile,
              vqa_file({entry("1", "q", answers), entry("2", "q", answers), entry("3", "q", answers)}));
   const auto message = [&](const std::vector<Prediction>& predictions) {
-    return message_of<DataError>([&] { make_benchmark("textvqa")->score(folder.path(), predictions, "p.jsonl"); });
+    return message_of<DataError>([&] { find_benchmark("textvqa").load(folder.path())->score(predictions, "p.jsonl"); });
   };
   CHECK_THAT(message({}), contains("p.jsonl: questions without an answer; got 3 of 3, for example 1, 2, 3"));
   CHECK_THAT(message({{"1", "a", ""}}), contains("questions without an answer; got 2 of 3, for example 2, 3"));
@@ -173,22 +174,22 @@ TEST_CASE("predictions that do not fit the questions are refused", "[eval]") {
 TEST_CASE("a split without reference answers can be asked but not scored", "[eval]") {
   const TemporaryFolder folder("eval_textvqa_test_split");
   write_text(folder / "TextVQA_0.5.1_test.json", vqa_file({entry("1", "q", "\"set_name\": \"test\"")}));
-  const auto benchmark = make_benchmark("textvqa");
-  CHECK(benchmark->questions(folder / "TextVQA_0.5.1_test.json").size() == 1);
-  CHECK_FALSE(benchmark->has_answers(folder / "TextVQA_0.5.1_test.json"));
+  const auto& benchmark = find_benchmark("textvqa");
+  CHECK(benchmark.load(folder / "TextVQA_0.5.1_test.json")->questions().size() == 1);
+  CHECK_FALSE(benchmark.load(folder / "TextVQA_0.5.1_test.json")->has_answers());
   CHECK_THAT(message_of<DataError>([&] {
-               benchmark->score(folder / "TextVQA_0.5.1_test.json", {{"1", "a", ""}}, "p.jsonl");
+               benchmark.load(folder / "TextVQA_0.5.1_test.json")->score({{"1", "a", ""}}, "p.jsonl");
              }),
              contains("data[0]: has no reference answers, so these predictions cannot be scored"));
 
   const std::string answers = "\"answers\": " + json_list("x");
   write_text(folder / "some.json", vqa_file({entry("1", "q", answers), entry("2", "q", "")}));
-  CHECK_THAT(message_of<DataError>([&] { benchmark->has_answers(folder / "some.json"); }),
+  CHECK_THAT(message_of<DataError>([&] { benchmark.load(folder / "some.json")->has_answers(); }),
              contains("data[1]: has no reference answers, which other questions have"));
   write_text(folder / "all.json", vqa_file({entry("1", "q", answers), entry("2", "q", answers)}));
-  CHECK(benchmark->has_answers(folder / "all.json"));
+  CHECK(benchmark.load(folder / "all.json")->has_answers());
   write_text(folder / "one_of_ten.json", vqa_file({entry("1", "q", answers), entry("2", "q", R"("answers": ["x"])")}));
-  CHECK_THAT(message_of<DataError>([&] { benchmark->has_answers(folder / "one_of_ten.json"); }),
+  CHECK_THAT(message_of<DataError>([&] { benchmark.load(folder / "one_of_ten.json")->has_answers(); }),
              contains("data[1]: not the ten answers that soft accuracy is defined for; got 1; expected 10"));
 }
 
@@ -197,9 +198,9 @@ TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
   const auto message = [&](const std::string& bytes) {
     write_text(folder / kTextVqaFile, bytes);
     return message_of<DataError>([&] {
-      const auto benchmark = make_benchmark("textvqa");
-      benchmark->questions(folder.path());
-      benchmark->score(folder.path(), {{"1", "a", ""}}, "p.jsonl");
+      const auto& benchmark = find_benchmark("textvqa");
+      benchmark.load(folder.path())->questions();
+      benchmark.load(folder.path())->score({{"1", "a", ""}}, "p.jsonl");
     });
   };
   const std::string answers = "\"answers\": " + json_list("x");
@@ -208,7 +209,7 @@ TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
   CHECK_THAT(message("{\"data\":\n oops}"), contains("val.json:2: not JSON; got syntax error") &&
                                                 !contains("json.exception") && !contains("last read"));
   CHECK_THAT(message("{\"data\":\n" + std::string(200'000, '[')),
-             contains("val.json:2: not JSON; got more than 127 values nested in each other"));
+             contains("val.json:2: not JSON; got more than 127 levels of nesting"));
   CHECK_THAT(message(""), contains("val.json: the file is empty; expected JSON in the benchmark's official layout"));
   CHECK_THAT(message("\n"), contains("val.json: the file is empty"));
   CHECK_THAT(message("[]"), contains("not in the benchmark's layout; got array"));
@@ -236,15 +237,15 @@ TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
 TEST_CASE("scene text in TextVQA's format is read with its images", "[eval]") {
   const auto file = shared_data("real/scene_text_val_textvqa.json");
   if (!std::filesystem::exists(file)) SKIP("real/scene_text_val_textvqa.json is not in CONVLLAVA_SHARED_DATA");
-  const auto benchmark = make_benchmark("textvqa");
-  const auto questions = benchmark->questions(file);
+  const auto& benchmark = find_benchmark("textvqa");
+  const auto questions = benchmark.load(file)->questions();
   REQUIRE(questions.size() == 473);
-  for (const auto& question : questions) REQUIRE(std::filesystem::exists(question.image));
+  for (const auto& question : questions) REQUIRE(std::filesystem::exists(question.images.at(0).path));
   CHECK(questions[0].text ==
         std::string("What text is written in the region [0.09, 0.23, 0.11, 0.29] of the image?") + kSuffix);
   std::vector<Prediction> predictions;
   for (const auto& question : questions) predictions.push_back({question.id, "TOKYO", ""});
-  const auto score = benchmark->score(file, predictions, "p.jsonl");
+  const auto score = benchmark.load(file)->score(predictions, "p.jsonl");
   CHECK(score[0].value > 0);
   CHECK(score[0].value < 10);
 }

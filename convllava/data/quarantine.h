@@ -11,7 +11,7 @@
 
 // Unusable records and images.
 
-namespace convllava::train {
+namespace convllava::data {
 
 /// How many of them a run allows (section `data`).
 struct QuarantineOptions {
@@ -27,7 +27,7 @@ DataError bad_share_error(const std::string& where, const std::string& what, con
 
 /// Throws DataError when more than `max_bad_share` of the selection are known to be bad before an image is opened;
 /// warns of fewer.
-void check_known_bad(const data::DataSelection& selection, double max_bad_share);
+void check_known_bad(const DataSelection& selection, double max_bad_share);
 
 /// quarantine.jsonl (quarantine.rank<r>.jsonl on other ranks): one line for each record or image of training and
 /// validation that was skipped, however often it is met. The first few are warnings too.
@@ -35,7 +35,7 @@ class Quarantine {
  public:
   Quarantine(const std::filesystem::path& run, int rank);
   /// Throws CheckpointError when the file cannot be written.
-  void add(const std::vector<data::BadSample>& samples);
+  void add(const std::vector<BadSample>& samples);
   const std::filesystem::path& file() const { return file_; }
   const std::string& last_message() const { return last_message_; }
 
@@ -46,4 +46,4 @@ class Quarantine {
   std::string last_message_;
 };
 
-}  // namespace convllava::train
+}  // namespace convllava::data

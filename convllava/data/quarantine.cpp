@@ -1,4 +1,4 @@
-#include "convllava/train/quarantine.h"
+#include "convllava/data/quarantine.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 
 #include "convllava/core/log.h"
 
-namespace convllava::train {
+namespace convllava::data {
 namespace {
 
 constexpr int64_t kMostWarnings = 10;
@@ -34,9 +34,9 @@ DataError bad_share_error(const std::string& where, const std::string& what, con
   return DataError(where, what, got, fmt::format("at most a share of {} (data.max_bad_share)", max_bad_share));
 }
 
-void check_known_bad(const data::DataSelection& selection, double max_bad_share) {
+void check_known_bad(const DataSelection& selection, double max_bad_share) {
   const auto& members = selection.members;  // ascending
-  std::vector<data::BadSample> bad = selection.dataset->bad_records();
+  std::vector<BadSample> bad = selection.dataset->bad_records();
   std::erase_if(bad, [&](const auto& b) { return !std::binary_search(members.begin(), members.end(), b.index); });
   if (bad.empty()) return;
   const std::string count = fmt::format("{} of {}, the first: {}", bad.size(), members.size(), bad.front().message);
@@ -52,7 +52,7 @@ Quarantine::Quarantine(const std::filesystem::path& run, int rank)
   for (std::string line; std::getline(stream, line);) listed_.insert(line);
 }
 
-void Quarantine::add(const std::vector<data::BadSample>& samples) {
+void Quarantine::add(const std::vector<BadSample>& samples) {
   if (samples.empty()) return;
   std::ofstream stream(file_, std::ios::app);
   for (const auto& sample : samples) {
@@ -72,4 +72,4 @@ void Quarantine::add(const std::vector<data::BadSample>& samples) {
   if (!stream) throw CheckpointError(file_.string(), "cannot write", std::strerror(errno));
 }
 
-}  // namespace convllava::train
+}  // namespace convllava::data

@@ -1,0 +1,82 @@
+#include "convllava/image/encode.h"
+
+#include <cmath>
+#include <optional>
+
+#include "convllava/core/error.h"
+#include "tests/catch.h"
+#include "tests/unit/image/golden.h"
+
+namespace convllava::image {
+namespace {
+
+/// A gradient with a rectangle of one colour.
+Image test_image(int64_t width, int64_t height) {
+  Image image{width, height, {}};
+  for (int64_t y = 0; y < height; ++y) {
+    for (int64_t x = 0; x < width; ++x) {
+      const bool inside = x > width / 3 && y > height / 3;
+      image.pixels.push_back(static_cast<uint8_t>(255 * x / width));
+      image.pixels.push_back(static_cast<uint8_t>(inside ? 200 : 255 * y / height));
+      image.pixels.push_back(static_cast<uint8_t>(inside ? 30 : 120));
+    }
+  }
+  return image;
+}
+
+/// In decibels. 32 is hard to see; a decoder that mixes up channels or rows is below 20.
+double psnr(const Image& a, const Image& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.pixels.size(); ++i) sum += std::pow(a.pixels[i] - b.pixels[i], 2);
+  return 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.pixels.size()) / sum);
+}
+
+std::optional<DataError> error_of(const Image& image) {
+  try {
+    encode_jpeg(image);
+  } catch (const DataError& error) {
+    return error;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+TEST_CASE("an encoded image decodes to its size and colours", "[image]") {
+  for (const auto& [width, height] : {std::pair{64, 64}, {1, 1}, {7, 50}, {333, 201}}) {
+    INFO(width << "x" << height);
+    const auto image = test_image(width, height);
+    const auto bytes = encode_jpeg(image);
+    CHECK(identify(bytes) == "JPEG");
+    const auto decoded = decode_image(bytes);
+    REQUIRE(decoded.width == width);
+    REQUIRE(decoded.height == height);
+    CHECK(psnr(image, decoded) > 32);
+  }
+}
+
+TEST_CASE("an encoded image is a tenth of its pixels", "[image]") {
+  CHECK(encode_jpeg(test_image(333, 201)).size() < 333 * 201 * 3 / 10);
+}
+
+TEST_CASE("an encoded image keeps black and white exactly, and noise within 24 dB", "[image]") {
+  for (const int value : {0, 255}) {
+    const Image flat{40, 24, std::vector<uint8_t>(40 * 24 * 3, static_cast<uint8_t>(value))};
+    CHECK(decode_image(encode_jpeg(flat)).pixels == flat.pixels);
+  }
+  const Image noise = convllava::testing::draw("noise", 1, 64, 64);
+  CHECK(psnr(noise, decode_image(encode_jpeg(noise))) > 24);
+}
+
+TEST_CASE("a size that JPEG does not allow is an error", "[image]") {
+  for (const auto& [width, height] : {std::pair{0, 0}, {0, 5}, {65501, 1}}) {
+    const auto error = error_of({width, height, std::vector<uint8_t>(int64_t{width} * height * 3)});
+    REQUIRE(error);
+    CHECK(error->kind() == "the image's size is invalid for JPEG");
+    CHECK(error->got() == std::to_string(width) + "x" + std::to_string(height) + " pixels");
+    CHECK(error->expected() == "sides of 1 to 65500 pixels");
+  }
+  CHECK_FALSE(error_of(test_image(65500, 1)));
+}
+
+}  // namespace convllava::image
