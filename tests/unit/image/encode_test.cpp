@@ -5,24 +5,13 @@
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/test_image.h"
 #include "tests/unit/image/golden.h"
 
 namespace convllava::image {
 namespace {
 
-/// A gradient with a rectangle of one colour.
-Image test_image(int64_t width, int64_t height) {
-  Image image{width, height, {}};
-  for (int64_t y = 0; y < height; ++y) {
-    for (int64_t x = 0; x < width; ++x) {
-      const bool inside = x > width / 3 && y > height / 3;
-      image.pixels.push_back(static_cast<uint8_t>(255 * x / width));
-      image.pixels.push_back(static_cast<uint8_t>(inside ? 200 : 255 * y / height));
-      image.pixels.push_back(static_cast<uint8_t>(inside ? 30 : 120));
-    }
-  }
-  return image;
-}
+using testing::test_image;
 
 /// In decibels. 32 is hard to see; a decoder that mixes up channels or rows is below 20.
 double psnr(const Image& a, const Image& b) {

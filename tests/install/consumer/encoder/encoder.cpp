@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "convllava/model/model_config.h"
+#include "convllava/model/vision/convnext.h"
 #include "convllava/nn/init.h"
 
 using namespace convllava;
