@@ -159,8 +159,8 @@ torch::Tensor ConvNextImpl::feature_map(const torch::Tensor& pixels) {
   TORCH_CHECK(std::min(pixels.size(2), pixels.size(3)) >= config_.total_stride(), "images of ", pixels.size(2), "x",
               pixels.size(3), " pixels give no visual token; expected at least ", config_.total_stride(), " on a side");
   size_t block = 0;
-  const auto image = pixels.contiguous(torch::MemoryFormat::ChannelsLast);
-  auto x = runner.run(block++, image, [this](const torch::Tensor& input) { return stem(input); });
+  auto x = runner.run(block++, pixels.contiguous(torch::MemoryFormat::ChannelsLast),
+                      [this](const torch::Tensor& input) { return stem(input); });
   for (const auto& module : *stages) {
     auto* stage = module->as<ConvNextStageImpl>();
     if (stage->downsampling_layer) {
