@@ -11,6 +11,19 @@ bool Block::trained() const {
                      [](const auto& item) { return item.second.requires_grad(); });
 }
 
+bool any_trained(const std::vector<Block>& blocks) {
+  return std::any_of(blocks.begin(), blocks.end(), [](const Block& block) { return block.trained(); });
+}
+
+ParameterCounts count_parameters(const torch::nn::Module& module) {
+  ParameterCounts counts;
+  for (const auto& parameter : module.parameters()) {
+    counts.all += parameter.numel();
+    counts.trained += parameter.requires_grad() ? parameter.numel() : 0;
+  }
+  return counts;
+}
+
 Block make_block(std::string name, std::string path, const torch::nn::Module& module) {
   Block block{std::move(name), std::move(path)};
   for (const auto& item : module.named_parameters()) {

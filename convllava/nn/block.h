@@ -65,6 +65,15 @@ struct Block {
 /// A block of this module's parameters, each named `name`.(its name in the module).
 Block make_block(std::string name, std::string path, const torch::nn::Module& module);
 
+bool any_trained(const std::vector<Block>& blocks);
+
+/// Numbers in the parameters of a module.
+struct ParameterCounts {
+  int64_t all = 0;
+  int64_t trained = 0;
+};
+ParameterCounts count_parameters(const torch::nn::Module& module);
+
 /// No weight decay for biases, norms and layer scales: everything of less than two dimensions.
 inline bool decays(const torch::Tensor& parameter) { return parameter.dim() > 1; }
 

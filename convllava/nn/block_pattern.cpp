@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 #include <optional>
 
 #include "convllava/core/error.h"
@@ -84,6 +83,38 @@ void check_reach(std::string_view text, const std::vector<Block>& blocks, std::s
   }
 }
 
+/// The patterns of these blocks: "vision, vision.stem, vision.stages.1-5, ...".
+std::string patterns_of(const std::vector<Block>& blocks) {
+  std::vector<std::pair<std::string, std::pair<int64_t, int64_t>>> found;  // the text in front of a number, its range
+  for (const auto& block : blocks) {
+    std::string front;
+    for (const auto& component : parse(block.path)) {
+      const auto range = component.range.value_or(std::make_pair(int64_t{-1}, int64_t{-1}));
+      const std::string key = front + (component.range ? "" : std::string(component.name));
+      const auto known = std::find_if(found.begin(), found.end(), [&](const auto& item) { return item.first == key; });
+      if (known == found.end()) {
+        found.emplace_back(key, range);
+      } else {
+        known->second = {std::min(known->second.first, range.first), std::max(known->second.second, range.second)};
+      }
+      if (component.range) break;  // what lies below a numbered block differs from one to the next
+      front += std::string(component.name) + ".";
+    }
+  }
+  std::string text;
+  for (const auto& [name, range] : found) {
+    const bool numbered = range.first >= 0;
+    // "llm.layers" before its numbers says no more than they do.
+    if (!numbered &&
+        std::any_of(found.begin(), found.end(), [&](const auto& item) { return item.first == name + "."; })) {
+      continue;
+    }
+    text += (text.empty() ? "" : ", ") + name;
+    if (numbered) text += std::to_string(range.first) + "-" + std::to_string(range.second);
+  }
+  return text;
+}
+
 }  // namespace
 
 void check_pattern(std::string_view pattern, std::string_view field) {
@@ -117,37 +148,6 @@ std::vector<bool> select(const std::vector<std::string>& patterns, const std::ve
     }
   }
   return selected;
-}
-
-std::string patterns_of(const std::vector<Block>& blocks) {
-  std::vector<std::pair<std::string, std::pair<int64_t, int64_t>>> found;  // the text in front of a number, its range
-  for (const auto& block : blocks) {
-    std::string front;
-    for (const auto& component : parse(block.path)) {
-      const auto range = component.range.value_or(std::make_pair(int64_t{-1}, int64_t{-1}));
-      const std::string key = front + (component.range ? "" : std::string(component.name));
-      const auto known = std::find_if(found.begin(), found.end(), [&](const auto& item) { return item.first == key; });
-      if (known == found.end()) {
-        found.emplace_back(key, range);
-      } else {
-        known->second = {std::min(known->second.first, range.first), std::max(known->second.second, range.second)};
-      }
-      if (component.range) break;  // what lies below a numbered block differs from one to the next
-      front += std::string(component.name) + ".";
-    }
-  }
-  std::string text;
-  for (const auto& [name, range] : found) {
-    const bool numbered = range.first >= 0;
-    // "llm.layers" before its numbers says no more than they do.
-    if (!numbered &&
-        std::any_of(found.begin(), found.end(), [&](const auto& item) { return item.first == name + "."; })) {
-      continue;
-    }
-    text += (text.empty() ? "" : ", ") + name;
-    if (numbered) text += std::to_string(range.first) + "-" + std::to_string(range.second);
-  }
-  return text;
 }
 
 }  // namespace convllava::nn

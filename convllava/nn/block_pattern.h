@@ -23,7 +23,4 @@ bool selects(std::string_view pattern, std::string_view path);
 std::vector<bool> select(const std::vector<std::string>& patterns, const std::vector<Block>& blocks,
                          std::string_view field);
 
-/// The patterns that make sense for these blocks: "vision, vision.stem, vision.stages.1-5, ...".
-std::string patterns_of(const std::vector<Block>& blocks);
-
 }  // namespace convllava::nn

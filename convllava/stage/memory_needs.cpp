@@ -17,20 +17,6 @@ int64_t optimizer_bytes(const RunConfig& config) {
   return moments * nn::kFloatBytes + (config.dtype == hardware::Dtype::kBf16 ? nn::kFloatBytes : 0);
 }
 
-struct Counts {
-  int64_t all = 0;
-  int64_t trained = 0;
-};
-
-Counts count(const torch::nn::Module& module) {
-  Counts counts;
-  for (const auto& parameter : module.parameters()) {
-    counts.all += parameter.numel();
-    counts.trained += parameter.requires_grad() ? parameter.numel() : 0;
-  }
-  return counts;
-}
-
 nn::BatchShape shape_of(const model::ConvLlavaImpl& model, const MicroBatchShape& batch) {
   const int64_t side = batch.image_size;
   return {.tokens = batch.tokens,
@@ -77,7 +63,7 @@ std::string size_text(int64_t bytes) {
 }  // namespace
 
 MemoryNeeds memory_needs(const model::ConvLlavaImpl& model, const RunConfig& config, const MicroBatchShape& batch) {
-  const Counts parameters = count(model);
+  const auto parameters = nn::count_parameters(model);
   const int64_t bytes = bytes_of(config.dtype);
   const auto needed = activations(model.blocks(), shape_of(model, batch), bytes);
   return {.weights = parameters.all * bytes,
@@ -88,7 +74,7 @@ MemoryNeeds memory_needs(const model::ConvLlavaImpl& model, const RunConfig& con
 }
 
 int64_t checkpoint_bytes(const model::ConvLlavaImpl& model, const RunConfig& config) {
-  const Counts parameters = count(model);
+  const auto parameters = nn::count_parameters(model);
   return parameters.all * bytes_of(config.dtype) + parameters.trained * optimizer_bytes(config);
 }
 

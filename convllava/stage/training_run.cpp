@@ -76,9 +76,7 @@ void TrainingRun::Impl::check_model() {
   auto plan = plan_model(config, Paths::kMustExist);
   shape = plan.shape;
   tokenizer = std::move(plan.tokenizer);
-  for (const auto& parameter : plan.outline->llm->parameters()) {
-    trains_language = trains_language || parameter.requires_grad();
-  }
+  trains_language = nn::any_trained(plan.outline->llm->blocks());
   core::log_info("model\n" + setup::parameter_table(*plan.outline, config.train));
   core::log_info("device: " + (training.device.is_cuda()
                                    ? training.device.str() + ", " + hardware::gpu_name(training.device)

@@ -33,13 +33,7 @@ bool Checkpointer::is_due(int64_t step) const {
 }
 
 void Checkpointer::after_step(const StepEvent& event) {
-  if (training_.is_done()) guard_.require_learned();
   if (training_.is_done() || event.counts.save_requests > 0) save();
-}
-
-void Checkpointer::finished() {
-  if (training_.is_done()) guard_.require_learned();
-  save();
 }
 
 bool Checkpointer::has_learned() { return guard_.learned() > learned_at_save_ && saved_step_ != training_.state.step; }
@@ -49,7 +43,9 @@ void Checkpointer::save_learned() {
   if (has_learned()) save();
 }
 
+/// The result of a run that learned nothing is not saved: that is an error.
 void Checkpointer::save() {
+  if (training_.is_done()) guard_.require_learned();
   if (saved_step_ == training_.state.step) return;
   log_.aside([this] {
     const int64_t learned = guard_.learned();

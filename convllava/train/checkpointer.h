@@ -35,7 +35,7 @@ class Checkpointer : public Observer {
   /// Whether this rank asks for a checkpoint after step `step`.
   bool is_due(int64_t step) const;
   void after_step(const StepEvent& event) override;
-  void finished() override;
+  void finished() override { save(); }
 
   /// Writes the last entry of the log and, where a step since the last checkpoint changed the parameters, a checkpoint.
   /// Collective.

@@ -21,16 +21,11 @@ void RunReport::write() const {
   const auto& [state, data] = std::tie(training_.state, training_.data);
   report::ReportContents contents;
   contents.title = training_.folder.filename().string();
-  int64_t trainable = 0;
-  int64_t all = 0;
-  for (const auto& parameter : training_.model->parameters()) {
-    all += parameter.numel();
-    trainable += parameter.requires_grad() ? parameter.numel() : 0;
-  }
+  const auto parameters = nn::count_parameters(*training_.model);
   const auto peak_bytes = static_cast<double>(hardware::peak_memory_bytes(training_.device));
   contents.facts = {
       {"steps", fmt::format("{} of {}", state.step, training_.total_steps)},
-      {"parameters", fmt::format("{} ({} trainable)", all, trainable)},
+      {"parameters", fmt::format("{} ({} trainable)", parameters.all, parameters.trained)},
       {"records", fmt::format("{} training, {} validation", data.train.members.size(), data.validation.members.size())},
       {"samples seen", std::to_string(state.samples)},
       {"tokens seen", std::to_string(state.tokens)},

@@ -1,7 +1,5 @@
 #include "convllava/train/train_step.h"
 
-#include <algorithm>
-
 #include "convllava/infer/tensors.h"
 #include "convllava/nn/libtorch.h"
 
@@ -23,9 +21,7 @@ std::map<std::string, torch::Tensor> module_norms(const parallel::Replicate& uni
 
 /// Whether a trainable parameter has a part in the loss of any micro-batch of any rank.
 bool any_gradient(const model::ConvLlavaImpl& model, const GlobalCounts& counts) {
-  const auto language = model.llm->parameters();
-  const bool reads = std::any_of(language.begin(), language.end(), [](const auto& p) { return p.requires_grad(); });
-  return (reads ? counts.supervised_tokens : counts.supervised_with_images) > 0;
+  return (nn::any_trained(model.llm->blocks()) ? counts.supervised_tokens : counts.supervised_with_images) > 0;
 }
 
 }  // namespace

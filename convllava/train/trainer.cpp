@@ -36,7 +36,9 @@ void Trainer::run_together() {
 bool Trainer::step() {
   auto& state = training_.state;
   StepRequests requests{core::stop_signal() != 0, checkpointer_.is_due(state.step + 1), false};
+  const core::Stopwatch wait;
   const auto batch = next_batch(requests);
+  const double data_wait = wait.seconds();
   const auto counts = global_counts(batch, training_.group, requests);
   training_.confirmed_step = state.step;
   if (counts.failures > 0) leave_after_failure();
@@ -51,14 +53,13 @@ bool Trainer::step() {
                                     return rates;
                                   });
   count(counts);
-  const StepEvent event{state.step, batch, counts, outcome, data_wait_};
+  const StepEvent event{state.step, batch, counts, outcome, data_wait};
   for (auto* observer : observers_) observer->after_step(event);
   return true;
 }
 
 /// An error is kept for `leave_after_failure`: the other ranks wait for this one's counts.
 data::StepBatch Trainer::next_batch(StepRequests& requests) {
-  const core::Stopwatch watch;
   data::StepBatch batch;
   try {
     batch = training_.loader->next();
@@ -66,7 +67,6 @@ data::StepBatch Trainer::next_batch(StepRequests& requests) {
     failure_ = std::current_exception();
     requests.failed = true;
   }
-  data_wait_ = watch.seconds();
   return batch;
 }
 

@@ -37,7 +37,6 @@ class Trainer {
   std::vector<Observer*> observers_;
   Checkpointer& checkpointer_;
   std::exception_ptr failure_;  ///< of the loader
-  double data_wait_ = 0;
 };
 
 }  // namespace convllava::train

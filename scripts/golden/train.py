@@ -1,5 +1,5 @@
 """Writes tests/golden/train/reference_losses.txt: training and validation losses of twelve steps that torch and transformers make from the
-weights in tests/golden/train/format_1/first, for tests/unit/stage/reference_losses_test.cpp. Tokens and labels are those of text.py,
+weights in tests/golden/train/format_1/first, for tests/unit/stage/losses_test.cpp. Tokens and labels are those of text.py,
 images those of image.py, the order of the samples that of data.py: nothing here is made by the programs of this project. Run
 with the packages of scripts/golden/requirements.txt:
 
