@@ -21,7 +21,7 @@ namespace {
 
 /// The image to ask about.
 image::Image open_image(const std::string& path, const std::filesystem::path& directory) {
-  if (formats::read_model_config(directory).vision.num_stages() == 0) {
+  if (!formats::read_model_config(directory).vision) {
     throw CheckpointError(directory.string(), "the checkpoint has no vision tower", "--image");
   }
   return image::load_image(path);

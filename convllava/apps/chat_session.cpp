@@ -132,7 +132,7 @@ void ChatSession::greet() const {
 }
 
 void ChatSession::show(const std::string& path) {
-  pretrained_.model->require_vision();
+  pretrained_.model->config().tower();
   question_.image = image::load_image(path);
   question_.turns.clear();
 }

@@ -67,7 +67,7 @@ data::DataSummary check(const std::string& name, const data::DataSelection& sele
 
 void check_data(const stage::RunConfig& config) {
   const auto plan = stage::plan_model(config, stage::Paths::kMustExist);
-  const auto data = stage::open_data(config, plan.shape.vision.total_stride(), *plan.tokenizer);
+  const auto data = stage::open_data(config, plan.shape.vision, *plan.tokenizer);
   auto unusable = check("training", data.train, config, true).unusable;
   auto records = static_cast<int64_t>(data.train.members.size());
   if (data.validation.dataset) {

@@ -90,7 +90,7 @@ void print_sample(const data::Dataset& dataset, int64_t member) {
 
 void print_labels(const stage::RunConfig& config, int64_t index) {
   const auto plan = stage::plan_model(config, stage::Paths::kMustExist);
-  const auto data = stage::open_data(config, plan.shape.vision.total_stride(), *plan.tokenizer);
+  const auto data = stage::open_data(config, plan.shape.vision, *plan.tokenizer);
   const auto& members = data.train.members;
   if (index < 0 || index >= static_cast<int64_t>(members.size())) {
     throw ConfigError({"", "--sample"}, "no such sample", std::to_string(index),

@@ -73,9 +73,9 @@ void check(const std::vector<DataSource>& sources, const SampleOptions& options)
                         "a number >= 0");
     }
   }
-  if (options.total_stride < 1 || options.image.size < options.total_stride) {
-    throw ConfigError({"dataset", "image.size"}, "images are smaller than one visual token",
-                      fmt::format("{} pixels", options.image.size), fmt::format("at least {}", options.total_stride));
+  if (options.visual_tokens(options.image.size, options.image.size) < 1) {
+    throw ConfigError({"dataset", "image.size"}, "images give no visual token",
+                      fmt::format("{} pixels", options.image.size), "a size that the vision tower takes");
   }
 }
 
@@ -84,7 +84,7 @@ void check(const std::vector<DataSource>& sources, const SampleOptions& options)
 /// text about the original size.
 int64_t visual_tokens(std::pair<int64_t, int64_t> size, int64_t before, const SampleOptions& options,
                       std::string_view origin) {
-  const int64_t tokens = (size.first / options.total_stride) * (size.second / options.total_stride);
+  const int64_t tokens = options.visual_tokens(size.first, size.second);
   if (before + tokens <= options.max_length) return tokens;
   throw DataError("", "the image does not fit into max_length",
                   fmt::format("{}{} visual tokens after {} tokens of text", origin, tokens, before),

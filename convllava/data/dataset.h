@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -33,7 +34,8 @@ struct EncodeOptions {
 /// Options of a sample.
 struct SampleOptions : EncodeOptions {
   image::PreprocessOptions image;
-  int64_t total_stride = 64;  ///< pixels per visual token along one side
+  /// Visual tokens of an image of this size, 0 where the tower takes none of it; by default one for 64 x 64 pixels.
+  std::function<int64_t(int64_t h, int64_t w)> visual_tokens = [](auto h, auto w) { return (h / 64) * (w / 64); };
 };
 
 /// A tokenized record with its resized image.

@@ -177,7 +177,7 @@ class Predictor {
 };
 
 void check(const infer::Pretrained& pretrained, const PredictOptions& options) {
-  if (pretrained.model->vision_tower.is_empty()) {
+  if (!pretrained.model->vision_tower) {
     throw ConfigError("model", "has no vision tower", "a language model", "a checkpoint of this project");
   }
   if (options.batch_size < 1 || options.batch_size > kMaxBatchSize) {

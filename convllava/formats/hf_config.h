@@ -30,11 +30,6 @@ image::PreprocessOptions read_image_options(const std::filesystem::path& directo
 /// tokenizer.model, tokenizer_config.json and special_tokens_map.json.
 void write_tokenizer(const std::filesystem::path& directory, const text::Tokenizer& tokenizer, int64_t max_length);
 
-/// The shape of the tower whose tensors these are, for directories without a config.json of it (OpenCLIP's and timm's:
-/// their ConvNeXt-XXL has a norm epsilon of 1e-5, every other one 1e-6). Throws CheckpointError.
-model::VisionConfig vision_config_of(const std::map<std::string, checkpoint::TensorInfo>& tensors,
-                                     const std::filesystem::path& directory);
-
 /// Where the tower of a directory is: in its `vision_tower/`, or in itself.
 std::filesystem::path tower_directory(const std::filesystem::path& directory);
 

@@ -1,10 +1,10 @@
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "convllava/core/files.h"
 #include "convllava/formats/hf_config.h"
 #include "convllava/formats/hf_config_names.h"
+#include "convllava/formats/language_format.h"
+#include "convllava/formats/tower_format.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::formats {
@@ -45,8 +45,8 @@ void add_llava_fields(Json& json, const model::ModelConfig& model, const checkpo
   const bool projector = trains("projector");
   const bool llm = trains("llm");
   json["mm_vision_tower"] = "vision_tower";
-  json["mm_hidden_size"] = model.vision.hidden_sizes.back();
-  json["mm_projector_type"] = "mlp2x_gelu";
+  json["mm_hidden_size"] = model.vision->output_size();
+  json["mm_projector_type"] = model.projector_type;
   json["mm_vision_select_layer"] = -1;
   json["mm_vision_select_feature"] = "patch";
   json["mm_patch_merge_type"] = "flat";
@@ -73,71 +73,33 @@ Json ids_or_null(const std::vector<int64_t>& ids) {
   return ids.size() == 1 ? Json(ids.front()) : Json(ids);
 }
 
-Json llama_json(const model::LlamaConfig& llm) {
-  return {{"vocab_size", llm.vocab_size},
-          {"hidden_size", llm.hidden_size},
-          {"intermediate_size", llm.intermediate_size},
-          {"num_hidden_layers", llm.num_hidden_layers},
-          {"num_attention_heads", llm.num_attention_heads},
-          {"num_key_value_heads", llm.num_key_value_heads},
-          {"head_dim", llm.head_dim()},
-          {"hidden_act", "silu"},
-          {"max_position_embeddings", llm.max_position_embeddings},
-          {"rms_norm_eps", llm.rms_norm_eps},
-          {"rope_theta", llm.rope_theta},
-          {"rope_scaling", nullptr},
-          {"initializer_range", llm.initializer_range},
-          {"tie_word_embeddings", llm.tie_word_embeddings},
-          {"attention_bias", false},
-          {"attention_dropout", 0.0},
-          {"mlp_bias", false},
-          {"pretraining_tp", 1},
-          {"bos_token_id", id_or_null(llm.bos_token_id)},
-          {"eos_token_id", ids_or_null(llm.eos_token_id)},
-          {"pad_token_id", id_or_null(llm.pad_token_id)},
-          {"use_cache", true}};
-}
-
 }  // namespace
 
 void write_model_json(const fs::path& directory, const model::ModelConfig& model, const checkpoint::Record& record,
                       torch::ScalarType dtype) {
+  const auto& format = language_format_of(model.llm);
+  const bool sees = model.vision != nullptr;
   // The official code's model_type; transformers' own "llava" is another model.
-  const bool sees = model.vision.num_stages() > 0;
-  Json json = {{"architectures", Json::array({sees ? "LlavaLlamaForCausalLM" : "LlamaForCausalLM"})},
-               {"model_type", sees ? "llava_llama" : "llama"},
+  Json json = {{"architectures", Json::array({sees ? format.llava_architecture : format.architecture})},
+               {"model_type", sees ? format.llava_model_types.back() : format.model_type},
                {"torch_dtype", dtype_name(dtype)}};
-  json.update(llama_json(model.llm));
+  json.update(Json::parse(format.write_config(model.llm)));
+  const Json tokens = {{"bos_token_id", id_or_null(model.llm.bos_token_id)},
+                       {"eos_token_id", ids_or_null(model.llm.eos_token_id)},
+                       {"pad_token_id", id_or_null(model.llm.pad_token_id)}};
+  json.update(tokens);
   if (sees) add_llava_fields(json, model, record);
   write_json(directory / kConfigFile, json);
-  write_json(directory / "generation_config.json", {{"bos_token_id", id_or_null(model.llm.bos_token_id)},
-                                                    {"eos_token_id", ids_or_null(model.llm.eos_token_id)},
-                                                    {"pad_token_id", id_or_null(model.llm.pad_token_id)},
-                                                    {"max_length", model.llm.max_position_embeddings}});
+  Json generation = tokens;
+  generation["max_length"] = model.llm.max_position_embeddings;
+  write_json(directory / "generation_config.json", generation);
 }
 
 void write_vision_json(const fs::path& directory, const model::VisionConfig& vision,
                        const image::PreprocessOptions& image, torch::ScalarType dtype) {
-  Json stage_names = Json::array({"stem"});
-  for (int64_t stage = 1; stage <= vision.num_stages(); ++stage) stage_names.push_back(fmt::format("stage{}", stage));
-  write_json(directory / kConfigFile, {{"architectures", Json::array({"ConvNextModel"})},
-                                       {"model_type", "convnext"},
-                                       {"torch_dtype", dtype_name(dtype)},
-                                       {"num_channels", 3},
-                                       {"patch_size", vision.patch_size},
-                                       {"num_stages", vision.num_stages()},
-                                       {"depths", vision.depths},
-                                       {"hidden_sizes", vision.hidden_sizes},
-                                       {"hidden_act", "gelu"},
-                                       {"initializer_range", 0.02},
-                                       {"layer_norm_eps", 1e-12},
-                                       {"norm_eps", vision.layer_norm_eps},
-                                       {"layer_scale_init_value", vision.layer_scale_init_value},
-                                       {"drop_path_rate", 0.0},
-                                       {"image_size", image.size},
-                                       {"stage_names", stage_names},
-                                       {"out_features", Json::array({stage_names.back()})},
-                                       {"out_indices", Json::array({vision.num_stages()})}});
+  core::write_file_atomic(directory / kConfigFile,
+                          format_of(vision).write_config(vision, image.size, dtype_name(dtype)));
+  const image::PixelStats stats = vision.pixel_stats();
   write_json(directory / kPreprocessorFile, {{"image_processor_type", "CLIPImageProcessor"},
                                              {"do_convert_rgb", true},
                                              {"do_resize", true},
@@ -146,10 +108,10 @@ void write_vision_json(const fs::path& directory, const model::VisionConfig& vis
                                              {"do_center_crop", image.aspect != image::Aspect::kNative},
                                              {"crop_size", {{"height", image.size}, {"width", image.size}}},
                                              {"do_rescale", true},
-                                             {"rescale_factor", image::kClipScale},
+                                             {"rescale_factor", image::kPixelScale},
                                              {"do_normalize", true},
-                                             {"image_mean", image::kClipMeanWritten},
-                                             {"image_std", image::kClipStdWritten}});
+                                             {"image_mean", stats.mean},
+                                             {"image_std", stats.std}});
 }
 
 void write_tokenizer(const fs::path& directory, const text::Tokenizer& tokenizer, int64_t max_length) {

@@ -12,6 +12,7 @@
 #include "convllava/core/suggest.h"
 #include "convllava/formats/hf_config.h"
 #include "convllava/formats/name_map.h"
+#include "convllava/formats/tower_format.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::formats {
@@ -19,7 +20,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kTowerDirectory = "vision_tower";
-constexpr std::string_view kTowerPrefix = "vision_tower.";
 constexpr std::string_view kLlmPrefix = "llm.";
 
 /// A tensor of a file.
@@ -53,10 +53,19 @@ Parameters parameters_of(const torch::nn::Module& module, std::string_view prefi
   return parameters;
 }
 
+/// Whether files of transformers hold the tensor for what its network computes and ours does not: the tower's unused
+/// parts, and rotary frequencies in older files.
+bool is_unused(std::string_view name, const TowerFormat* tower) {
+  if (name.ends_with(".rotary_emb.inv_freq")) return true;
+  if (name.starts_with(kStoredTowerPrefix)) name.remove_prefix(kStoredTowerPrefix.size());
+  return tower != nullptr && tower->is_unused(name);
+}
+
 /// Language model and projector; also the tower when `with_tower`.
-void collect_model(const fs::path& directory, const checkpoint::ModelShards& shards, bool with_tower, Offer& offer) {
+void collect_model(const fs::path& directory, const checkpoint::ModelShards& shards, const TowerFormat* tower,
+                   bool with_tower, Offer& offer) {
   for (const auto& [name, info] : shards.tensors()) {
-    if (is_obsolete(name)) continue;
+    if (is_unused(name, tower)) continue;
     const auto parameter = parameter_of(name);
     if (!parameter) {
       offer.foreign.push_back(name);
@@ -66,11 +75,14 @@ void collect_model(const fs::path& directory, const checkpoint::ModelShards& sha
   }
 }
 
-void collect_tower(const fs::path& directory, const checkpoint::ModelShards& shards, Offer& offer) {
+void collect_tower(const fs::path& directory, const checkpoint::ModelShards& shards, const TowerFormat& format,
+                   Offer& offer) {
   for (const auto& [name, info] : shards.tensors()) {
-    if (is_obsolete(name)) continue;
-    if (const auto parameter = tower_parameter_of(name)) {
-      offer.add(*parameter, shards, name, directory);
+    if (is_unused(name, &format)) continue;
+    const bool stored = name.starts_with(kStoredTowerPrefix);
+    const auto tensor = std::string_view(name).substr(stored ? kStoredTowerPrefix.size() : 0);
+    if (const auto parameter = format.parameter_of(tensor)) {
+      offer.add(std::string(kTowerPrefix) + *parameter, shards, name, directory);
     } else {
       offer.foreign.push_back(name);
     }
@@ -78,7 +90,7 @@ void collect_tower(const fs::path& directory, const checkpoint::ModelShards& sha
 }
 
 /// A tied head in the file is the embedding once more. transformers does not tie where they differ.
-void drop_tied_head(const fs::path& directory, const model::LlamaConfig& llm, Offer& offer) {
+void drop_tied_head(const fs::path& directory, const model::LanguageConfig& llm, Offer& offer) {
   const auto head = offer.sources.find("llm.lm_head.weight");
   if (!llm.tie_word_embeddings || head == offer.sources.end()) return;
   const auto embedding = offer.sources.find("llm.model.embed_tokens.weight");
@@ -96,10 +108,11 @@ struct ModelFiles {
   ModelFiles(const fs::path& directory, const model::ModelConfig& config) : shards(directory) {
     const fs::path tower_path = directory / kTowerDirectory;
     const bool own_tower = checkpoint::directory_exists(tower_path);
-    collect_model(directory, shards, !own_tower, offer);
-    if (own_tower) {
+    const TowerFormat* format = config.vision ? &format_of(*config.vision) : nullptr;
+    collect_model(directory, shards, format, !own_tower, offer);
+    if (own_tower && format != nullptr) {
       tower.emplace(tower_path);
-      collect_tower(tower_path, *tower, offer);
+      collect_tower(tower_path, *tower, *format, offer);
     }
     drop_tied_head(directory, config.llm, offer);
   }
@@ -169,6 +182,22 @@ void load(const fs::path& directory, const Parameters& parameters, const Offer& 
   }
 }
 
+/// The name of a tower's parameter in a model: blocks of a tower inside one have it already.
+std::string tower_name(const std::string& name) {
+  return name.starts_with(kTowerPrefix) ? name : std::string(kTowerPrefix) + name;
+}
+
+/// The first block behind the last group (nn::Block::group) of which anything is offered.
+std::vector<nn::Block>::const_iterator blocks_behind(const std::vector<nn::Block>& blocks, const Offer& offer) {
+  const auto offered = [&](const nn::Block& block) {
+    return std::any_of(block.parameters.begin(), block.parameters.end(),
+                       [&](const auto& item) { return offer.sources.contains(tower_name(item.first)); });
+  };
+  auto end = std::find_if(blocks.rbegin(), blocks.rend(), offered).base();
+  while (end != blocks.begin() && end != blocks.end() && end->group() == std::prev(end)->group()) ++end;
+  return end;
+}
+
 }  // namespace
 
 void save_model(const fs::path& directory, const model::ConvLlavaImpl& model, const text::Tokenizer& tokenizer,
@@ -191,7 +220,7 @@ void save_model(const fs::path& directory, const model::ConvLlavaImpl& model, co
   const fs::path tower_path = directory / kTowerDirectory;
   checkpoint::make_directories(tower_path);
   checkpoint::write_model_shards(tower_path, tower);
-  write_vision_json(tower_path, model.config().vision, record.image, tower.front().second.scalar_type());
+  write_vision_json(tower_path, model.config().tower(), record.image, tower.front().second.scalar_type());
 }
 
 void check_model(const fs::path& directory, const model::ConvLlavaImpl& outline) {
@@ -204,34 +233,34 @@ void load_model(const fs::path& directory, model::ConvLlavaImpl& model) {
   load(directory, parameters_of(model), files.offer);
 }
 
-void load_llama(const fs::path& directory, model::LlamaImpl& llama) {
+void load_language_model(const fs::path& directory, model::LanguageModel& llm) {
   const checkpoint::ModelShards shards(directory);
   Offer offer;
-  collect_model(directory, shards, false, offer);
+  collect_model(directory, shards, nullptr, false, offer);
   offer.foreign.clear();
   std::erase_if(offer.sources, [](const auto& entry) { return !entry.first.starts_with(kLlmPrefix); });
-  drop_tied_head(directory, llama.config(), offer);
-  load(directory, parameters_of(llama, kLlmPrefix), offer);
+  drop_tied_head(directory, llm.config(), offer);
+  load(directory, parameters_of(llm, kLlmPrefix), offer);
 }
 
-int64_t load_vision_tower(const fs::path& directory, model::ConvNextImpl& tower) {
+std::vector<nn::Block> load_vision_tower(const fs::path& directory, model::VisionTower& tower) {
   const fs::path path = tower_directory(directory);
   const checkpoint::ModelShards shards(path);
   Offer offer;
-  collect_tower(path, shards, offer);
+  collect_tower(path, shards, format_of(tower.config()), offer);
   offer.foreign.clear();
   if (offer.sources.empty()) {
-    throw CheckpointError(path.string(), "no ConvNeXt weights in it", {},
+    throw CheckpointError(path.string(), fmt::format("no weights of a {} tower in it", tower.config().model_type()), {},
                           "tensors with Hugging Face's, OpenCLIP's or timm's names");
   }
-  int64_t stages = 0;
-  for (const auto& [parameter, source] : offer.sources) {
-    stages = std::max(stages, stage_of(parameter).value_or(-1) + 1);
+  const auto& blocks = tower.blocks();
+  const auto fresh = blocks_behind(blocks, offer);
+  Parameters leading;
+  for (auto block = blocks.begin(); block != fresh; ++block) {
+    for (const auto& [name, tensor] : block->parameters) leading.emplace_back(tower_name(name), tensor);
   }
-  Parameters leading = parameters_of(tower, kTowerPrefix);
-  std::erase_if(leading, [&](const auto& entry) { return stage_of(entry.first).value_or(0) >= stages; });
   load(path, leading, offer);
-  return stages;
+  return {fresh, blocks.end()};
 }
 
 text::Tokenizer load_tokenizer(const std::filesystem::path& directory) {

@@ -29,10 +29,11 @@ void save_model(const std::filesystem::path& directory, const model::ConvLlavaIm
 
 /// The shapes of a checkpoint, from its config.json files. Throws CheckpointError naming file and field.
 /// A tower without its own config.json (published ConvLLaVA shards, OpenCLIP, timm) is measured from its tensors;
-/// a plain LLaMA directory has no vision stages.
+/// a directory of a language model alone has no tower. A tower's preprocessor_config.json must normalise pixels as the
+/// tower's family does.
 model::ModelConfig read_model_config(const std::filesystem::path& directory);
-model::LlamaConfig read_llama_config(const std::filesystem::path& directory);
-model::VisionConfig read_vision_config(const std::filesystem::path& directory);
+model::LanguageConfig read_language_config(const std::filesystem::path& directory);
+model::VisionConfigPtr read_vision_config(const std::filesystem::path& directory);
 
 /// Compares the names and shapes of a checkpoint's tensors with those of `outline`. With an outline on the meta device,
 /// a config.json that does not match the weights is reported before a model of that size is allocated. Throws as
@@ -44,13 +45,12 @@ void check_model(const std::filesystem::path& directory, const model::ConvLlavaI
 /// listing the missing, unexpected and mis-shaped tensors; the model is then untouched.
 void load_model(const std::filesystem::path& directory, model::ConvLlavaImpl& model);
 
-/// The language model of a Hugging Face LLaMA (or ConvLLaVA) directory; other tensors in it are ignored.
-void load_llama(const std::filesystem::path& directory, model::LlamaImpl& llama);
+/// The language model of a Hugging Face (or ConvLLaVA) directory; other tensors in it are ignored.
+void load_language_model(const std::filesystem::path& directory, model::LanguageModel& llm);
 
-/// A ConvNeXt directory (or a ConvLLaVA one, for its tower), with Hugging Face, OpenCLIP or timm names, into the
-/// leading stages of `tower`; further stages of the tower keep their values. Returns the number of stages that were
-/// loaded. Text towers and heads in the file are ignored.
-int64_t load_vision_tower(const std::filesystem::path& directory, model::ConvNextImpl& tower);
+/// The tower of a directory of its own, or of a ConvLLaVA one. The directory may lack the last stages of the tower:
+/// their blocks keep their values and are returned. Text towers and heads in the files are ignored.
+std::vector<nn::Block> load_vision_tower(const std::filesystem::path& directory, model::VisionTower& tower);
 
 /// The tokenizer of a checkpoint. Throws CheckpointError when there is none or it cannot be read.
 text::Tokenizer load_tokenizer(const std::filesystem::path& directory);

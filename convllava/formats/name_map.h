@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,20 +8,24 @@
 
 namespace convllava::formats {
 
+/// The beginning of a parameter's name and that of its name in a file. `#` is a number.
+struct Rename {
+  std::string_view parameter;
+  std::string_view file;
+};
+
+/// `name` with its beginning `from` replaced by `to`, numbers carried over in order. Nothing where it begins otherwise.
+std::optional<std::string> rename(std::string_view name, std::string_view from, std::string_view to);
+
+/// Beginning of the names of a tower's tensors in the files of a whole model, as the published checkpoints have it.
+inline constexpr std::string_view kStoredTowerPrefix = "model.vision_tower.vision_tower.";
+/// Beginning of the names of the tower's parameters.
+inline constexpr std::string_view kTowerPrefix = "vision_tower.";
+
 /// Name in a ConvLLaVA or LLaMA model file of a parameter: "llm.model.norm.weight" -> "model.norm.weight".
 std::string file_name_of(std::string_view parameter);
 
 /// The reverse; nothing for a tensor that is no parameter of the model.
 std::optional<std::string> parameter_of(std::string_view file_name);
-
-/// Parameter ("vision_tower. ...") behind a name in a ConvNeXt file: Hugging Face's, with or without the prefix of its
-/// classifier class or of a ConvLLaVA file, OpenCLIP's or timm's. Nothing for text towers, heads and the pooled norm.
-std::optional<std::string> tower_parameter_of(std::string_view file_name);
-
-/// Tensors of older files that are ignored: rotary frequencies, the norm behind the tower's pooling.
-bool is_obsolete(std::string_view file_name);
-
-/// 0-based stage of a tower parameter; nothing for the stem.
-std::optional<int64_t> stage_of(std::string_view parameter);
 
 }  // namespace convllava::formats

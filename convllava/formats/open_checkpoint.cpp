@@ -8,7 +8,6 @@
 #include "convllava/checkpoint/run_folder.h"
 #include "convllava/core/error.h"
 #include "convllava/formats/model_directory.h"
-#include "convllava/formats/preprocessor_check.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::formats {
@@ -44,7 +43,6 @@ std::optional<std::string> damage_of_model(const fs::path& directory) {
   try {
     const auto shape = read_model_config(directory);
     check_model(directory, *model::ConvLlava(shape, torch::TensorOptions(torch::kMeta)));
-    check_preprocessor(directory);
     // Other programs' checkpoints may have theirs elsewhere.
     if (checkpoint::read_record(directory)) load_tokenizer(directory);
     return std::nullopt;

@@ -2,12 +2,13 @@
 
 #include <filesystem>
 
+#include "convllava/image/pixel_stats.h"
+
 namespace convllava::formats {
 
-/// Throws CheckpointError, naming file, field and value, when the preprocessor_config.json of a tower (in `directory`
-/// or in its `vision_tower/`) prepares images differently from this library, which has CLIP's mean and deviation, the
-/// scale 1/255 and bicubic resizing: the input of the tower would differ from its training. Sizes are not looked at.
-/// A directory without that file passes.
-void check_preprocessor(const std::filesystem::path& directory);
+/// Throws CheckpointError where the preprocessor_config.json of a tower's directory asks for other pixels than the
+/// tower gets: mean and deviation are `stats`, the scale is 1/255, images are resized with bicubic interpolation. A
+/// missing file or field is no error.
+void check_preprocessor(const std::filesystem::path& tower, const image::PixelStats& stats);
 
 }  // namespace convllava::formats

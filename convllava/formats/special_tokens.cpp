@@ -14,7 +14,7 @@ constexpr const char* kEos = "eos_token_id";
 constexpr std::string_view kOutside = "not in the vocabulary";
 
 void add_end_tokens(const checkpoint::JsonObject& file, const std::vector<int64_t>& if_absent,
-                    model::LlamaConfig& llm) {
+                    model::LanguageConfig& llm) {
   for (const int64_t token : file.one_or_more(kEos, if_absent)) {
     if (token < 0 || token >= llm.vocab_size) {
       file.fail_value(kEos, fmt::format("0 to {}", llm.vocab_size - 1), kOutside);
@@ -36,7 +36,7 @@ std::optional<int64_t> read_token(const checkpoint::JsonObject& file, const char
 
 }  // namespace
 
-void read_special_tokens(const std::filesystem::path& directory, model::LlamaConfig& llm) {
+void read_special_tokens(const std::filesystem::path& directory, model::LanguageConfig& llm) {
   const checkpoint::JsonObject config(directory / "config.json");
   llm.bos_token_id = read_token(config, "bos_token_id", 1, llm.vocab_size);
   llm.pad_token_id = read_token(config, "pad_token_id", std::nullopt, llm.vocab_size);

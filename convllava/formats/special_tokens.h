@@ -13,6 +13,6 @@ namespace convllava::formats {
 /// `eos_token_id` becomes the union of both files. Transformers takes generation_config.json alone where there is one;
 /// but these files often disagree, and text after an end token is useless. Throws
 /// CheckpointError naming the file when an id is not a whole number or not in the vocabulary.
-void read_special_tokens(const std::filesystem::path& directory, model::LlamaConfig& llm);
+void read_special_tokens(const std::filesystem::path& directory, model::LanguageConfig& llm);
 
 }  // namespace convllava::formats

@@ -56,7 +56,7 @@ std::pair<int64_t, int64_t> output_size(const PreprocessOptions& options, int64_
 
 Image preprocess(const Image& source, const PreprocessOptions& options) {
   const auto [height, width] = output_size(options, source.height, source.width);
-  if (options.aspect == Aspect::kPad) return pad_to_square_and_resize(source, kClipPadColor, options.size);
+  if (options.aspect == Aspect::kPad) return pad_to_square_and_resize(source, options.stats.pad_color(), options.size);
   if (options.aspect == Aspect::kNative) return resize_bicubic(source, width, height);
   return resize_and_center_crop(source, options.size);
 }

@@ -9,6 +9,7 @@
 
 #include "convllava/config/fields.h"
 #include "convllava/image/image.h"
+#include "convllava/image/pixel_stats.h"
 
 namespace convllava::image {
 
@@ -27,6 +28,7 @@ std::string_view aspect_name(Aspect aspect);
 struct PreprocessOptions {
   int64_t size = 768;  ///< pixels, >= 1
   Aspect aspect = Aspect::kPad;
+  PixelStats stats = kClipPixels;  ///< of the tower that gets the images; no option of a configuration
   void visit_fields(config::FieldVisitor& visitor);
 };
 

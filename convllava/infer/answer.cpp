@@ -12,19 +12,18 @@ namespace {
 
 data::Sample encode(const model::ConvLlavaImpl& model, const text::Tokenizer& tokenizer, const Question& question,
                     const AnswerOptions& options) {
-  if (question.image) model.require_vision();
   data::Sample sample;
   sample.prompt.input_ids =
       text::encode_question(tokenizer, options.prompt_template, question.turns, question.image.has_value());
   sample.prompt.labels.assign(sample.prompt.input_ids.size(), text::kIgnoreLabel);
   if (question.image) {
-    const auto& vision = model.config().vision;
+    const auto& vision = model.config().tower();
     const auto [height, width] = image::output_size(options.image, question.image->height, question.image->width);
     sample.visual_tokens = vision.num_tokens(height, width);
     if (sample.visual_tokens == 0) {
       throw DataError("image", "gives no visual token",
                       std::to_string(width) + "x" + std::to_string(height) + " pixels after resizing",
-                      "at least " + std::to_string(vision.total_stride()) + " on a side");
+                      vision.image_sizes());
     }
   }
   const auto text_tokens = static_cast<int64_t>(sample.prompt.input_ids.size()) - (question.image ? 1 : 0);

@@ -17,7 +17,7 @@ std::vector<int64_t> lengths_of(const std::vector<int64_t>& cu_seqlens) {
   return lengths;
 }
 
-std::vector<int64_t> most_likely(model::LlamaImpl& llm, const torch::Tensor& states) {
+std::vector<int64_t> most_likely(model::LanguageModel& llm, const torch::Tensor& states) {
   const auto scores = llm.logits(states).to(torch::kFloat);
   // The most likely of NaN is the first token of the vocabulary.
   const auto ids = torch::where(scores.isfinite().all(-1), scores.argmax(-1), -1).to(torch::kCPU);
@@ -39,7 +39,7 @@ torch::Tensor last_states(model::ConvLlavaImpl& model, const model::Batch& batch
 /// Hands out the chosen tokens and keeps track of which sequences are not finished.
 class Progress {
  public:
-  Progress(const model::LlamaConfig& config, std::vector<int64_t> prompt_lengths, const GenerateOptions& options,
+  Progress(const model::LanguageConfig& config, std::vector<int64_t> prompt_lengths, const GenerateOptions& options,
            const OnToken& on_token)
       : config_(config),
         lengths_(std::move(prompt_lengths)),
@@ -84,7 +84,7 @@ class Progress {
     return std::nullopt;
   }
 
-  const model::LlamaConfig& config_;
+  const model::LanguageConfig& config_;
   std::vector<int64_t> lengths_;
   const GenerateOptions& options_;
   const OnToken& on_token_;

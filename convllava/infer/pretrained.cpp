@@ -11,7 +11,6 @@
 #include "convllava/formats/hf_config.h"
 #include "convllava/formats/model_directory.h"
 #include "convllava/formats/open_checkpoint.h"
-#include "convllava/formats/preprocessor_check.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::infer {
@@ -22,7 +21,7 @@ namespace {
 checkpoint::Record record_of(const std::filesystem::path& directory, const model::ModelConfig& shape) {
   checkpoint::Record record;
   record.max_length = shape.llm.max_position_embeddings;
-  if (shape.vision.num_stages() == 0) {
+  if (!shape.vision) {
     record.prompt_template = text::Template::kPlain;
   } else {
     record.image = formats::read_image_options(directory);
@@ -55,9 +54,9 @@ Pretrained load_pretrained(const std::filesystem::path& path, const torch::Devic
   const formats::OpenCheckpoint opened(path);
   const auto& directory = opened.path();
   const auto stored = checkpoint::read_record(directory);
-  formats::check_preprocessor(directory);
   const auto shape = formats::read_model_config(directory);
-  const auto record = stored ? *stored : record_of(directory, shape);
+  auto record = stored ? *stored : record_of(directory, shape);
+  if (shape.vision) record.image.stats = shape.vision->pixel_stats();
   const auto tokenizer = formats::load_tokenizer(directory);
   if (tokenizer.vocab_size() > shape.llm.vocab_size) {
     throw CheckpointError(directory.string(), "the tokenizer has more tokens than the language model has embeddings",
@@ -75,11 +74,11 @@ PretrainedTower load_pretrained_tower(const std::filesystem::path& path, const t
                                       torch::ScalarType dtype) {
   const formats::OpenCheckpoint opened(path);
   const auto& directory = opened.path();
-  formats::check_preprocessor(directory);
   const auto shape = formats::read_vision_config(directory);
   const auto stored = checkpoint::read_record(directory);
-  PretrainedTower pretrained{model::ConvNext(shape, torch::TensorOptions(device).dtype(dtype)),
+  PretrainedTower pretrained{shape->make(torch::TensorOptions(device).dtype(dtype)),
                              stored ? stored->image : formats::read_image_options(directory)};
+  pretrained.image.stats = shape->pixel_stats();
   formats::load_vision_tower(directory, *pretrained.tower);
   pretrained.tower->eval();
   return pretrained;

@@ -21,7 +21,7 @@ struct Pretrained {
 
 /// A vision tower alone.
 struct PretrainedTower {
-  model::ConvNext tower;
+  std::shared_ptr<model::VisionTower> tower;
   image::PreprocessOptions image;  ///< its image preprocessing, for `to_pixels`
 };
 

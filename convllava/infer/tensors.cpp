@@ -25,7 +25,8 @@ torch::Tensor to_pixels(const image::Image& image, const image::PreprocessOption
                         torch::ScalarType dtype) {
   const auto resized = image::preprocess(image, options);
   return model::normalize_pixels(
-      nn::upload(resized.pixels.data(), {1, resized.height, resized.width, 3}, torch::kByte, device), dtype);
+      nn::upload(resized.pixels.data(), {1, resized.height, resized.width, 3}, torch::kByte, device), options.stats,
+      dtype);
 }
 
 nn::BatchShape shape_of(const data::PackedBatch& packed) {

@@ -1,27 +1,25 @@
 #include "convllava/model/convllava.h"
 
-#include "convllava/core/error.h"
-#include "convllava/image/pixel_stats.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/nn/upload.h"
 
 namespace convllava::model {
 
 ConvLlavaImpl::ConvLlavaImpl(ModelConfig config, const torch::TensorOptions& options) : config_(std::move(config)) {
-  if (config_.vision.num_stages() > 0) {
-    vision_tower = register_module("vision_tower", ConvNext(config_.vision, options));
-    mm_projector = register_module("mm_projector",
-                                   Projector(config_.vision.hidden_sizes.back(), config_.llm.hidden_size, options));
+  if (config_.vision) {
+    vision_tower = register_module("vision_tower", config_.vision->make(options));
+    mm_projector = register_module("mm_projector", make_connector(config_.projector_type, config_.vision->output_size(),
+                                                                  config_.llm.hidden_size, options));
   }
-  llm = register_module("llm", Llama(config_.llm, options));
+  llm = register_module("llm", make_language_model(config_.llm, options));
   for (const auto& part : named_children()) {
     std::dynamic_pointer_cast<nn::BlockModule>(part.value())->runner.add_prefix(part.key());
   }
 }
 
 std::vector<std::shared_ptr<nn::BlockModule>> ConvLlavaImpl::parts() const {
-  if (!vision_tower) return {llm.ptr()};
-  return {vision_tower.ptr(), mm_projector.ptr(), llm.ptr()};
+  if (!vision_tower) return {llm};
+  return {vision_tower, mm_projector, llm};
 }
 
 std::vector<nn::Block> ConvLlavaImpl::blocks() const {
@@ -38,14 +36,10 @@ void ConvLlavaImpl::set_observer(nn::BlockObserver* observer) {
   for (const auto& part : parts()) part->runner.set_observer(observer);
 }
 
-void ConvLlavaImpl::require_vision() const {
-  if (!vision_tower) throw DataError("model", "there is no vision tower", "an image", "text");
-}
-
 torch::Tensor ConvLlavaImpl::encode_images(const torch::Tensor& pixels) {
-  require_vision();
-  const auto normalized = normalize_pixels(pixels, vision_tower->patch_embeddings->weight.scalar_type());
-  return mm_projector(vision_tower(normalized)).flatten(0, 1);
+  const auto stats = config_.tower().pixel_stats();
+  const auto normalized = normalize_pixels(pixels, stats, llm->head_weight().scalar_type());
+  return mm_projector->forward(vision_tower->forward(normalized)).flatten(0, 1);
 }
 
 torch::Tensor ConvLlavaImpl::embed(const Batch& batch) {
@@ -68,15 +62,14 @@ torch::Tensor ConvLlavaImpl::loss(const Batch& batch, double scale) {
   return llm->loss(states, batch.targets, scale);
 }
 
-torch::Tensor normalize_pixels(const torch::Tensor& pixels, torch::ScalarType dtype) {
+torch::Tensor normalize_pixels(const torch::Tensor& pixels, const image::PixelStats& stats, torch::ScalarType dtype) {
   TORCH_CHECK(pixels.dim() == 4 && pixels.size(3) == 3 && pixels.scalar_type() == torch::kByte,
               "expected pixels [n, H, W, 3] of uint8, got ", pixels.sizes(), " of ", pixels.dtype());
   // The reference multiplies by 1/255 in fp64 and rounds, which gives the quotient of fp32 for every byte. The divisor
   // is a tensor of the device because CUDA multiplies by the reciprocal of a number.
-  const auto& mean = image::kClipMean;
-  const auto& deviation = image::kClipStd;
-  const std::array<float, 9> numbers = {255,     255,          255,          mean[0],     mean[1],
-                                        mean[2], deviation[0], deviation[1], deviation[2]};
+  std::array<float, 9> numbers = {255, 255, 255};
+  std::copy(stats.mean.begin(), stats.mean.end(), numbers.begin() + 3);
+  std::copy(stats.std.begin(), stats.std.end(), numbers.begin() + 6);
   const auto constants = nn::upload<float>(numbers, pixels.device()).view({3, 3});
   const auto unit = pixels.to(torch::kFloat).div_(constants[0]);
   return unit.sub_(constants[1]).div_(constants[2]).to(dtype).permute({0, 3, 1, 2});

@@ -9,9 +9,9 @@
 
 #include "convllava/model/batch.h"
 #include "convllava/model/connector.h"
-#include "convllava/model/language/llama.h"
+#include "convllava/model/language/language_model.h"
 #include "convllava/model/model_config.h"
-#include "convllava/model/vision/convnext.h"
+#include "convllava/model/vision/tower.h"
 #include "convllava/nn/block.h"
 
 // The whole model: tower -> projector -> language model (paper section 3). T tokens, V visual tokens, R supervised
@@ -19,8 +19,7 @@
 
 namespace convllava::model {
 
-/// Registered names: vision_tower (ConvNext), mm_projector (Projector), llm (Llama). A configuration without vision
-/// stages makes a language model alone: tower and projector are then null.
+/// Registered names: vision_tower, mm_projector, llm. Tower and projector are null in a language model alone.
 class ConvLlavaImpl : public torch::nn::Module {
  public:
   /// Weights start uninitialised (nn/init.h, formats/model_directory.h). On the meta device nothing is allocated.
@@ -36,9 +35,6 @@ class ConvLlavaImpl : public torch::nn::Module {
   /// Images [n, H, W, 3] uint8 -> projected visual tokens [n * N, hidden], image by image.
   torch::Tensor encode_images(const torch::Tensor& pixels);
 
-  /// Throws DataError of a language model alone.
-  void require_vision() const;
-
   /// All parameters, in the order in which forward uses them. They refer to this model.
   std::vector<nn::Block> blocks() const;
   /// Recomputes in backward what the patterns select (nn/block_pattern.h).
@@ -47,9 +43,9 @@ class ConvLlavaImpl : public torch::nn::Module {
   void set_observer(nn::BlockObserver* observer);
 
   const ModelConfig& config() const { return config_; }
-  ConvNext vision_tower{nullptr};
-  Projector mm_projector{nullptr};
-  Llama llm{nullptr};
+  std::shared_ptr<VisionTower> vision_tower;
+  std::shared_ptr<Connector> mm_projector;
+  std::shared_ptr<LanguageModel> llm;
 
  private:
   torch::Tensor embed(const Batch& batch);
@@ -58,8 +54,8 @@ class ConvLlavaImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ConvLlava);
 
-/// CLIP's normalisation as the reference does it: (pixel * (1/255) - mean) / std. [n, H, W, 3] uint8 -> [n, 3, H, W] of
+/// Normalisation as the reference does it: (pixel * (1/255) - mean) / std. [n, H, W, 3] uint8 -> [n, 3, H, W] of
 /// `dtype`, channels-last memory.
-torch::Tensor normalize_pixels(const torch::Tensor& pixels, torch::ScalarType dtype);
+torch::Tensor normalize_pixels(const torch::Tensor& pixels, const image::PixelStats& stats, torch::ScalarType dtype);
 
 }  // namespace convllava::model

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include "convllava/core/error.h"
+#include "convllava/model/config_check.h"
+#include "convllava/model/vision/convnext.h"
 
 namespace convllava::model {
 namespace {
@@ -12,12 +14,20 @@ namespace {
 // not notice the images: every part has to start with about unit gain, weights near 1 / sqrt(hidden_size).
 constexpr double kFreshLayerScale = 1.0;
 
+ModelConfig convllava_7b() {
+  ModelConfig config;
+  config.vision = std::make_shared<ConvNextConfig>();
+  return config;
+}
+
 // 8 M parameters: 4.7 M tower, 0.2 M projector, 3.2 M language model.
 ModelConfig small() {
+  ConvNextConfig tower;
+  tower.depths = {2, 2, 4, 2, 2};
+  tower.hidden_sizes = {32, 64, 128, 256, 384};
+  tower.layer_scale_init_value = kFreshLayerScale;
   ModelConfig config;
-  config.vision.depths = {2, 2, 4, 2, 2};
-  config.vision.hidden_sizes = {32, 64, 128, 256, 384};
-  config.vision.layer_scale_init_value = kFreshLayerScale;
+  config.vision = std::make_shared<ConvNextConfig>(tower);
   config.llm.vocab_size = 512;
   config.llm.hidden_size = 256;
   config.llm.intermediate_size = 688;
@@ -31,10 +41,12 @@ ModelConfig small() {
 
 // 2.1 M parameters: 1.5 M tower, 0.05 M projector, 0.5 M language model.
 ModelConfig tiny() {
+  ConvNextConfig tower;
+  tower.depths = {1, 1, 2, 1, 1};
+  tower.hidden_sizes = {32, 64, 128, 192, 256};
+  tower.layer_scale_init_value = kFreshLayerScale;
   ModelConfig config;
-  config.vision.depths = {1, 1, 2, 1, 1};
-  config.vision.hidden_sizes = {32, 64, 128, 192, 256};
-  config.vision.layer_scale_init_value = kFreshLayerScale;
+  config.vision = std::make_shared<ConvNextConfig>(tower);
   config.llm.vocab_size = 768;
   config.llm.hidden_size = 128;
   config.llm.intermediate_size = 256;
@@ -46,48 +58,34 @@ ModelConfig tiny() {
   return config;
 }
 
-class Checker {
- public:
-  explicit Checker(std::string_view where) : where_(where) {}
-
-  void positive(const char* field, int64_t value) const {
-    if (value < 1) fail(field, "out of range", std::to_string(value), "at least 1");
-  }
-  void positive(const char* field, double value) const {
-    if (!(value > 0)) fail(field, "out of range", fmt::format("{}", value), "more than 0");
-  }
-  /// A token id of the vocabulary.
-  void token(const char* field, int64_t value, int64_t vocab_size) const {
-    if (value < 0 || value >= vocab_size) {
-      fail(field, "not in the vocabulary", std::to_string(value), fmt::format("0 to {}", vocab_size - 1));
-    }
-  }
-  [[noreturn]] void fail(const std::string& field, std::string_view what, std::string_view got,
-                         std::string_view expected) const {
-    throw ConfigError({where_, field}, what, got, expected);
-  }
-
- private:
-  std::string_view where_;
+struct Size {
+  std::string_view name;
+  ModelConfig (*make)();
 };
 
-void check_vision(const VisionConfig& vision, const Checker& check) {
-  if (vision.depths.empty()) check.fail("vision.depths", "the tower has no stages", "", "at least one depth");
-  if (vision.depths.size() != vision.hidden_sizes.size()) {
-    check.fail("vision.hidden_sizes", "not as many as vision.depths", std::to_string(vision.hidden_sizes.size()),
-               std::to_string(vision.depths.size()));
-  }
-  if (vision.num_stages() > VisionConfig::kMostStages) {
-    check.fail("vision.depths", "too many stages", std::to_string(vision.num_stages()),
-               fmt::format("at most {}", VisionConfig::kMostStages));
-  }
-  for (const int64_t depth : vision.depths) check.positive("vision.depths", depth);
-  for (const int64_t width : vision.hidden_sizes) check.positive("vision.hidden_sizes", width);
-  check.positive("vision.patch_size", vision.patch_size);
-  check.positive("vision.layer_norm_eps", vision.layer_norm_eps);
+// A named size is a row here.
+constexpr Size kSizes[] = {{"convllava-7b", convllava_7b}, {"small", small}, {"tiny", tiny}};
+
+}  // namespace
+
+const std::vector<std::string>& model_size_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const auto& size : kSizes) all.emplace_back(size.name);
+    return all;
+  }();
+  return names;
 }
 
-void check_llm(const LlamaConfig& llm, const Checker& check) {
+ModelConfig named_model_config(std::string_view name) {
+  for (const auto& size : kSizes) {
+    if (name == size.name) return size.make();
+  }
+  throw ConfigError("", "unknown model size", name, fmt::format("one of {}", fmt::join(model_size_names(), ", ")));
+}
+
+void validate(const LanguageConfig& llm, std::string_view where) {
+  const ConfigCheck check(where);
   check.positive("llm.vocab_size", llm.vocab_size);
   check.positive("llm.hidden_size", llm.hidden_size);
   check.positive("llm.intermediate_size", llm.intermediate_size);
@@ -114,24 +112,20 @@ void check_llm(const LlamaConfig& llm, const Checker& check) {
   if (llm.pad_token_id) check.token("llm.pad_token_id", *llm.pad_token_id, llm.vocab_size);
 }
 
-}  // namespace
-
-const std::vector<std::string>& model_size_names() {
-  static const std::vector<std::string> names = {"convllava-7b", "small", "tiny"};
-  return names;
-}
-
-ModelConfig named_model_config(std::string_view name) {
-  if (name == "convllava-7b") return {};
-  if (name == "small") return small();
-  if (name == "tiny") return tiny();
-  throw ConfigError("", "unknown model size", name, fmt::format("one of {}", fmt::join(model_size_names(), ", ")));
-}
-
 void validate(const ModelConfig& config, std::string_view where) {
-  const Checker check(where);
-  check_vision(config.vision, check);
-  check_llm(config.llm, check);
+  if (!config.vision) ConfigCheck(where).fail("vision", "there is no vision tower", "", "a model with a vision tower");
+  config.vision->validate(where);
+  validate(config.llm, where);
+}
+
+const VisionConfig& ModelConfig::tower() const {
+  if (!vision) throw DataError("model", "there is no vision tower", "an image", "text");
+  return *vision;
+}
+
+bool ModelConfig::operator==(const ModelConfig& other) const {
+  const bool same_tower = vision && other.vision ? vision->equals(*other.vision) : !vision && !other.vision;
+  return same_tower && projector_type == other.projector_type && llm == other.llm;
 }
 
 }  // namespace convllava::model

@@ -11,6 +11,13 @@ bool Block::trained() const {
                      [](const auto& item) { return item.second.requires_grad(); });
 }
 
+std::string Block::group() const {
+  const size_t digit = path.find_first_of("0123456789");
+  if (digit == std::string::npos) return path;
+  const size_t end = path.find('.', digit);
+  return end == std::string::npos ? path.substr(0, digit - 1) : path.substr(0, end);
+}
+
 bool any_trained(const std::vector<Block>& blocks) {
   return std::any_of(blocks.begin(), blocks.end(), [](const Block& block) { return block.trained(); });
 }

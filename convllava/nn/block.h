@@ -59,6 +59,9 @@ struct Block {
 
   /// "vision", "projector" or "llm": the part of the model that it belongs to.
   std::string module() const { return path.substr(0, path.find('.')); }
+  /// "vision.stages.3" of "vision.stages.3.layers.1", "llm.layers" of "llm.layers.7": the path up to a number that has
+  /// more behind it, or without the number.
+  std::string group() const;
   bool trained() const;
 };
 

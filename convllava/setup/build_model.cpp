@@ -1,6 +1,7 @@
 #include "convllava/setup/build_model.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -25,22 +26,14 @@ std::string with_thousands(int64_t value) {
   return digits;
 }
 
-/// Of the tower, without its first `stages` stages and the stem in front of them.
-std::vector<nn::Block> blocks_after(const std::vector<nn::Block>& tower, int64_t stages) {
-  if (stages == 0) return tower;
-  std::vector<nn::Block> rest;
-  const std::string pattern = fmt::format("vision.stages.{}-{}", stages + 1, model::VisionConfig::kMostStages);
-  std::copy_if(tower.begin(), tower.end(), std::back_inserter(rest),
-               [&](const nn::Block& block) { return nn::selects(pattern, block.path); });
-  return rest;
-}
-
-/// "vision.stages.3" and "llm.layers": a path up to a number that has more behind it, or without the number.
-std::string group_of(const std::string& path) {
-  const size_t digit = path.find_first_of("0123456789");
-  if (digit == std::string::npos) return path;
-  const size_t end = path.find('.', digit);
-  return end == std::string::npos ? path.substr(0, digit - 1) : path.substr(0, end);
+/// "fresh", "from PATH" or "from PATH; vision.stages.5 fresh".
+std::string origin(const std::string& path, const std::vector<nn::Block>& fresh) {
+  if (path.empty()) return "fresh";
+  std::vector<std::string> groups;
+  for (const auto& block : fresh) {
+    if (groups.empty() || groups.back() != block.group()) groups.push_back(block.group());
+  }
+  return "from " + path + (groups.empty() ? "" : fmt::format(" ({} fresh)", fmt::join(groups, ", ")));
 }
 
 struct Row {
@@ -62,7 +55,7 @@ std::vector<Row> rows_of(const std::vector<nn::Block>& blocks) {
   std::vector<Row> rows;
   std::set<std::string> seen;
   for (const auto& block : blocks) {
-    const std::string group = group_of(block.path);
+    const std::string group = block.group();
     auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& r) { return r.name == group; });
     if (row == rows.end()) row = rows.insert(rows.end(), {group, block.module()});
     for (const auto& [name, tensor] : block.parameters) {
@@ -101,22 +94,18 @@ model::ConvLlava build_model(const ModelSource& source, const model::ModelConfig
     return model;
   }
   nn::initialize(model->mm_projector->blocks());
-  int64_t stages = 0;
+  auto fresh = model->vision_tower->blocks();
   if (!source.vision_from.empty()) {
-    stages = formats::load_vision_tower(formats::OpenCheckpoint(source.vision_from).path(), *model->vision_tower);
+    fresh = formats::load_vision_tower(formats::OpenCheckpoint(source.vision_from).path(), *model->vision_tower);
   }
-  nn::initialize(blocks_after(model->vision_tower->blocks(), stages));
+  nn::initialize(fresh);
   if (source.llm_from.empty()) {
     nn::initialize(model->llm->blocks());
   } else {
-    formats::load_llama(formats::OpenCheckpoint(source.llm_from).path(), *model->llm);
+    formats::load_language_model(formats::OpenCheckpoint(source.llm_from).path(), *model->llm);
   }
-  const int64_t fresh = shape.vision.num_stages() - stages;
-  const std::string vision = stages == 0 ? "fresh"
-                                         : fmt::format("stages 1-{} from {}{}", stages, source.vision_from,
-                                                       fresh > 0 ? fmt::format(", {} fresh", fresh) : "");
-  core::log_info(fmt::format("weights: vision {}; projector fresh; language model {}", vision,
-                             source.llm_from.empty() ? "fresh" : "from " + source.llm_from));
+  core::log_info(fmt::format("weights: vision {}; projector fresh; language model {}",
+                             origin(source.vision_from, fresh), origin(source.llm_from, {})));
   return model;
 }
 

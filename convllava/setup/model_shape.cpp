@@ -9,7 +9,7 @@
 #include "convllava/core/error.h"
 #include "convllava/formats/model_directory.h"
 #include "convllava/formats/open_checkpoint.h"
-#include "convllava/formats/preprocessor_check.h"
+#include "convllava/model/vision/convnext.h"
 #include "convllava/setup/build_model.h"
 
 namespace convllava::setup {
@@ -25,11 +25,15 @@ void require_size(const ModelSource& source, const model::ModelConfig& named, co
                       fmt::format("{} {} of {}", field, wanted, source.size),
                       fmt::format("{} as in {}: the size of the checkpoint, or none", found, source.from));
   };
-  require("vision depths", named.vision.depths, saved.vision.depths);
-  require("vision hidden_sizes", named.vision.hidden_sizes, saved.vision.hidden_sizes);
-  require("vision patch_size", named.vision.patch_size, saved.vision.patch_size);
-  const model::LlamaConfig& llm = named.llm;
-  const model::LlamaConfig& other = saved.llm;
+  const auto wanted = named.tower().shape_numbers();
+  const auto found = saved.vision ? saved.vision->shape_numbers() : decltype(wanted){};
+  require("vision model_type", named.tower().model_type(), saved.vision ? saved.vision->model_type() : "none");
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    require(("vision " + wanted[i].first).c_str(), wanted[i].second, found[i].second);
+  }
+  const model::LanguageConfig& llm = named.llm;
+  const model::LanguageConfig& other = saved.llm;
+  require("model_type", llm.model_type, other.model_type);
   require("vocab_size", llm.vocab_size, other.vocab_size);
   require("hidden_size", llm.hidden_size, other.hidden_size);
   require("intermediate_size", llm.intermediate_size, other.intermediate_size);
@@ -47,8 +51,8 @@ void require_size(const ModelSource& source, const model::ModelConfig& named, co
 }
 
 /// The stages of a directory are the first of the tower, and a start of the layer scale is for stages beyond them.
-void require_leading_stages(const ModelSource& source, const model::VisionConfig& tower,
-                            const model::VisionConfig& stored) {
+void require_leading_stages(const ModelSource& source, const model::ConvNextConfig& tower,
+                            const model::ConvNextConfig& stored) {
   const auto leads = [](const std::vector<int64_t>& part, const std::vector<int64_t>& whole) {
     return part.size() <= whole.size() && std::equal(part.begin(), part.end(), whole.begin());
   };
@@ -74,14 +78,15 @@ void require_leading_stages(const ModelSource& source, const model::VisionConfig
   }
 }
 
+const model::ConvNextConfig* as_convnext(const model::VisionConfigPtr& tower) {
+  return dynamic_cast<const model::ConvNextConfig*>(tower.get());
+}
+
 /// `tower` as the directory and the configuration change it. What no field of the configuration says, the size of
 /// patches and the epsilon of the norms, is the directory's.
-model::VisionConfig resolve_tower(const ModelSource& source, model::VisionConfig tower) {
-  std::optional<model::VisionConfig> stored;
-  if (!source.vision_from.empty() && checkpoint::path_exists(source.vision_from)) {
-    const auto directory = formats::find_checkpoint(source.vision_from);
-    formats::check_preprocessor(directory);
-    stored = formats::read_vision_config(directory);
+model::ConvNextConfig resolve_convnext(const ModelSource& source, model::ConvNextConfig tower,
+                                       const model::ConvNextConfig* stored) {
+  if (stored != nullptr) {
     if (source.size.empty()) tower = *stored;
     tower.patch_size = stored->patch_size;
     tower.layer_norm_eps = stored->layer_norm_eps;
@@ -89,8 +94,37 @@ model::VisionConfig resolve_tower(const ModelSource& source, model::VisionConfig
   if (!source.vision_depths.empty()) tower.depths = source.vision_depths;
   if (!source.vision_hidden_sizes.empty()) tower.hidden_sizes = source.vision_hidden_sizes;
   if (source.layer_scale_init_value > 0) tower.layer_scale_init_value = source.layer_scale_init_value;
-  if (stored) require_leading_stages(source, tower, *stored);
+  if (stored != nullptr) require_leading_stages(source, tower, *stored);
   return tower;
+}
+
+/// Towers of other families are as their directory or the size says.
+model::VisionConfigPtr resolve_other(const ModelSource& source, const model::VisionConfigPtr& named,
+                                     const model::VisionConfigPtr& stored) {
+  const auto& tower = stored ? stored : named;
+  for (const auto& [field, given] : {std::pair("model.vision_depths", !source.vision_depths.empty()),
+                                     std::pair("model.vision_hidden_sizes", !source.vision_hidden_sizes.empty()),
+                                     std::pair("model.layer_scale_init_value", source.layer_scale_init_value > 0)}) {
+    if (given) throw ConfigError({"", field}, "is an option of ConvNeXt", tower->model_type(), "no value");
+  }
+  if (named && stored && named->shape_numbers() != stored->shape_numbers()) {
+    throw ConfigError({"", "model.vision_from"}, "its tower is not that of model.size",
+                      fmt::format("{} in {}", stored->model_type(), source.vision_from),
+                      fmt::format("{} of {}", named->model_type(), source.size));
+  }
+  return tower;
+}
+
+/// `named`: of the size or of the checkpoint; null where there is neither.
+model::VisionConfigPtr resolve_tower(const ModelSource& source, const model::VisionConfigPtr& named) {
+  model::VisionConfigPtr stored;
+  if (!source.vision_from.empty() && checkpoint::path_exists(source.vision_from)) {
+    stored = formats::read_vision_config(formats::find_checkpoint(source.vision_from));
+  }
+  const bool is_convnext = (!named || as_convnext(named)) && (!stored || as_convnext(stored));
+  if (!is_convnext) return resolve_other(source, named, stored);
+  const auto start = named ? *as_convnext(named) : model::ConvNextConfig();
+  return std::make_shared<model::ConvNextConfig>(resolve_convnext(source, start, as_convnext(stored)));
 }
 
 }  // namespace
@@ -99,9 +133,7 @@ model::ModelConfig resolve_model_shape(const ModelSource& source) {
   model::ModelConfig shape;
   if (!source.size.empty()) shape = model::named_model_config(source.size);
   if (!source.from.empty() && checkpoint::path_exists(source.from)) {
-    const auto directory = formats::find_checkpoint(source.from);
-    formats::check_preprocessor(directory);
-    const auto saved = formats::read_model_config(directory);
+    const auto saved = formats::read_model_config(formats::find_checkpoint(source.from));
     if (!source.size.empty()) require_size(source, shape, saved);
     shape = saved;
   } else if (source.size.empty() && source.llm_from.empty()) {
@@ -109,9 +141,9 @@ model::ModelConfig resolve_model_shape(const ModelSource& source) {
                       "an existing directory");
   }
   if (!source.llm_from.empty() && checkpoint::path_exists(source.llm_from)) {
-    shape.llm = formats::read_llama_config(formats::find_checkpoint(source.llm_from));
+    shape.llm = formats::read_language_config(formats::find_checkpoint(source.llm_from));
   }
-  shape.vision = resolve_tower(source, shape.vision);
+  if (source.from.empty() || shape.vision) shape.vision = resolve_tower(source, shape.vision);
   model::validate(shape, "model");
   return shape;
 }

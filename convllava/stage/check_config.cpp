@@ -11,6 +11,7 @@
 #include "convllava/core/paths.h"
 #include "convllava/core/suggest.h"
 #include "convllava/model/model_config.h"
+#include "convllava/model/vision/convnext.h"
 #include "convllava/nn/block_pattern.h"
 
 namespace convllava::stage {
@@ -89,27 +90,33 @@ class Checker {
     }
   }
 
+  /// The lists that the configuration gives; planned_model checks the rest, with what the directories say.
   void check_tower_shape() const {
     const setup::ModelSource& model = config_.model;
     if (model.vision_depths.empty() && model.vision_hidden_sizes.empty()) return;
+    // The strides of more stages would not fit into a number: nothing below may ask for them.
+    constexpr auto kMost = static_cast<size_t>(model::ConvNextConfig::kMostStages);
     size_t depths = model.vision_depths.size();
     size_t widths = model.vision_hidden_sizes.size();
-    if (!model.size.empty()) {
-      const model::ModelConfig named = model::named_model_config(model.size);
-      if (depths == 0) depths = named.vision.depths.size();
-      if (widths == 0) widths = named.vision.hidden_sizes.size();
+    if (depths > kMost || widths > kMost) {
+      fail(depths > kMost ? "model.vision_depths" : "model.vision_hidden_sizes", "too many stages",
+           std::to_string(std::max(depths, widths)), fmt::format("at most {}", kMost));
     }
-    // The strides of more stages would not fit into a number: nothing below may ask for them.
-    const auto most = static_cast<size_t>(model::VisionConfig::kMostStages);
-    if (depths > most || widths > most) {
-      fail(depths > most ? "model.vision_depths" : "model.vision_hidden_sizes", "too many stages",
-           std::to_string(std::max(depths, widths)), fmt::format("at most {}", most));
+    if (const auto named = named_convnext()) {
+      if (depths == 0) depths = named->depths.size();
+      if (widths == 0) widths = named->hidden_sizes.size();
     }
     if (depths != widths) {
       fail(model.vision_depths.empty() ? "model.vision_hidden_sizes" : "model.vision_depths",
            "depths and hidden sizes of the tower are not of equal length",
            fmt::format("{} depths and {} hidden sizes", depths, widths), "one of each per stage");
     }
+  }
+
+  /// Of `model.size`, where its tower is a ConvNeXt.
+  std::shared_ptr<const model::ConvNextConfig> named_convnext() const {
+    if (config_.model.size.empty()) return nullptr;
+    return std::dynamic_pointer_cast<const model::ConvNextConfig>(model::named_model_config(config_.model.size).vision);
   }
 
   void check_trainable() const {
@@ -183,27 +190,27 @@ class Checker {
     }
   }
 
-  /// The shape of the model where the configuration alone decides it.
-  std::optional<model::VisionConfig> tower() const {
+  /// The shape of the tower where the configuration alone decides it.
+  model::VisionConfigPtr tower() const {
     const setup::ModelSource& model = config_.model;
-    if (!model.from.empty() && model.size.empty()) return std::nullopt;
-    if (model.size.empty() && model.vision_depths.empty()) return std::nullopt;
-    model::VisionConfig vision =
-        model.size.empty() ? model::VisionConfig{} : model::named_model_config(model.size).vision;
-    if (!model.vision_depths.empty()) vision.depths = model.vision_depths;
-    return vision;
+    if (model.vision_depths.empty()) {
+      return model.size.empty() ? nullptr : model::named_model_config(model.size).vision;
+    }
+    if (!model.from.empty() && model.size.empty()) return nullptr;
+    const auto named = named_convnext();
+    auto vision = named ? *named : model::ConvNextConfig();
+    vision.depths = model.vision_depths;
+    return std::make_shared<model::ConvNextConfig>(vision);
   }
 
   void check_lengths() const {
     const DataConfig& data = config_.data;
     if (const auto vision = tower()) {
       const int64_t size = config_.image.size;
-      const int64_t stride = vision->total_stride();
-      if (size < stride) {
-        fail("image.size", "smaller than one visual token", std::to_string(size),
-             fmt::format("at least {} for a tower of {} stages", stride, vision->num_stages()));
-      }
       const int64_t tokens = vision->num_tokens(size, size);
+      if (tokens < 1) {
+        fail("image.size", "gives no visual token", std::to_string(size), vision->image_sizes());
+      }
       if (tokens >= data.max_length) {
         fail("data.max_length", "an image leaves no room for text", std::to_string(data.max_length),
              fmt::format("more than the {} visual tokens of an image of {} pixels", tokens, size));

@@ -20,7 +20,7 @@ int64_t optimizer_bytes(const RunConfig& config) {
 nn::BatchShape shape_of(const model::ConvLlavaImpl& model, const MicroBatchShape& batch) {
   const int64_t side = batch.image_size;
   return {.tokens = batch.tokens,
-          .visual_tokens = batch.images * model.config().vision.num_tokens(side, side),
+          .visual_tokens = batch.images * model.config().tower().num_tokens(side, side),
           .supervised_tokens = batch.tokens,
           .sequences = {batch.tokens},
           .images = {{side, side, batch.images}}};
@@ -86,7 +86,7 @@ std::string needs_table(const model::ConvLlavaImpl& model, const RunConfig& conf
   const int64_t samples = config.train.micro_batch_size;
   const int64_t size = config.image.size;
   const int64_t most = config.data.max_length;
-  const int64_t typical = std::min(most, model.config().vision.num_tokens(size, size) + kTypicalText);
+  const int64_t typical = std::min(most, model.config().tower().num_tokens(size, size) + kTypicalText);
   const auto needs = [&](int64_t tokens) { return memory_needs(model, config, {samples * tokens, samples, size}); };
   const auto row = [&](const MemoryNeeds& memory, int64_t tokens, std::string_view why) {
     return fmt::format("  {:<10} states + {} for {} samples of {} tokens{}\n", size_text(memory.total()),

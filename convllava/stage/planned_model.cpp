@@ -14,7 +14,7 @@
 namespace convllava::stage {
 namespace {
 
-void check_tokenizer(const text::Tokenizer& tokenizer, const model::LlamaConfig& llm) {
+void check_tokenizer(const text::Tokenizer& tokenizer, const model::LanguageConfig& llm) {
   if (tokenizer.vocab_size() <= llm.vocab_size) return;
   throw ConfigError({"", "model.tokenizer"}, "has more tokens than the language model has embeddings",
                     std::to_string(tokenizer.vocab_size()), std::to_string(llm.vocab_size));
@@ -28,10 +28,9 @@ void check_lengths(const model::ModelConfig& shape, const RunConfig& config) {
                       std::to_string(max_length), fmt::format("at most {}", shape.llm.max_position_embeddings));
   }
   const int64_t size = config.image.size;
-  const int64_t visual_tokens = shape.vision.num_tokens(size, size);
+  const int64_t visual_tokens = shape.tower().num_tokens(size, size);
   if (visual_tokens < 1) {
-    throw ConfigError({"", "image.size"}, "smaller than one visual token", std::to_string(size),
-                      fmt::format("at least {}", shape.vision.total_stride()));
+    throw ConfigError({"", "image.size"}, "gives no visual token", std::to_string(size), shape.tower().image_sizes());
   }
   if (visual_tokens >= max_length) {
     throw ConfigError({"", "data.max_length"}, "an image leaves no room for text", std::to_string(max_length),

@@ -53,9 +53,14 @@ void RunConfig::visit_fields(config::FieldVisitor& visitor) {
   visitor.section("report", report, "Metrics, validation and the report.");
 }
 
-data::Mixture open_data(const RunConfig& config, int64_t total_stride, const text::Tokenizer& tokenizer) {
-  return data::open_mixture(config.data, {config.data, config.image, total_stride}, tokenizer,
-                            static_cast<uint64_t>(config.seed));
+data::Mixture open_data(const RunConfig& config, const model::VisionConfigPtr& tower,
+                        const text::Tokenizer& tokenizer) {
+  data::SampleOptions options;
+  static_cast<data::EncodeOptions&>(options) = config.data;
+  options.image = config.image;
+  options.image.stats = tower->pixel_stats();
+  options.visual_tokens = [tower](int64_t height, int64_t width) { return tower->num_tokens(height, width); };
+  return data::open_mixture(config.data, options, tokenizer, static_cast<uint64_t>(config.seed));
 }
 
 }  // namespace convllava::stage

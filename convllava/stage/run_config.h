@@ -63,7 +63,7 @@ struct RunConfig {
   void visit_fields(config::FieldVisitor& visitor);
 };
 
-/// The data of a run whose tower makes one token of `total_stride` pixels along a side.
-data::Mixture open_data(const RunConfig& config, int64_t total_stride, const text::Tokenizer& tokenizer);
+/// The data of a run, with images as the tower takes them.
+data::Mixture open_data(const RunConfig& config, const model::VisionConfigPtr& tower, const text::Tokenizer& tokenizer);
 
 }  // namespace convllava::stage

@@ -240,7 +240,7 @@ TrainingRun::TrainingRun(RunConfig config, distributed::ProcessGroup group, torc
   check_paths(self.config, "configuration", goes_on(self.config));
   self.check_model();
   require_same_run(self.config, *self.tokenizer);
-  training.data = open_data(self.config, self.shape.vision.total_stride(), *self.tokenizer);
+  training.data = open_data(self.config, self.shape.vision, *self.tokenizer);
   data::check_known_bad(training.data.train, self.config.data.max_bad_share);
   self.check_images();
   self.look_at_data();

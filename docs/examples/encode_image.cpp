@@ -20,11 +20,9 @@ int main(int argc, char** argv) try {
   const torch::NoGradGuard no_grad;
   auto [tower, options] = infer::load_pretrained_tower(argv[1], torch::kCPU);
   const auto pixels = infer::to_pixels(image::load_image(argv[2]), options);  // [1, 3, H, W]
-  const auto map = tower->feature_map(pixels);                                // [1, C, H / stride, W / stride]
-  const auto features = tower(pixels);                                        // [1, N, C], row by row
-  std::printf("%ldx%ld pixels -> %ld x %ld tokens of %ld numbers, root mean square %.4f\n", pixels.size(2),
-              pixels.size(3), map.size(2), map.size(3), features.size(2),
-              features.square().mean().sqrt().item<double>());
+  const auto features = tower->forward(pixels);                               // [1, N, C], row by row
+  std::printf("%ldx%ld pixels -> %ld tokens of %ld numbers, root mean square %.4f\n", pixels.size(2), pixels.size(3),
+              features.size(1), features.size(2), features.square().mean().sqrt().item<double>());
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());

@@ -36,9 +36,9 @@ int main() {
   const auto shape = model::named_model_config("tiny");
 
   // 1. The encoder alone: any height and width from 64 pixels on.
-  model::ConvNext tower(shape.vision);
+  const auto tower = shape.vision->make(torch::kFloat);
   nn::initialize(tower->blocks());
-  const auto features = tower(torch::randn({1, 3, 192, 320}));
+  const auto features = tower->forward(torch::randn({1, 3, 192, 320}));
   std::printf("192x320 pixels -> %ld tokens of %ld\n", features.size(1), features.size(2));
 
   // 2. The model: visual tokens spliced into the text, greedy decoding.

@@ -20,7 +20,7 @@ using namespace convllava;
 
 void measure(int64_t height, int64_t width) {
   const torch::NoGradGuard no_grad;
-  model::ConvNext tower(model::VisionConfig{});
+  model::ConvNext tower(model::ConvNextConfig{});
   nn::initialize(tower->blocks());
   const auto pixels = torch::randn({1, 3, height, width});
   const auto start = std::chrono::steady_clock::now();

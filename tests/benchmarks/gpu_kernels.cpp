@@ -262,7 +262,8 @@ class Kernels {
   void pixels() const {
     const auto bytes = torch::randint(0, 256, {sizes_.images, sizes_.pixels, sizes_.pixels, 3},
                                       torch::TensorOptions(device_).dtype(torch::kByte));
-    time("normalize pixels", 3.0 * bytes.numel(), 0, [&] { model::normalize_pixels(bytes, torch::kBFloat16); });
+    time("normalize pixels", 3.0 * bytes.numel(), 0,
+         [&] { model::normalize_pixels(bytes, image::kClipPixels, torch::kBFloat16); });
   }
 
   /// fp32 master weights, both moments, the gradient, and the bf16 copy.

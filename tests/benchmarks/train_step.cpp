@@ -49,7 +49,7 @@ data::Sample random_sample(core::Random& random, const model::ModelConfig& shape
   image::Image image{side, side, std::vector<uint8_t>(side * side * 3)};
   for (auto& value : image.pixels) value = static_cast<uint8_t>(random.below(256));
   sample.image = std::move(image);
-  sample.visual_tokens = shape.vision.num_tokens(side, side);
+  sample.visual_tokens = shape.vision->num_tokens(side, side);
   for (int64_t i = 0; i < text; ++i) {
     sample.prompt.input_ids.push_back(3 + static_cast<int64_t>(random.below(shape.llm.vocab_size - 3)));
     sample.prompt.labels.push_back(i < text / 2 ? text::kIgnoreLabel : sample.prompt.input_ids.back());

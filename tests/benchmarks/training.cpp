@@ -14,6 +14,7 @@
 #include "convllava/core/error.h"
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
+#include "convllava/model/vision/convnext.h"
 #include "convllava/nn/head_loss.h"
 #include "convllava/nn/init.h"
 #include "convllava/nn/libtorch.h"
@@ -25,8 +26,10 @@ using namespace convllava;
 
 model::ModelConfig shape() {
   model::ModelConfig config;
-  config.vision.depths = {2, 2, 6, 2, 2};
-  config.vision.hidden_sizes = {48, 96, 192, 384, 768};
+  model::ConvNextConfig tower;
+  tower.depths = {2, 2, 6, 2, 2};
+  tower.hidden_sizes = {48, 96, 192, 384, 768};
+  config.vision = std::make_shared<model::ConvNextConfig>(tower);
   config.llm.vocab_size = 8000;
   config.llm.hidden_size = 384;
   config.llm.intermediate_size = 1024;
@@ -46,17 +49,17 @@ void report(const std::string& name, double seconds) {
 }
 
 void tower(const std::string& suffix) {
-  model::ConvNext tower(shape().vision);
+  const auto tower = shape().vision->make(torch::kFloat);
   nn::initialize(tower->blocks());
   const auto pixels = torch::randn({kBatch, 3, kPixels, kPixels});
   report("convnext_forward_backward" + suffix, benchmark::median_seconds([&] {
            tower->zero_grad();
-           tower(pixels).sum().backward();
+           tower->forward(pixels).sum().backward();
          }));
 }
 
 void language_model(const std::string& suffix) {
-  model::Llama llama(shape().llm);
+  const auto llama = model::make_language_model(shape().llm, torch::kFloat);
   nn::initialize(llama->blocks());
   const auto ids = torch::randint(3, 8000, {kBatch * kLength}, torch::kLong);
   const auto positions = torch::arange(kLength).repeat({kBatch});

@@ -32,8 +32,7 @@ inline model::ConvLlava chain_model(const std::vector<int64_t>& chain, bool sees
                                     const std::vector<int64_t>& eos = {tokens::kEnd}, int64_t context = 1024,
                                     int64_t vocab_size = 600) {
   model::ModelConfig config;
-  config.vision.depths = sees ? std::vector<int64_t>{1, 1, 1, 1, 1} : std::vector<int64_t>{};
-  config.vision.hidden_sizes = sees ? std::vector<int64_t>{4, 4, 4, 4, 4} : std::vector<int64_t>{};
+  if (sees) config.vision = convnext({1, 1, 1, 1, 1}, {4, 4, 4, 4, 4});
   config.llm = tiny_llama();
   config.llm.vocab_size = vocab_size;
   config.llm.hidden_size = vocab_size;
@@ -48,14 +47,15 @@ inline model::ConvLlava chain_model(const std::vector<int64_t>& chain, bool sees
   for (auto& item : model->named_parameters()) {
     if (item.key().find("norm.weight") != std::string::npos) item.value().fill_(1);
   }
-  model->llm->embed_tokens->weight.copy_(torch::eye(vocab_size));
-  auto head = model->llm->lm_head->weight;
+  const auto parameters = model->named_parameters();
+  parameters["llm.model.embed_tokens.weight"].copy_(torch::eye(vocab_size));
+  auto head = parameters["llm.lm_head.weight"];
   head[chain.back()].fill_(1);
   for (size_t i = 0; i < chain.size(); ++i) {
     head.select(1, chain[i]).zero_();
     head[chain[(i + 1) % chain.size()]][chain[i]] = 1;
   }
-  if (sees) model->mm_projector->second->bias[chain.front()] = 1;
+  if (sees) parameters["mm_projector.2.bias"][chain.front()] = 1;
   model->eval();
   return model;
 }

@@ -1,21 +1,35 @@
 #pragma once
 
-// The shape of the language model in the goldens of scripts/golden/model.py, and a tokenizer for models as small.
+// Shapes of small models; the language model is that of the goldens of scripts/golden/model.py.
 
-#include <string>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "convllava/model/model_config.h"
-#include "convllava/text/tokenizer.h"
+#include "convllava/model/vision/convnext.h"
+#include "tests/support/small_tokenizer.h"
 
 namespace convllava::testing {
 
-inline const std::string kTokenizer = CONVLLAVA_SOURCE_DIR "/tests/golden/text/tokenizer.model";
+/// A tower of these stages.
+inline std::shared_ptr<model::ConvNextConfig> convnext(std::vector<int64_t> depths, std::vector<int64_t> hidden_sizes,
+                                                       double layer_scale_init_value = 1e-6) {
+  auto config = std::make_shared<model::ConvNextConfig>();
+  config->depths = std::move(depths);
+  config->hidden_sizes = std::move(hidden_sizes);
+  config->layer_scale_init_value = layer_scale_init_value;
+  return config;
+}
 
-inline text::Tokenizer small_tokenizer() { return text::Tokenizer::load(kTokenizer); }
+/// The tower of a shape, which must be a ConvNeXt.
+inline const model::ConvNextConfig& convnext_of(const model::VisionConfigPtr& tower) {
+  return dynamic_cast<const model::ConvNextConfig&>(*tower);
+}
 
 /// Two layers of four heads; the vocabulary is smaller than the tokenizer's.
-inline model::LlamaConfig tiny_llama(int64_t kv_heads = 2) {
-  model::LlamaConfig config;
+inline model::LanguageConfig tiny_llama(int64_t kv_heads = 2) {
+  model::LanguageConfig config;
   config.vocab_size = 64;
   config.hidden_size = 32;
   config.intermediate_size = 48;

@@ -12,16 +12,13 @@ namespace convllava::testing {
 
 inline model::ModelConfig tiny_model() {
   model::ModelConfig config;
-  config.vision.depths = {1, 1, 1, 1, 1};
-  config.vision.hidden_sizes = {8, 12, 16, 20, 24};
+  config.vision = convnext({1, 1, 1, 1, 1}, {8, 12, 16, 20, 24});
   config.llm = tiny_llama();
   return config;
 }
 
 inline model::ModelConfig language_only(int64_t kv_heads) {
   model::ModelConfig config;
-  config.vision.depths.clear();
-  config.vision.hidden_sizes.clear();
   config.llm = tiny_llama(kv_heads);
   return config;
 }

@@ -25,7 +25,7 @@ double matrix_elements(const torch::nn::Module& module) {
   return elements;
 }
 
-nn::BlockCost layer_cost(const LlamaConfig& config, const nn::BatchShape& batch, int64_t bytes, double elements,
+nn::BlockCost layer_cost(const LanguageConfig& config, const nn::BatchShape& batch, int64_t bytes, double elements,
                          bool trained) {
   const int64_t hidden = config.hidden_size;
   const int64_t keys = config.num_key_value_heads * config.head_dim();
@@ -55,7 +55,7 @@ nn::BlockCost head_cost(const torch::Tensor& weight, const nn::BatchShape& batch
 
 }  // namespace
 
-LlamaAttentionImpl::LlamaAttentionImpl(const LlamaConfig& config, const torch::TensorOptions& options)
+LlamaAttentionImpl::LlamaAttentionImpl(const LanguageConfig& config, const torch::TensorOptions& options)
     : head_dim_(config.head_dim()) {
   const int64_t queries = config.num_attention_heads * head_dim_;
   const int64_t keys = config.num_key_value_heads * head_dim_;
@@ -76,7 +76,7 @@ torch::Tensor LlamaAttentionImpl::forward(const torch::Tensor& x, const LlamaInp
   return o_proj(out.flatten(1));
 }
 
-LlamaMlpImpl::LlamaMlpImpl(const LlamaConfig& config, const torch::TensorOptions& options) {
+LlamaMlpImpl::LlamaMlpImpl(const LanguageConfig& config, const torch::TensorOptions& options) {
   const int64_t hidden = config.hidden_size;
   const int64_t inner = config.intermediate_size;
   gate_proj = register_module("gate_proj", nn::Linear(hidden, inner, /*with_bias=*/false, options));
@@ -86,7 +86,7 @@ LlamaMlpImpl::LlamaMlpImpl(const LlamaConfig& config, const torch::TensorOptions
 
 torch::Tensor LlamaMlpImpl::forward(const torch::Tensor& x) { return down_proj(at::silu(gate_proj(x)) * up_proj(x)); }
 
-LlamaDecoderLayerImpl::LlamaDecoderLayerImpl(const LlamaConfig& config, const torch::TensorOptions& options) {
+LlamaDecoderLayerImpl::LlamaDecoderLayerImpl(const LanguageConfig& config, const torch::TensorOptions& options) {
   self_attn = register_module("self_attn", LlamaAttention(config, options));
   mlp = register_module("mlp", LlamaMlp(config, options));
   input_layernorm = register_module("input_layernorm", nn::RmsNorm(config.hidden_size, config.rms_norm_eps, options));
@@ -100,7 +100,7 @@ torch::Tensor LlamaDecoderLayerImpl::forward(const torch::Tensor& x, const Llama
   return attended + mlp(post_attention_layernorm(attended));
 }
 
-LlamaImpl::LlamaImpl(LlamaConfig config, const torch::TensorOptions& options) : config_(config) {
+LlamaImpl::LlamaImpl(LanguageConfig config, const torch::TensorOptions& options) : config_(config) {
   auto model = register_module("model", std::make_shared<torch::nn::Module>());
   embed_tokens =
       model->register_module("embed_tokens", nn::Embedding(config_.vocab_size, config_.hidden_size, options));

@@ -3,10 +3,7 @@
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/pimpl.h>
 
-#include "convllava/model/model_config.h"
-#include "convllava/nn/attention.h"
-#include "convllava/nn/block_runner.h"
-#include "convllava/nn/kv_cache.h"
+#include "convllava/model/language/language_model.h"
 #include "convllava/nn/linear.h"
 #include "convllava/nn/norm.h"
 
@@ -24,7 +21,7 @@ struct LlamaInputs {
 
 class LlamaAttentionImpl : public torch::nn::Module {
  public:
-  LlamaAttentionImpl(const LlamaConfig& config, const torch::TensorOptions& options);
+  LlamaAttentionImpl(const LanguageConfig& config, const torch::TensorOptions& options);
   /// x: [T, hidden] -> [T, hidden]. With a cache, keys and values are stored at `layer` of it, and, when decoding, read
   /// from it.
   torch::Tensor forward(const torch::Tensor& x, const LlamaInputs& inputs, nn::KvCache* cache, int64_t layer);
@@ -42,7 +39,7 @@ TORCH_MODULE(LlamaAttention);
 /// down(silu(gate(x)) * up(x)).
 class LlamaMlpImpl : public torch::nn::Module {
  public:
-  LlamaMlpImpl(const LlamaConfig& config, const torch::TensorOptions& options);
+  LlamaMlpImpl(const LanguageConfig& config, const torch::TensorOptions& options);
   torch::Tensor forward(const torch::Tensor& x);
 
   nn::Linear gate_proj{nullptr};
@@ -53,7 +50,7 @@ TORCH_MODULE(LlamaMlp);
 
 class LlamaDecoderLayerImpl : public torch::nn::Module {
  public:
-  LlamaDecoderLayerImpl(const LlamaConfig& config, const torch::TensorOptions& options);
+  LlamaDecoderLayerImpl(const LanguageConfig& config, const torch::TensorOptions& options);
   torch::Tensor forward(const torch::Tensor& x, const LlamaInputs& inputs, nn::KvCache* cache, int64_t layer);
 
   LlamaAttention self_attn{nullptr};
@@ -66,26 +63,18 @@ TORCH_MODULE(LlamaDecoderLayer);
 /// Registered names: model.embed_tokens, model.layers.i, model.norm, lm_head. Its blocks: llm.embed_tokens,
 /// llm.layers.i, llm.norm, llm.lm_head; a tied head is a second block llm.embed_tokens. Fresh weights: normal(0,
 /// initializer_range) for linear layers and embeddings, norms 1 (transformers' `LlamaPreTrainedModel`).
-class LlamaImpl : public nn::BlockModule {
+class LlamaImpl : public LanguageModel {
  public:
-  explicit LlamaImpl(LlamaConfig config, const torch::TensorOptions& options = {});
+  explicit LlamaImpl(LanguageConfig config, const torch::TensorOptions& options = {});
 
-  /// Token ids [T] -> embeddings [T, hidden].
-  torch::Tensor embed(const torch::Tensor& input_ids);
-  /// Embeddings [T, hidden] of packed sequences -> final normalised states [T, hidden]. `positions` [T] int64.
+  torch::Tensor embed(const torch::Tensor& input_ids) override;
   torch::Tensor hidden_states(const torch::Tensor& embeddings, const torch::Tensor& positions,
-                              const nn::SequenceLayout& layout, nn::KvCache* cache = nullptr);
-  /// `scale` * sum of cross-entropies of states [R, hidden] and their targets [R] int64: scalar fp32.
-  torch::Tensor loss(const torch::Tensor& states, const torch::Tensor& targets, double scale);
-  /// States [R, hidden] -> logits [R, vocab] in the model's type.
-  torch::Tensor logits(const torch::Tensor& states);
-  /// [vocab, hidden]: lm_head's weight, or the embedding's when they are tied.
-  torch::Tensor head_weight() const;
-
-  /// For sequences of at most `capacity` tokens, on the device and in the type of the weights.
-  nn::KvCache make_cache(int64_t sequences, int64_t capacity) const;
-
-  const LlamaConfig& config() const { return config_; }
+                              const nn::SequenceLayout& layout, nn::KvCache* cache = nullptr) override;
+  torch::Tensor loss(const torch::Tensor& states, const torch::Tensor& targets, double scale) override;
+  torch::Tensor logits(const torch::Tensor& states) override;
+  torch::Tensor head_weight() const override;
+  nn::KvCache make_cache(int64_t sequences, int64_t capacity) const override;
+  const LanguageConfig& config() const override { return config_; }
 
   nn::Embedding embed_tokens{nullptr};
   torch::nn::ModuleList layers;  ///< of LlamaDecoderLayer
@@ -94,7 +83,7 @@ class LlamaImpl : public nn::BlockModule {
 
  private:
   void add_blocks();
-  LlamaConfig config_;
+  LanguageConfig config_;
 };
 TORCH_MODULE(Llama);
 

@@ -1,5 +1,9 @@
 #include "convllava/model/vision/convnext.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "convllava/model/config_check.h"
 #include "convllava/nn/init.h"
 #include "convllava/nn/libtorch.h"
 
@@ -36,6 +40,46 @@ nn::BlockCost layer_cost(int64_t positions, int64_t channels, int64_t pixel_byte
 
 }  // namespace
 
+int64_t ConvNextConfig::num_tokens(int64_t height, int64_t width) const {
+  return (height / total_stride()) * (width / total_stride());
+}
+
+std::string ConvNextConfig::image_sizes() const { return fmt::format("at least {} pixels on a side", total_stride()); }
+
+void ConvNextConfig::validate(std::string_view where) const {
+  const ConfigCheck check(where);
+  if (depths.empty()) check.fail("vision.depths", "the tower has no stages", "", "at least one depth");
+  if (depths.size() != hidden_sizes.size()) {
+    check.fail("vision.hidden_sizes", "not as many as vision.depths", std::to_string(hidden_sizes.size()),
+               std::to_string(depths.size()));
+  }
+  if (num_stages() > kMostStages) {
+    check.fail("vision.depths", "too many stages", std::to_string(num_stages()),
+               fmt::format("at most {}", kMostStages));
+  }
+  for (const int64_t depth : depths) check.positive("vision.depths", depth);
+  for (const int64_t width : hidden_sizes) check.positive("vision.hidden_sizes", width);
+  check.positive("vision.patch_size", patch_size);
+  check.positive("vision.layer_norm_eps", layer_norm_eps);
+}
+
+std::vector<std::pair<std::string, std::string>> ConvNextConfig::shape_numbers() const {
+  return {{"depths", fmt::format("{}", depths)},
+          {"hidden_sizes", fmt::format("{}", hidden_sizes)},
+          {"patch_size", fmt::format("{}", patch_size)}};
+}
+
+bool ConvNextConfig::equals(const VisionConfig& other) const {
+  const auto* that = dynamic_cast<const ConvNextConfig*>(&other);
+  return that != nullptr && depths == that->depths && hidden_sizes == that->hidden_sizes &&
+         patch_size == that->patch_size && layer_scale_init_value == that->layer_scale_init_value &&
+         layer_norm_eps == that->layer_norm_eps;
+}
+
+std::shared_ptr<VisionTower> ConvNextConfig::make(const torch::TensorOptions& options) const {
+  return ConvNext(*this, options).ptr();
+}
+
 ConvNextLayerImpl::ConvNextLayerImpl(int64_t channels, double eps, const torch::TensorOptions& options) {
   layer_scale_parameter = register_parameter("layer_scale_parameter", torch::empty({channels}, options));
   const nn::ConvShape depthwise{
@@ -64,7 +108,7 @@ void ConvNextLayerImpl::initialize(double layer_scale) {
   nn::fill(layer_scale_parameter, layer_scale);
 }
 
-ConvNextStageImpl::ConvNextStageImpl(int64_t index, const VisionConfig& config, const torch::TensorOptions& options) {
+ConvNextStageImpl::ConvNextStageImpl(int64_t index, const ConvNextConfig& config, const torch::TensorOptions& options) {
   const int64_t channels = config.hidden_sizes[index];
   if (index > 0) {
     const int64_t before = config.hidden_sizes[index - 1];
@@ -84,7 +128,7 @@ torch::Tensor ConvNextStageImpl::downsample(const torch::Tensor& x) {
   return downsampling_layer->at<nn::ConvImpl>(1).forward(channels_first_view(y));
 }
 
-ConvNextImpl::ConvNextImpl(VisionConfig config, const torch::TensorOptions& options) : config_(std::move(config)) {
+ConvNextImpl::ConvNextImpl(ConvNextConfig config, const torch::TensorOptions& options) : config_(std::move(config)) {
   const nn::ConvShape patch{.in_channels = 3,
                             .out_channels = config_.hidden_sizes[0],
                             .kernel = config_.patch_size,

@@ -30,7 +30,7 @@ TEST_CASE("values nested without end are refused in every JSON file of a checkpo
     CHECK_THAT(message_of<Error>(read), contains(name + ": ") && contains("more than 127 levels of nesting"));
   };
   for (const char* field : {"model_type", "vocab_size", "rope_parameters", "rope_scaling", "eos_token_id", "other"}) {
-    refuses("config.json", "{\"" + std::string(field) + "\": @}", [&] { formats::read_llama_config(path); });
+    refuses("config.json", "{\"" + std::string(field) + "\": @}", [&] { formats::read_language_config(path); });
   }
   refuses("config.json", R"({"model_type": "convnext", "depths": @})", [&] { formats::read_vision_config(path); });
   folder.write("config.json", "{}");
@@ -45,7 +45,7 @@ TEST_CASE("values nested without end are refused in every JSON file of a checkpo
 TEST_CASE("a config.json as large as a hole on the disk is refused before it is read", "[checkpoint]") {
   const TemporaryFolder folder("large");
   std::filesystem::resize_file(folder.write("config.json", "{}"), uintmax_t{1} << 40);
-  CHECK_THAT(message_of<CheckpointError>([&] { formats::read_llama_config(folder.path()); }),
+  CHECK_THAT(message_of<CheckpointError>([&] { formats::read_language_config(folder.path()); }),
              contains("config.json: the file is too large; got 1099511627776 bytes; expected at most 100000000"));
 }
 
@@ -54,7 +54,7 @@ TEST_CASE("a long value is cut in a message", "[checkpoint]") {
   std::string list = "[0";
   for (int i = 0; i < 100'000; ++i) list += ",0";
   folder.write("config.json", R"({"model_type": "llama", "vocab_size": )" + list + "]}");
-  const auto message = message_of<CheckpointError>([&] { formats::read_llama_config(folder.path()); });
+  const auto message = message_of<CheckpointError>([&] { formats::read_language_config(folder.path()); });
   CHECK_THAT(message, contains("vocab_size: wrong type; got [0,0,0,") && contains("0...; expected a whole number"));
   CHECK(message.size() < 1000);
 }

@@ -109,7 +109,7 @@ TEST_CASE("an image that would fill the sample is rejected before it is resized"
   SampleOptions options = small_options();
   options.image.aspect = image::Aspect::kNative;
   options.image.size = 1024 * 1024;  // 200 TB if it were resized
-  options.total_stride = 64;
+  options.visual_tokens = tokens_of(64);
   const std::string json = "[" + record_json("long.ppm", "q", "a") + "]";
   const Dataset dataset = dataset_of(folder, json, options);
   const auto prompt =
@@ -242,9 +242,9 @@ TEST_CASE("weights and sizes that cannot work are rejected", "[data]") {
   CHECK(error(-1.0, small_options()) == path.string() + ": weight: out of range; got -1; expected a number >= 0");
   CHECK_THAT(error(std::nan(""), small_options()), contains("weight: out of range; got nan"));
   SampleOptions options = small_options();
-  options.total_stride = 128;
+  options.visual_tokens = tokens_of(128);
   CHECK(error(1.0, options) ==
-        "dataset: image.size: images are smaller than one visual token; got 64 pixels; expected at least 128");
+        "dataset: image.size: images give no visual token; got 64 pixels; expected a size that the vision tower takes");
 }
 
 TEST_CASE("an annotation file that is written anew while it is in use is no fault of its records", "[data]") {

@@ -12,7 +12,7 @@
 #include "convllava/data/dataset.h"
 #include "tests/catch.h"
 #include "tests/support/files.h"
-#include "tests/support/tiny_model.h"
+#include "tests/support/small_tokenizer.h"
 
 namespace convllava::data::testing {
 
@@ -39,11 +39,16 @@ inline std::string record_json(const std::string& image, const std::string& ques
          R"("}, {"from": "gpt", "value": ")" + answer + R"("}]})";
 }
 
+/// A tower with a token for each square of `side` pixels.
+inline auto tokens_of(int64_t side) {
+  return [side](int64_t height, int64_t width) { return (height / side) * (width / side); };
+}
+
 /// 64-pixel images of 4 visual tokens.
 inline SampleOptions small_options() {
   SampleOptions options;
   options.image.size = 64;
-  options.total_stride = 32;
+  options.visual_tokens = tokens_of(32);
   options.max_length = 200;
   return options;
 }

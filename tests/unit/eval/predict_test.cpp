@@ -30,9 +30,7 @@ using testing::write_text;
 /// A model with random weights whose answers depend on the image.
 infer::Pretrained small_model(uint64_t seed = 1, image::Aspect aspect = image::Aspect::kPad) {
   model::ModelConfig config;
-  config.vision.depths = {1, 1};
-  config.vision.hidden_sizes = {8, 16};
-  config.vision.layer_scale_init_value = 1;
+  config.vision = convllava::testing::convnext({1, 1}, {8, 16}, 1);
   config.llm.vocab_size = 600;
   config.llm.hidden_size = 32;
   config.llm.intermediate_size = 64;
@@ -303,8 +301,7 @@ TEST_CASE("what cannot answer questions about images is refused", "[eval]") {
                contains("new tokens: out of range; got " + std::to_string(tokens)));
   }
   model::ModelConfig blind = pretrained.model->config();
-  blind.vision.depths.clear();
-  blind.vision.hidden_sizes.clear();
+  blind.vision = nullptr;
   infer::Pretrained language = {model::ConvLlava(blind), pretrained.tokenizer, pretrained.record};
   CHECK_THAT(message_of<ConfigError>([&] { run(language, folder, folder / "out"); }),
              contains("model: has no vision tower"));

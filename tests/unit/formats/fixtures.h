@@ -33,9 +33,7 @@ inline std::filesystem::path golden(const std::string& name) {
 /// Five stages, grouped queries, no value a default.
 inline model::ModelConfig small_config() {
   model::ModelConfig config;
-  config.vision.depths = {1, 1, 2, 1, 1};
-  config.vision.hidden_sizes = {4, 4, 8, 8, 12};
-  config.vision.layer_scale_init_value = 0.5;
+  config.vision = convllava::testing::convnext({1, 1, 2, 1, 1}, {4, 4, 8, 8, 12}, 0.5);
   config.llm = convllava::testing::tiny_llama();
   config.llm.vocab_size = 600;
   config.llm.intermediate_size = 40;

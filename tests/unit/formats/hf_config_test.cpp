@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "convllava/formats/tower_format.h"
 #include "tests/catch.h"
 #include "tests/unit/formats/fixtures.h"
 
@@ -10,6 +11,7 @@ namespace {
 
 using namespace testing;
 using convllava::testing::contains;
+using convllava::testing::convnext_of;
 using convllava::testing::message_of;
 using Json = nlohmann::json;
 
@@ -25,10 +27,10 @@ Json convnext_json() {
                          "hidden_sizes": [192, 384, 768, 1536, 3072], "layer_norm_eps": 1e-12})");
 }
 
-model::LlamaConfig read_llama(const Json& json) {
+model::LanguageConfig read_llama(const Json& json) {
   const TemporaryFolder folder("llama");
   write_text(folder / "config.json", json.dump());
-  return read_llama_config(folder.path());
+  return read_language_config(folder.path());
 }
 
 /// The error about `base` with one field changed; null takes the field out.
@@ -38,10 +40,14 @@ std::string llama_error(const std::string& field, const Json& value) {
   return message_of<CheckpointError>([&] { read_llama(json); });
 }
 
-model::VisionConfig read_vision(const Json& json) {
+model::ConvNextConfig read_convnext(const std::filesystem::path& directory) {
+  return convnext_of(read_vision_config(directory));
+}
+
+model::ConvNextConfig read_vision(const Json& json) {
   const TemporaryFolder folder("vision");
   write_text(folder / "config.json", json.dump());
-  return read_vision_config(folder.path());
+  return read_convnext(folder.path());
 }
 
 std::string vision_error(const std::string& field, const Json& value) {
@@ -65,11 +71,15 @@ std::string image_error(const std::string& processor) {
 }
 
 /// The tensors that tell the shape of a tower of one block a stage; `scale` stands behind the number of the stage.
-std::map<std::string, checkpoint::TensorInfo> tower_tensors(const std::vector<int64_t>& widths, const std::string& stem,
-                                                            const std::string& stages, const std::string& scale) {
-  std::map<std::string, checkpoint::TensorInfo> tensors = {{stem, {"F32", {widths.front(), 3, 4, 4}, 0}}};
-  for (size_t i = 0; i < widths.size(); ++i) tensors[stages + std::to_string(i) + scale] = {"F32", {widths[i]}, 0};
+TensorShapes tower_tensors(const std::vector<int64_t>& widths, const std::string& stem, const std::string& stages,
+                           const std::string& scale) {
+  TensorShapes tensors = {{stem, {widths.front(), 3, 4, 4}}};
+  for (size_t i = 0; i < widths.size(); ++i) tensors[stages + std::to_string(i) + scale] = {widths[i]};
   return tensors;
+}
+
+model::ConvNextConfig measured(const TensorShapes& tensors, const std::string& where) {
+  return convnext_of(find_tower_format("convnext")->measure(tensors, where));
 }
 
 }  // namespace
@@ -96,8 +106,8 @@ TEST_CASE("RoPE's base is read from both generations of transformers' files", "[
 }
 
 TEST_CASE("a config.json of transformers 5 is read", "[checkpoint]") {
-  const auto llm = read_llama_config(golden("llama"));
-  model::LlamaConfig expected;
+  const auto llm = read_language_config(golden("llama"));
+  model::LanguageConfig expected;
   expected.vocab_size = 64;
   expected.hidden_size = 16;
   expected.intermediate_size = 24;
@@ -123,7 +133,7 @@ TEST_CASE("the published ConvLLaVA model types are read as LLaMA", "[checkpoint]
 
 TEST_CASE("LLaMA variants that the model does not implement are refused", "[checkpoint]") {
   CHECK_THAT(llama_error("model_type", "mistral"),
-             contains("config.json: model_type: not supported; got \"mistral\"; expected \"llama\", \"llava\" or"));
+             contains("config.json: model_type: not supported; got \"mistral\"; expected \"llama\", \"llava\", \"llava_llama\""));
   CHECK_THAT(llama_error("hidden_act", "gelu"), contains("hidden_act: not supported; got \"gelu\"; expected \"silu\""));
   CHECK_THAT(llama_error("attention_bias", true), contains("attention_bias: not supported; got true; expected false"));
   CHECK_THAT(llama_error("mlp_bias", true), contains("mlp_bias: not supported; got true; expected false"));
@@ -149,7 +159,7 @@ TEST_CASE("a LLaMA file with missing, mistyped or impossible fields is refused",
   for (const std::string value : {"Infinity", "NaN"}) {
     std::string text = llama_json().dump();
     write_text(folder / "config.json", text.insert(1, "\"note\": NaN, \"rms_norm_eps\": " + value + ", "));
-    CHECK_THAT(message_of<CheckpointError>([&] { read_llama_config(folder.path()); }),
+    CHECK_THAT(message_of<CheckpointError>([&] { read_language_config(folder.path()); }),
                contains("rms_norm_eps: wrong type; got " + value + "; expected a number"));
   }
   CHECK_THAT(llama_error("tie_word_embeddings", 1),
@@ -221,7 +231,7 @@ TEST_CASE("images in several crops are refused, whatever their number", "[checkp
 
 TEST_CASE("a config.json that is absent or no JSON object is refused", "[checkpoint]") {
   const TemporaryFolder folder("config");
-  const auto error = [&] { return message_of<CheckpointError>([&] { read_llama_config(folder.path()); }); };
+  const auto error = [&] { return message_of<CheckpointError>([&] { read_language_config(folder.path()); }); };
   CHECK_THAT(error(), contains("config.json: cannot read the file; got No such file"));
   write_text(folder / "config.json", R"({"model_type": "llama")");
   CHECK_THAT(error(), contains("config.json: not JSON; got"));
@@ -231,9 +241,9 @@ TEST_CASE("a config.json that is absent or no JSON object is refused", "[checkpo
 
 TEST_CASE("a tower's config.json gives its shape, but not the norms' epsilon", "[checkpoint]") {
   const auto vision = read_vision(convnext_json());
-  CHECK(vision == model::VisionConfig());
+  CHECK(vision.equals(model::ConvNextConfig()));
   CHECK(vision.layer_norm_eps == 1e-6);
-  CHECK(read_vision_config(golden("convnext")).depths == std::vector<int64_t>{1, 2});
+  CHECK(read_convnext(golden("convnext")).depths == std::vector<int64_t>{1, 2});
 }
 
 TEST_CASE("a tower that is no ConvNeXt is refused", "[checkpoint]") {
@@ -249,7 +259,7 @@ TEST_CASE("a tower that is no ConvNeXt is refused", "[checkpoint]") {
 
 TEST_CASE("a tower without config.json is measured from its tensors", "[checkpoint]") {
   for (const char* name : {"openclip", "timm"}) {
-    const auto vision = read_vision_config(golden(name));
+    const auto vision = read_convnext(golden(name));
     CHECK(vision.depths == std::vector<int64_t>{1, 1, 2, 1});
     CHECK(vision.hidden_sizes == std::vector<int64_t>{4, 4, 8, 8});
     CHECK(vision.patch_size == 4);
@@ -258,7 +268,7 @@ TEST_CASE("a tower without config.json is measured from its tensors", "[checkpoi
 
 TEST_CASE("only timm's ConvNeXt-XXL has another epsilon in its norms", "[checkpoint]") {
   const std::vector<int64_t> xxl = {384, 768, 1536, 3072};
-  const auto epsilon = [](const auto& tensors) { return vision_config_of(tensors, "x").layer_norm_eps; };
+  const auto epsilon = [](const auto& tensors) { return measured(tensors, "x").layer_norm_eps; };
   const auto timm = [](const auto& widths, const std::string& prefix) {
     return tower_tensors(widths, prefix + "stem.0.weight", prefix + "stages.", ".blocks.0.gamma");
   };
@@ -271,21 +281,20 @@ TEST_CASE("only timm's ConvNeXt-XXL has another epsilon in its norms", "[checkpo
 
 TEST_CASE("tensors of an impossible tower are refused before one is built", "[checkpoint]") {
   auto tensors = tower_tensors({4}, "stem.0.weight", "stages.", ".blocks.0.gamma");
-  const auto error = [&] { return message_of<CheckpointError>([&] { vision_config_of(tensors, "tower"); }); };
+  const auto error = [&] { return message_of<CheckpointError>([&] { measured(tensors, "tower"); }); };
   CHECK(error().empty());
-  tensors["stem.0.weight"].shape = {4, 0, int64_t{1} << 60, int64_t{1} << 60};
+  tensors["stem.0.weight"] = {4, 0, int64_t{1} << 60, int64_t{1} << 60};
   CHECK(error() == "tower: the stem's patches are too large; got 1152921504606846976 pixels; expected at most 1024");
-  tensors["stem.0.weight"].shape = {4, 3, 4, 4};
-  tensors["stages.0.blocks.0.gamma"].shape = {int64_t{1} << 60, 0};
+  tensors["stem.0.weight"] = {4, 3, 4, 4};
+  tensors["stages.0.blocks.0.gamma"] = {int64_t{1} << 60, 0};
   CHECK_THAT(error(), contains("tower: vision.hidden_sizes: out of range; got 0"));
 }
 
 TEST_CASE("a directory without a tower is refused", "[checkpoint]") {
   const TemporaryFolder folder("nothing");
   checkpoint::write_safetensors(folder / "model.safetensors", {{"encoder.layers.0.weight", torch::zeros({1})}});
-  CHECK_THAT(
-      message_of<CheckpointError>([&] { read_vision_config(folder.path()); }),
-      contains("no ConvNeXt weights in it; expected a config.json with model_type \"convnext\", or tensors with"));
+  CHECK_THAT(message_of<CheckpointError>([&] { read_vision_config(folder.path()); }),
+             contains("no weights of a vision tower in it; expected a config.json with model_type \"convnext\""));
 }
 
 TEST_CASE("config.json of a ConvLLaVA checkpoint has LLaVA's fields with this model's values", "[checkpoint]") {
@@ -306,7 +315,7 @@ TEST_CASE("config.json of a ConvLLaVA checkpoint has LLaVA's fields with this mo
     CHECK(json.at(field) == value);
   }
   for (const char* field : {"image_grid_pinpoints", "mm_projector_lr", "rope_scaling"}) CHECK(json.at(field).is_null());
-  CHECK(read_llama_config(folder.path()) == small_config().llm);
+  CHECK(read_language_config(folder.path()) == small_config().llm);
   CHECK(json_of(folder / "generation_config.json") ==
         Json::parse(R"({"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "max_length": 96})"));
 }
@@ -329,7 +338,7 @@ TEST_CASE("LLaVA's training flags follow the trainable set", "[checkpoint]") {
 
 TEST_CASE("a tower's files describe its stages and its images", "[checkpoint]") {
   const TemporaryFolder folder("tower");
-  write_vision_json(folder.path(), small_config().vision, small_record().image, torch::kFloat32);
+  write_vision_json(folder.path(), small_config().tower(), small_record().image, torch::kFloat32);
   const auto json = json_of(folder / "config.json");
   CHECK(json["stage_names"] == Json::parse(R"(["stem", "stage1", "stage2", "stage3", "stage4", "stage5"])"));
   CHECK(json["out_features"] == Json::parse(R"(["stage5"])"));
@@ -338,7 +347,7 @@ TEST_CASE("a tower's files describe its stages and its images", "[checkpoint]") 
   CHECK(json["layer_norm_eps"] == 1e-12);
   CHECK(json["drop_path_rate"] == 0.0);
   CHECK(json["image_size"] == 320);
-  CHECK(read_vision_config(folder.path()) == small_config().vision);
+  CHECK(read_vision_config(folder.path())->equals(small_config().tower()));
 
   const auto processor = json_of(folder / "preprocessor_config.json");
   CHECK(processor["image_processor_type"] == "CLIPImageProcessor");
@@ -350,17 +359,17 @@ TEST_CASE("a tower's files describe its stages and its images", "[checkpoint]") 
 
 TEST_CASE("a norm's epsilon other than Hugging Face's survives saving", "[checkpoint]") {
   const TemporaryFolder folder("eps");
-  auto vision = small_config().vision;
+  auto vision = convnext_of(small_config().vision);
   vision.layer_norm_eps = 1e-5;
   write_vision_json(folder.path(), vision, {}, torch::kFloat32);
-  CHECK(read_vision_config(folder.path()) == vision);
+  CHECK(read_vision_config(folder.path())->equals(vision));
 }
 
 TEST_CASE("native images are not cropped to a square", "[checkpoint]") {
   const TemporaryFolder folder("native");
   auto record = small_record();
   record.image.aspect = image::Aspect::kNative;
-  write_vision_json(folder.path(), small_config().vision, record.image, torch::kFloat32);
+  write_vision_json(folder.path(), small_config().tower(), record.image, torch::kFloat32);
   CHECK(json_of(folder / "preprocessor_config.json")["do_center_crop"] == false);
   write_model_json(folder.path(), small_config(), record, torch::kFloat32);
   CHECK(json_of(folder / "config.json")["image_aspect_ratio"] == "native");

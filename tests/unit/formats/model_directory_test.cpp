@@ -3,6 +3,7 @@
 #include "convllava/core/files.h"
 #include "convllava/formats/name_map.h"
 #include "convllava/infer/pretrained.h"
+#include "convllava/model/language/llama.h"
 #include "tests/catch.h"
 #include "tests/unit/formats/fixtures.h"
 
@@ -86,9 +87,9 @@ TEST_CASE("files of any float type load into models of either type", "[checkpoin
     for (const auto wanted : {torch::kFloat32, torch::kBFloat16}) {
       auto loaded = random_model(small_config(), 2, wanted);
       load_model(folder.path(), *loaded);
-      const auto expected = original->llm->norm->weight.to(stored).to(wanted);
-      CHECK(torch::equal(loaded->llm->norm->weight, expected));
-      CHECK(loaded->vision_tower->patch_embeddings->weight.scalar_type() == wanted);
+      const auto expected = original->named_parameters()["llm.model.norm.weight"].to(stored).to(wanted);
+      CHECK(torch::equal(loaded->named_parameters()["llm.model.norm.weight"], expected));
+      CHECK(loaded->vision_tower->parameters().front().scalar_type() == wanted);
     }
   }
 }
@@ -96,15 +97,14 @@ TEST_CASE("files of any float type load into models of either type", "[checkpoin
 TEST_CASE("a model without a tower is saved as a plain LLaMA", "[checkpoint]") {
   const TemporaryFolder folder("plain");
   auto config = small_config();
-  config.vision.depths.clear();
-  config.vision.hidden_sizes.clear();
+  config.vision = nullptr;
   const auto saved = random_model(config);
   save(folder.path(), saved);
   CHECK_FALSE(std::filesystem::exists(folder / "vision_tower"));
   CHECK_THAT(text_of(folder / "config.json"), contains("\"model_type\": \"llama\""));
   const auto shape = read_model_config(folder.path());
   CHECK(shape.llm == config.llm);
-  CHECK(shape.vision.num_stages() == 0);
+  CHECK_FALSE(shape.vision);
   auto loaded = random_model(shape, 2);
   load_model(folder.path(), *loaded);
   CHECK(same_parameters(*loaded, *saved));
@@ -126,13 +126,13 @@ TEST_CASE("tied embeddings are stored once, and a head in the file is passed ove
   tensors.emplace_back("lm_head.weight", saved->llm->head_weight().detach().clone());
   checkpoint::write_safetensors(folder / "model.safetensors", tensors);
   model::Llama llama(config.llm);
-  load_llama(folder.path(), *llama);
+  load_language_model(folder.path(), *llama);
   CHECK(torch::equal(llama->head_weight(), saved->llm->head_weight()));
 
   tensors.back().second = torch::zeros({600, 32});  // transformers 5.17 does not tie these
   checkpoint::write_safetensors(folder / "model.safetensors", tensors);
   CHECK_THAT(
-      message_of<CheckpointError>([&] { load_llama(folder.path(), *llama); }),
+      message_of<CheckpointError>([&] { load_language_model(folder.path(), *llama); }),
       contains("the head is not tied to the embedding; got lm_head.weight and embed_tokens.weight with different "
                "values; expected \"tie_word_embeddings\": false"));
 }
@@ -143,7 +143,8 @@ TEST_CASE("the published layout with the tower in the model files is read", "[ch
   save(folder.path(), saved);
   publish(folder.path());
   auto expected = small_config();
-  expected.vision.layer_scale_init_value = model::VisionConfig().layer_scale_init_value;  // stands in no tensor
+  // The start of the layer scale stands in no tensor.
+  expected.vision = convllava::testing::convnext({1, 1, 2, 1, 1}, {4, 4, 8, 8, 12});
   CHECK(read_model_config(folder.path()) == expected);
   auto loaded = random_model(small_config(), 2);
   load_model(folder.path(), *loaded);
@@ -249,21 +250,21 @@ TEST_CASE("the language model of a checkpoint can be loaded alone", "[checkpoint
   const TemporaryFolder folder("llama");
   const auto saved = random_model(small_config());
   save(folder.path(), saved);
-  model::Llama llama(read_llama_config(folder.path()));
-  load_llama(folder.path(), *llama);
+  model::Llama llama(read_language_config(folder.path()));
+  load_language_model(folder.path(), *llama);
   CHECK(same_parameters(*llama, *saved->llm));
 
   publish(folder.path());
   model::Llama published(small_config().llm);
-  load_llama(folder.path(), *published);
+  load_language_model(folder.path(), *published);
   CHECK(same_parameters(*published, *saved->llm));
 }
 
 TEST_CASE("a language model with fewer layers than the file is refused", "[checkpoint]") {
-  auto config = read_llama_config(golden("llama"));
+  auto config = read_language_config(golden("llama"));
   config.num_hidden_layers = 1;
   model::Llama llama(config);
-  CHECK_THAT(message_of<CheckpointError>([&] { load_llama(golden("llama"), *llama); }),
+  CHECK_THAT(message_of<CheckpointError>([&] { load_language_model(golden("llama"), *llama); }),
              contains("9 unexpected: model.layers.1.input_layernorm.weight, "));
 }
 
@@ -292,8 +293,8 @@ TEST_CASE("a full disk while saving leaves the previous checkpoint", "[checkpoin
 
 TEST_CASE("a LLaMA that transformers saved in shards computes what transformers does", "[checkpoint]") {
   const torch::NoGradGuard no_grad;
-  model::Llama llama(read_llama_config(golden("llama")));
-  load_llama(golden("llama"), *llama);
+  model::Llama llama(read_language_config(golden("llama")));
+  load_language_model(golden("llama"), *llama);
   const checkpoint::SafetensorsFile expected(golden("expected/llama.safetensors"));
   const auto ids = expected.tensor("ids");
   const auto states = llama->hidden_states(llama->embed(ids), torch::arange(ids.numel()),
@@ -304,14 +305,14 @@ TEST_CASE("a LLaMA that transformers saved in shards computes what transformers 
 TEST_CASE("a trained LLaMA with grouped queries is read", "[checkpoint]") {
   const auto directory = shared_data("stories260K");
   if (!std::filesystem::exists(directory)) SKIP("no stories260K at " + directory.string());
-  const auto config = read_llama_config(directory);
+  const auto config = read_language_config(directory);
   CHECK(config.vocab_size == 512);
   CHECK(config.num_attention_heads == 8);
   CHECK(config.num_key_value_heads == 4);
   CHECK(config.num_hidden_layers == 5);
   CHECK(config.max_position_embeddings == 512);
   model::Llama llama(config);
-  load_llama(directory, *llama);
+  load_language_model(directory, *llama);
   // A trained model gives the first word of its stories, "Once", nearly all of the probability.
   const torch::NoGradGuard no_grad;
   const auto states = llama->hidden_states(llama->embed(torch::tensor({*config.bos_token_id})), torch::arange(1),
@@ -326,7 +327,7 @@ TEST_CASE("a checkpoint is compared with an outline that has no memory", "[check
   save(folder.path(), random_model(small_config()));
   check_model(folder.path(), *model::ConvLlava(small_config(), torch::kMeta));
   auto wider = small_config();
-  wider.vision.hidden_sizes.back() = 16;
+  wider.vision = convllava::testing::convnext({1, 1, 2, 1, 1}, {4, 4, 8, 8, 16});
   CHECK_THAT(message_of<CheckpointError>([&] { check_model(folder.path(), *model::ConvLlava(wider, torch::kMeta)); }),
              contains("vision_tower.encoder.stages.4.layers.0.layer_scale_parameter [12] for [16]"));
 }

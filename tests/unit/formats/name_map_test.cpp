@@ -1,12 +1,17 @@
 #include "convllava/formats/name_map.h"
 
+#include "convllava/formats/tower_format.h"
 #include "tests/catch.h"
 #include "tests/unit/formats/fixtures.h"
 
 namespace convllava::formats {
 namespace {
 
-const std::string kStage = "vision_tower.encoder.stages.";
+const std::string kStage = "encoder.stages.";
+
+std::optional<std::string> convnext_parameter(std::string_view tensor) {
+  return find_tower_format("convnext")->parameter_of(tensor);
+}
 
 }  // namespace
 
@@ -32,26 +37,25 @@ TEST_CASE("a name that is no parameter's is told apart", "[checkpoint]") {
   CHECK(parameter_of("transformer.h.0.ln_1.weight") == std::nullopt);
 }
 
-TEST_CASE("tower names of four origins mean the same parameter", "[checkpoint]") {
+TEST_CASE("tower names of three origins mean the same parameter", "[checkpoint]") {
   const std::string parameter = kStage + "2.layers.13.pwconv1.weight";
   for (const char* name :
        {"encoder.stages.2.layers.13.pwconv1.weight", "convnext.encoder.stages.2.layers.13.pwconv1.weight",
-        "model.vision_tower.vision_tower.encoder.stages.2.layers.13.pwconv1.weight",
         "visual.trunk.stages.2.blocks.13.mlp.fc1.weight", "stages.2.blocks.13.mlp.fc1.weight"}) {
     INFO(name);
-    CHECK(tower_parameter_of(name) == parameter);
+    CHECK(convnext_parameter(name) == parameter);
   }
 }
 
 TEST_CASE("each part of a timm tower has its Hugging Face name", "[checkpoint]") {
-  CHECK(tower_parameter_of("stem.0.weight") == "vision_tower.embeddings.patch_embeddings.weight");
-  CHECK(tower_parameter_of("stem.1.bias") == "vision_tower.embeddings.layernorm.bias");
-  CHECK(tower_parameter_of("stages.1.downsample.0.bias") == kStage + "1.downsampling_layer.0.bias");
-  CHECK(tower_parameter_of("stages.3.downsample.1.weight") == kStage + "3.downsampling_layer.1.weight");
-  CHECK(tower_parameter_of("stages.0.blocks.2.conv_dw.weight") == kStage + "0.layers.2.dwconv.weight");
-  CHECK(tower_parameter_of("stages.0.blocks.2.norm.weight") == kStage + "0.layers.2.layernorm.weight");
-  CHECK(tower_parameter_of("stages.0.blocks.2.mlp.fc2.bias") == kStage + "0.layers.2.pwconv2.bias");
-  CHECK(tower_parameter_of("stages.0.blocks.2.gamma") == kStage + "0.layers.2.layer_scale_parameter");
+  CHECK(convnext_parameter("stem.0.weight") == "embeddings.patch_embeddings.weight");
+  CHECK(convnext_parameter("stem.1.bias") == "embeddings.layernorm.bias");
+  CHECK(convnext_parameter("stages.1.downsample.0.bias") == kStage + "1.downsampling_layer.0.bias");
+  CHECK(convnext_parameter("stages.3.downsample.1.weight") == kStage + "3.downsampling_layer.1.weight");
+  CHECK(convnext_parameter("stages.0.blocks.2.conv_dw.weight") == kStage + "0.layers.2.dwconv.weight");
+  CHECK(convnext_parameter("stages.0.blocks.2.norm.weight") == kStage + "0.layers.2.layernorm.weight");
+  CHECK(convnext_parameter("stages.0.blocks.2.mlp.fc2.bias") == kStage + "0.layers.2.pwconv2.bias");
+  CHECK(convnext_parameter("stages.0.blocks.2.gamma") == kStage + "0.layers.2.layer_scale_parameter");
 }
 
 TEST_CASE("text towers, heads and norms behind the pooling are no tower parameters", "[checkpoint]") {
@@ -59,22 +63,15 @@ TEST_CASE("text towers, heads and norms behind the pooling are no tower paramete
                            "head.fc.weight", "transformer.resblocks.0.attn.in_proj_weight", "layernorm.weight",
                            "convnext.layernorm.bias", "classifier.weight", "stages.x.blocks.0.gamma"}) {
     INFO(name);
-    CHECK(tower_parameter_of(name) == std::nullopt);
+    CHECK(convnext_parameter(name) == std::nullopt);
   }
 }
 
-TEST_CASE("tensors that nobody reads any more are known", "[checkpoint]") {
-  CHECK(is_obsolete("model.layers.0.self_attn.rotary_emb.inv_freq"));
-  CHECK(is_obsolete("layernorm.weight"));
-  CHECK(is_obsolete("convnext.layernorm.bias"));
-  CHECK(is_obsolete("model.vision_tower.vision_tower.layernorm.weight"));
-  CHECK_FALSE(is_obsolete("embeddings.layernorm.weight"));
-  CHECK_FALSE(is_obsolete("model.layers.0.input_layernorm.weight"));
-}
-
-TEST_CASE("the stage of a tower parameter is read from its name", "[checkpoint]") {
-  CHECK(stage_of(kStage + "12.layers.0.dwconv.bias") == 12);
-  CHECK(stage_of("vision_tower.embeddings.layernorm.bias") == std::nullopt);
+TEST_CASE("the norm behind ConvNeXt's pooling is not used", "[checkpoint]") {
+  const auto unused = find_tower_format("convnext")->is_unused;
+  CHECK(unused("layernorm.weight"));
+  CHECK(unused("convnext.layernorm.bias"));
+  CHECK_FALSE(unused("embeddings.layernorm.weight"));
 }
 
 }  // namespace convllava::formats

@@ -24,10 +24,10 @@ void write_files(const std::filesystem::path& folder, const Json& special, const
   if (!generation.is_null()) write_text(folder / "generation_config.json", generation.dump());
 }
 
-model::LlamaConfig read(const Json& special, const Json& generation = nullptr) {
+model::LanguageConfig read(const Json& special, const Json& generation = nullptr) {
   const TemporaryFolder folder("special");
   write_files(folder.path(), special, generation);
-  return read_llama_config(folder.path());
+  return read_language_config(folder.path());
 }
 
 std::string refusal(const Json& special, const Json& generation = nullptr) {
@@ -93,7 +93,7 @@ TEST_CASE("a checkpoint keeps the special tokens that it was given", "[checkpoin
     config.llm.pad_token_id = eos.empty() ? std::nullopt : std::optional<int64_t>(7);
     const TemporaryFolder folder("kept");
     write_model_json(folder.path(), config, small_record(), torch::kFloat32);
-    CHECK(read_llama_config(folder.path()) == config.llm);
+    CHECK(read_language_config(folder.path()) == config.llm);
     const auto written = eos.empty() ? Json() : eos.size() == 1 ? Json(2) : Json(eos);
     for (const char* name : {"config.json", "generation_config.json"}) {
       const auto json = Json::parse(text_of(folder / name));

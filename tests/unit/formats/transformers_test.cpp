@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "convllava/formats/model_directory.h"
+#include "convllava/model/language/llama.h"
 #include "tests/catch.h"
 #include "tests/unit/formats/fixtures.h"
 
@@ -29,7 +30,7 @@ checkpoint::NamedTensors outputs_of(model::ConvLlava& model, const text::Tokeniz
   return {{"ids", ids},
           {"logits", model->llm->logits(states)},
           {"pixels", pixels},
-          {"features", model->vision_tower->feature_map(pixels)},
+          {"features", std::dynamic_pointer_cast<model::ConvNextImpl>(model->vision_tower)->feature_map(pixels)},
           {"text_ids", torch::tensor(tokenizer.encode(text, /*add_bos=*/true))}};
 }
 
@@ -78,8 +79,8 @@ TEST_CASE("transformers reads a saved checkpoint, computes the same and keeps it
   CHECK(code == 0);
   const checkpoint::ModelShards resaved(folder / "resaved");
   CHECK(resaved.tensors().size() + 4 == checkpoint::ModelShards(single).tensors().size());  // without the projector
-  model::Llama llama(read_llama_config(folder / "resaved"));
-  load_llama(folder / "resaved", *llama);
+  model::Llama llama(read_language_config(folder / "resaved"));
+  load_language_model(folder / "resaved", *llama);
   CHECK(same_parameters(*llama, *model->llm));
 }
 

@@ -69,10 +69,10 @@ TEST_CASE("other values, shapes, types or a step of training are other weights",
 
 TEST_CASE("a preprocessor that gives the tower other numbers is refused by name", "[checkpoint]") {
   const TemporaryFolder folder("preprocessor");
-  CHECK_NOTHROW(check_preprocessor(folder.path()));
+  CHECK_NOTHROW(check_preprocessor(folder.path(), image::kClipPixels));
   const auto refusal = [&](const std::string& json) {
     folder.write("preprocessor_config.json", json);
-    return message_of<CheckpointError>([&] { check_preprocessor(folder.path()); });
+    return message_of<CheckpointError>([&] { check_preprocessor(folder.path(), image::kClipPixels); });
   };
   // Hugging Face's CLIPImageProcessor and ConvNextImageProcessor write these.
   CHECK(
@@ -83,7 +83,7 @@ TEST_CASE("a preprocessor that gives the tower other numbers is refused by name"
   const std::string file = (folder / "preprocessor_config.json").string();
   CHECK(refusal(R"({"image_mean": [0.485, 0.456, 0.406]})") ==
         file +
-            ": image_mean: not supported; got [0.485,0.456,0.406]; expected CLIP's [0.48145466, 0.4578275, "
+            ": image_mean: not supported; got [0.485,0.456,0.406]; expected the tower's [0.48145466, 0.4578275, "
             "0.40821073]");
   CHECK_THAT(refusal(R"({"image_std": [0.229, 0.224, 0.225]})"), contains("image_std: not supported"));
   CHECK_THAT(refusal(R"({"image_mean": [0.48145466]})"), contains("image_mean: not supported"));

@@ -82,15 +82,15 @@ TEST_CASE("padding and resizing at once equals doing one after the other", "[ima
   }
   for (const auto& [width, height] : {std::pair{2500, 3}, std::pair{3, 2500}, std::pair{2500, 1}, std::pair{1, 2500}}) {
     const Image source = draw("noise", width, width, height);
-    REQUIRE(same(pad_to_square_and_resize(source, kClipPadColor, 64),
-                 resize_bicubic(pad_to_square(source, kClipPadColor), 64, 64)));
+    REQUIRE(same(pad_to_square_and_resize(source, kClipPixels.pad_color(), 64),
+                 resize_bicubic(pad_to_square(source, kClipPixels.pad_color()), 64, 64)));
   }
 }
 
 TEST_CASE("an image of 30000x10 is padded and resized without a square of 30000x30000", "[image]") {
   for (const bool wide : {true, false}) {
     const Image source = wide ? draw("noise", 3, 30000, 10) : draw("noise", 3, 10, 30000);
-    const Image resized = pad_to_square_and_resize(source, kClipPadColor, 768);
+    const Image resized = pad_to_square_and_resize(source, kClipPixels.pad_color(), 768);
     const auto pixel = [&](int64_t x, int64_t y) {
       const auto begin = resized.pixels.begin() + (y * 768 + x) * 3;
       return Color{begin[0], begin[1], begin[2]};
@@ -98,11 +98,11 @@ TEST_CASE("an image of 30000x10 is padded and resized without a square of 30000x
     // Ten pixels are a quarter of one: all but the middle four lines is padding.
     for (int64_t i = 0; i < 768; ++i) {
       for (const int64_t line : {0, 100, 381, 386, 767}) {
-        REQUIRE((wide ? pixel(i, line) : pixel(line, i)) == kClipPadColor);
+        REQUIRE((wide ? pixel(i, line) : pixel(line, i)) == kClipPixels.pad_color());
       }
     }
     int64_t changed = 0;
-    for (int64_t i = 0; i < 768; ++i) changed += (wide ? pixel(i, 383) : pixel(383, i)) != kClipPadColor;
+    for (int64_t i = 0; i < 768; ++i) changed += (wide ? pixel(i, 383) : pixel(383, i)) != kClipPixels.pad_color();
     REQUIRE(changed > 384);
   }
 }

@@ -75,7 +75,7 @@ TEST_CASE("a language model alone refuses an image", "[model]") {
 TEST_CASE("weights that are not finite are told, not taken for an answer", "[model]") {
   auto model = reference_model(2, "llama_gqa.safetensors");
   const torch::NoGradGuard no_grad;
-  model->llm->norm->weight[0] = std::numeric_limits<float>::quiet_NaN();
+  model->named_parameters()["llm.model.norm.weight"][0] = std::numeric_limits<float>::quiet_NaN();
   const auto prompts = batch_of({torch::tensor({1, 5}, torch::kLong)});
   CHECK_THAT(testing::message_of<CheckpointError>([&] { infer::generate(*model, prompts, {}); }),
              testing::contains("the scores of the next token are not finite"));

@@ -68,8 +68,7 @@ TEST_CASE("what generation_config.json asks for in vain is told", "[checkpoint]"
 TEST_CASE("a LLaMA directory opens as a model without vision", "[checkpoint]") {
   const TemporaryFolder folder("llama");
   auto shape = small_config();
-  shape.vision.depths.clear();
-  shape.vision.hidden_sizes.clear();
+  shape.vision = nullptr;
   save(folder.path(), shape, image::Aspect::kPad);
   std::filesystem::remove(folder / "convllava.yaml");
   const auto opened = open(folder.path());

@@ -50,10 +50,7 @@ std::map<std::string, torch::Tensor> gradients_of(const torch::nn::Module& modul
 
 Result run_tower(torch::ScalarType dtype, bool recompute) {
   const auto file = golden("model/convnext_5_stages.safetensors");
-  model::VisionConfig config;
-  config.depths = {1, 1, 2, 1, 1};
-  config.hidden_sizes = {8, 12, 16, 20, 24};
-  model::ConvNext tower(config, torch::TensorOptions().dtype(dtype));
+  model::ConvNext tower(*testing::convnext({1, 1, 2, 1, 1}, {8, 12, 16, 20, 24}), torch::TensorOptions().dtype(dtype));
   load_rounded(*tower, file);
   if (recompute) tower->runner.set_recompute({"vision"});
   const auto rounded = [&](const char* name) { return file.tensor(name).to(torch::kBFloat16).to(dtype); };

@@ -12,8 +12,7 @@ namespace {
 /// The model of scripts/golden/initialize.py.
 model::ModelConfig small() {
   model::ModelConfig config;
-  config.vision.depths = {1, 1};
-  config.vision.hidden_sizes = {8, 12};
+  config.vision = testing::convnext({1, 1}, {8, 12});
   config.llm = testing::tiny_llama();
   return config;
 }
@@ -50,13 +49,13 @@ TEST_CASE("fp32 weights are those that PyTorch and transformers draw", "[model]"
     if (reference.tensors().count("parameter." + item.key()) > 0) continue;
     INFO(item.key());
     CHECK(item.key().ends_with("layer_scale_parameter"));
-    CHECK(torch::all(item.value() == small().vision.layer_scale_init_value).item<bool>());
+    CHECK(torch::all(item.value() == testing::convnext_of(small().vision).layer_scale_init_value).item<bool>());
   }
 }
 
 TEST_CASE("bf16 weights have no bias and all the values of their type", "[model]") {
   torch::manual_seed(3);
-  model::Projector projector(8, 2048, torch::TensorOptions().dtype(torch::kBFloat16));
+  model::MlpProjector projector(8, 2048, torch::TensorOptions().dtype(torch::kBFloat16));
   nn::initialize(projector->blocks());
   const auto weight = projector->second->weight.to(torch::kDouble);
   const double bound = 1 / std::sqrt(2048.0);

@@ -1,15 +1,18 @@
 #include "convllava/model/model_config.h"
 
 #include "convllava/core/error.h"
+#include "convllava/model/vision/convnext.h"
 #include "tests/catch.h"
+#include "tests/support/tiny_model.h"
 
 namespace convllava::model {
 namespace {
 
+using convllava::testing::convnext_of;
 using convllava::testing::message_of;
 
 // Counted from the shapes.
-int64_t parameters(const VisionConfig& vision) {
+int64_t parameters(const ConvNextConfig& vision) {
   const auto& widths = vision.hidden_sizes;
   int64_t count = 3 * vision.patch_size * vision.patch_size * widths[0] + 3 * widths[0];
   for (size_t i = 0; i < widths.size(); ++i) {
@@ -19,7 +22,7 @@ int64_t parameters(const VisionConfig& vision) {
   return count;
 }
 
-int64_t parameters(const LlamaConfig& llm) {
+int64_t parameters(const LanguageConfig& llm) {
   const int64_t kv_width = llm.num_key_value_heads * llm.head_dim();
   const int64_t layer = 2 * llm.hidden_size * (llm.hidden_size + kv_width) +
                         3 * llm.hidden_size * llm.intermediate_size + 2 * llm.hidden_size;
@@ -28,11 +31,11 @@ int64_t parameters(const LlamaConfig& llm) {
 
 int64_t parameters(const ModelConfig& config) {
   const int64_t hidden = config.llm.hidden_size;
-  const int64_t projector = config.vision.hidden_sizes.back() * hidden + hidden + hidden * hidden + hidden;
-  return parameters(config.vision) + projector + parameters(config.llm);
+  const int64_t projector = config.vision->output_size() * hidden + hidden + hidden * hidden + hidden;
+  return parameters(convnext_of(config.vision)) + projector + parameters(config.llm);
 }
 
-std::string refusal(const ModelConfig& config, std::string_view where = "config.json") {
+std::string refusal(const LanguageConfig& config, std::string_view where = "config.json") {
   return message_of<ConfigError>([&] { validate(config, where); });
 }
 
@@ -40,10 +43,10 @@ std::string refusal(const ModelConfig& config, std::string_view where = "config.
 
 TEST_CASE("convllava-7b has the published number of parameters", "[config]") {
   const ModelConfig config = named_model_config("convllava-7b");
-  CHECK(parameters(config.vision) == 669161664);
+  CHECK(parameters(convnext_of(config.vision)) == 669161664);
   CHECK(parameters(config.llm) == 6738415616);
   CHECK(parameters(config) == 7436945600);
-  CHECK(config.vision.layer_scale_init_value == 1e-6);
+  CHECK(convnext_of(config.vision).layer_scale_init_value == 1e-6);
 }
 
 TEST_CASE("the sizes for a CPU stay small", "[config]") {
@@ -58,8 +61,8 @@ TEST_CASE("every named size is consistent and makes one token of 64 x 64 pixels"
     INFO(name);
     const ModelConfig config = named_model_config(name);
     CHECK_NOTHROW(validate(config, name));
-    CHECK(config.vision.total_stride() == 64);
-    CHECK(config.vision.num_tokens(1536, 2048) == 768);
+    CHECK(convnext_of(config.vision).total_stride() == 64);
+    CHECK(config.vision->num_tokens(1536, 2048) == 768);
   }
 }
 
@@ -71,52 +74,55 @@ TEST_CASE("an unknown size is refused with the nearest", "[config]") {
 }
 
 TEST_CASE("towers whose numbers do not fit together are refused", "[config]") {
-  ModelConfig config;
-  config.vision.depths = {3, 3, 27, 3};
-  CHECK(refusal(config) == "config.json: vision.hidden_sizes: not as many as vision.depths; got 5; expected 4");
-  config.vision.depths = {};
-  CHECK(refusal(config) == "config.json: vision.depths: the tower has no stages; expected at least one depth");
-  config.vision.depths = {3, 3, 0, 3, 6};
-  CHECK(refusal(config, "") == "vision.depths: out of range; got 0; expected at least 1");
-  config = {};
-  config.vision.hidden_sizes[0] = -1;
-  CHECK(refusal(config) == "config.json: vision.hidden_sizes: out of range; got -1; expected at least 1");
-  config = {};
-  config.vision.depths.assign(13, 1);
-  config.vision.hidden_sizes.assign(13, 8);
-  CHECK(refusal(config) == "config.json: vision.depths: too many stages; got 13; expected at most 12");
-  config = {};
-  config.vision.patch_size = 0;
-  CHECK(refusal(config) == "config.json: vision.patch_size: out of range; got 0; expected at least 1");
-  config = {};
-  config.vision.layer_norm_eps = 0;
-  CHECK(refusal(config) == "config.json: vision.layer_norm_eps: out of range; got 0; expected more than 0");
+  ConvNextConfig tower;
+  const auto refusal = [&](std::string_view where = "config.json") {
+    return message_of<ConfigError>([&] { tower.validate(where); });
+  };
+  tower.depths = {3, 3, 27, 3};
+  CHECK(refusal() == "config.json: vision.hidden_sizes: not as many as vision.depths; got 5; expected 4");
+  tower.depths = {};
+  CHECK(refusal() == "config.json: vision.depths: the tower has no stages; expected at least one depth");
+  tower.depths = {3, 3, 0, 3, 6};
+  CHECK(refusal("") == "vision.depths: out of range; got 0; expected at least 1");
+  tower = {};
+  tower.hidden_sizes[0] = -1;
+  CHECK(refusal() == "config.json: vision.hidden_sizes: out of range; got -1; expected at least 1");
+  tower = {};
+  tower.depths.assign(13, 1);
+  tower.hidden_sizes.assign(13, 8);
+  CHECK(refusal() == "config.json: vision.depths: too many stages; got 13; expected at most 12");
+  tower = {};
+  tower.patch_size = 0;
+  CHECK(refusal() == "config.json: vision.patch_size: out of range; got 0; expected at least 1");
+  tower = {};
+  tower.layer_norm_eps = 0;
+  CHECK(refusal() == "config.json: vision.layer_norm_eps: out of range; got 0; expected more than 0");
 }
 
 TEST_CASE("language models whose numbers do not fit together are refused", "[config]") {
-  ModelConfig config;
-  config.llm.num_attention_heads = 30;
+  LanguageConfig config;
+  config.num_attention_heads = 30;
   CHECK(refusal(config) ==
         "config.json: llm.num_attention_heads: does not divide llm.hidden_size; got 30; expected a divisor of 4096");
   config = {};
-  config.llm.num_key_value_heads = 5;
+  config.num_key_value_heads = 5;
   CHECK(
       refusal(config) ==
       "config.json: llm.num_key_value_heads: does not divide llm.num_attention_heads; got 5; expected a divisor of 32");
   config = {};
-  config.llm.hidden_size = 96;
+  config.hidden_size = 96;
   CHECK(
       refusal(config) ==
       "config.json: llm.hidden_size: rotary positions need heads of even width; got width 3; expected an even quotient "
       "of llm.hidden_size and llm.num_attention_heads");
   config = {};
-  config.llm.vocab_size = 0;
+  config.vocab_size = 0;
   CHECK(refusal(config) == "config.json: llm.vocab_size: out of range; got 0; expected at least 1");
   config = {};
-  config.llm.eos_token_id = {2, 32000};
+  config.eos_token_id = {2, 32000};
   CHECK(refusal(config) == "config.json: llm.eos_token_id: not in the vocabulary; got 32000; expected 0 to 31999");
   config = {};
-  config.llm.rope_theta = -1;
+  config.rope_theta = -1;
   CHECK(refusal(config) == "config.json: llm.rope_theta: out of range; got -1; expected more than 0");
 }
 

@@ -31,7 +31,7 @@ nn::BatchShape sample(int64_t pixels, int64_t text, int64_t supervised) {
 }
 
 double teraflops(const std::vector<std::string>& trained, const nn::BatchShape& batch) {
-  return model::TrainingFlops(outline(model::ModelConfig{}, trained)->blocks())(batch) / 1e12;
+  return model::TrainingFlops(outline(model::named_model_config("convllava-7b"), trained)->blocks())(batch) / 1e12;
 }
 
 Approx about(double value) { return Approx(value).epsilon(0.005); }
@@ -40,8 +40,7 @@ Approx about(double value) { return Approx(value).epsilon(0.005); }
 
 TEST_CASE("training costs what torch counts in forward and backward of the reference model", "[model]") {
   model::ModelConfig config;
-  config.vision.depths = {1, 1, 2, 1, 1};
-  config.vision.hidden_sizes = {8, 12, 16, 20, 24};
+  config.vision = testing::convnext({1, 1, 2, 1, 1}, {8, 12, 16, 20, 24});
   config.llm = testing::tiny_llama();
   std::ifstream file(CONVLLAVA_SOURCE_DIR "/tests/golden/model/training_flops.json");
   const auto cases = nlohmann::json::parse(file).at("cases");
@@ -58,8 +57,7 @@ TEST_CASE("training costs what torch counts in forward and backward of the refer
 
 TEST_CASE("ConvNeXt-L counts the 34.4 GMAC at 224 pixels that timm gives", "[model]") {
   model::ModelConfig config;
-  config.vision.depths = {3, 3, 27, 3};
-  config.vision.hidden_sizes = {192, 384, 768, 1536};
+  config.vision = testing::convnext({3, 3, 27, 3}, {192, 384, 768, 1536});
   nn::BatchShape image;
   image.images.push_back({224, 224, 1});
   CHECK(model::TrainingFlops(outline(config, {})->blocks())(image) == about(2 * 34.4e9));
@@ -86,7 +84,7 @@ TEST_CASE("the paper's stages cost what their trained parts ask for", "[model]")
 }
 
 TEST_CASE("a text costs no vision, and packed sequences do not attend to each other", "[model]") {
-  const model::TrainingFlops flops(outline(model::ModelConfig{}, {"llm"})->blocks());
+  const model::TrainingFlops flops(outline(model::named_model_config("convllava-7b"), {"llm"})->blocks());
   const double alone = flops(sample(0, 300, 100));
   CHECK(alone == about(3e12 * (2 * 300 * 6.476e-3 + 2 * 300 * 300 * 4096.0 * 32 / 1e12 + 2 * 100 * 131.07e-6)));
   auto packed = sample(0, 600, 200);

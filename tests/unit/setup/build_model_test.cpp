@@ -3,6 +3,7 @@
 #include "convllava/core/error.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
+#include "tests/support/tiny_model.h"
 
 using namespace convllava;
 using namespace convllava::setup;
@@ -13,7 +14,7 @@ TEST_CASE("a stage's shape can be told before the stage before it has run", "[tr
   source.size = "convllava-7b";
   source.from = "no/such/run";
   const auto shape = resolve_model_shape(source);
-  CHECK(shape.vision.hidden_sizes.back() == 3072);
+  CHECK(shape.vision->output_size() == 3072);
   source.size = "";
   CHECK_THAT(message_of<ConfigError>([&] { resolve_model_shape(source); }),
              testing::contains("model.from: no such checkpoint, and no model.size; got no/such/run"));
@@ -22,9 +23,9 @@ TEST_CASE("a stage's shape can be told before the stage before it has run", "[tr
 TEST_CASE("a size keeps its own layer scale unless another is given", "[train]") {
   ModelSource source;
   source.size = "tiny";
-  CHECK(resolve_model_shape(source).vision.layer_scale_init_value == 1);
+  CHECK(testing::convnext_of(resolve_model_shape(source).vision).layer_scale_init_value == 1);
   source.layer_scale_init_value = 1e-6;
-  CHECK(resolve_model_shape(source).vision.layer_scale_init_value == 1e-6);
+  CHECK(testing::convnext_of(resolve_model_shape(source).vision).layer_scale_init_value == 1e-6);
 }
 
 TEST_CASE("the parameter table names each part once with what trains", "[train]") {

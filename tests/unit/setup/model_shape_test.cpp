@@ -14,6 +14,7 @@
 using namespace convllava;
 using namespace convllava::setup;
 using testing::contains;
+using testing::convnext_of;
 using testing::message_of;
 namespace fs = std::filesystem;
 
@@ -23,11 +24,10 @@ namespace {
 struct Directory {
   Directory() {
     shape = model::named_model_config("tiny");
-    shape.vision.depths = {1, 1, 2, 1};
-    shape.vision.hidden_sizes = {32, 64, 128, 192};
-    shape.vision.patch_size = 2;
-    shape.vision.layer_norm_eps = 1e-5;
-    shape.vision.layer_scale_init_value = 0.25;
+    auto tower = testing::convnext({1, 1, 2, 1}, {32, 64, 128, 192}, 0.25);
+    tower->patch_size = 2;
+    tower->layer_norm_eps = 1e-5;
+    shape.vision = tower;
     shape.llm.rms_norm_eps = 1e-4;
     shape.llm.rope_theta = 5000;
     save();
@@ -38,6 +38,13 @@ struct Directory {
     checkpoint::Record record;
     record.image.size = 64;
     formats::save_model(path(), *model::ConvLlava(shape), testing::small_tokenizer(), record);
+  }
+  void set_tower(std::vector<int64_t> depths, int64_t patch_size, double eps) {
+    auto tower = convnext_of(shape.vision);
+    tower.depths = std::move(depths);
+    tower.patch_size = patch_size;
+    tower.layer_norm_eps = eps;
+    shape.vision = std::make_shared<model::ConvNextConfig>(tower);
   }
   std::string path() const { return (folder / "model").string(); }
   std::string tower() const { return path() + "/vision_tower"; }
@@ -63,10 +70,11 @@ ModelSource tiny_with_tower(const std::string& tower) {
 TEST_CASE("a tower's directory decides the norms' epsilon and the patches, also beside a size", "[train]") {
   const Directory directory;
   const auto shape = resolve_model_shape(tiny_with_tower(directory.tower()));
-  CHECK(shape.vision.layer_norm_eps == 1e-5);
-  CHECK(shape.vision.patch_size == 2);
-  CHECK(shape.vision.depths == std::vector<int64_t>{1, 1, 2, 1, 1});
-  CHECK(shape.vision.layer_scale_init_value == 1);
+  const auto& tower = convnext_of(shape.vision);
+  CHECK(tower.layer_norm_eps == 1e-5);
+  CHECK(tower.patch_size == 2);
+  CHECK(tower.depths == std::vector<int64_t>{1, 1, 2, 1, 1});
+  CHECK(tower.layer_scale_init_value == 1);
   CHECK(shape.llm == model::named_model_config("tiny").llm);
 }
 
@@ -80,7 +88,7 @@ TEST_CASE("a language model's directory decides all of its numbers, also beside 
 
 TEST_CASE("a tower whose stages are not the first ones of the size is refused", "[train]") {
   Directory directory;
-  directory.shape.vision.depths = {1, 2, 2, 1};
+  directory.set_tower({1, 2, 2, 1}, 2, 1e-5);
   directory.save();
   CHECK(refusal(tiny_with_tower(directory.tower())) ==
         "model.vision_from: its stages differ from the first stages of the tower; got depths [1, 2, 2, 1] and hidden "
@@ -106,8 +114,8 @@ TEST_CASE("a start of the layer scale must be told apart and have an effect", "[
         "stages; got 1 of tiny and "
         "0.25 of " +
             directory.tower() + "; expected one value");
-  source.vision_depths = directory.shape.vision.depths;
-  source.vision_hidden_sizes = directory.shape.vision.hidden_sizes;
+  source.vision_depths = convnext_of(directory.shape.vision).depths;
+  source.vision_hidden_sizes = convnext_of(directory.shape.vision).hidden_sizes;
   CHECK(refusal(source).empty());
   source.layer_scale_init_value = 1;
   CHECK(refusal(source) ==
@@ -126,7 +134,7 @@ TEST_CASE("a size that is not the checkpoint's is refused by the first number", 
             directory.path() + ": the size of the checkpoint, or none");
   const auto tiny = model::named_model_config("tiny");
   directory.shape = tiny;
-  directory.shape.vision.patch_size = 8;
+  directory.set_tower({1, 1, 2, 1, 1}, 8, 1e-6);
   directory.save();
   CHECK_THAT(refusal(source), contains("got vision patch_size 4 of tiny; expected 8 as in"));
   directory.shape = tiny;
@@ -134,9 +142,9 @@ TEST_CASE("a size that is not the checkpoint's is refused by the first number", 
   directory.save();
   CHECK_THAT(refusal(source), contains("got rope_theta 10000 of tiny; expected 5000 as in"));
   directory.shape.llm = tiny.llm;
-  directory.shape.vision.layer_norm_eps = 1e-5;  // no number of the size's
+  directory.set_tower({1, 1, 2, 1, 1}, 4, 1e-5);  // no number of the size's
   directory.save();
-  CHECK(resolve_model_shape(source).vision.layer_norm_eps == 1e-5);
+  CHECK(convnext_of(resolve_model_shape(source).vision).layer_norm_eps == 1e-5);
 }
 
 TEST_CASE("images that a tower expects otherwise prepared are refused, wherever it comes from", "[train]") {

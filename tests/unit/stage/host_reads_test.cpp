@@ -56,7 +56,7 @@ data::StepBatch two_micro_batches(const model::ModelConfig& shape) {
   for (int i = 0; i < 2; ++i) {
     data::Sample with_image;
     with_image.image = image::Image{64, 64, std::vector<uint8_t>(64 * 64 * 3, 100)};
-    with_image.visual_tokens = shape.vision.num_tokens(64, 64);
+    with_image.visual_tokens = shape.vision->num_tokens(64, 64);
     with_image.prompt.input_ids = {1, text::kImageToken, 5, 6, 7};
     with_image.prompt.labels = {text::kIgnoreLabel, text::kIgnoreLabel, text::kIgnoreLabel, 6, 7};
     data::Sample words;

@@ -64,8 +64,7 @@ constexpr int64_t kPixels = 256;
 /// Wide enough that activations outweigh everything else.
 model::ModelConfig small_shape(int64_t stem_channels) {
   model::ModelConfig shape;
-  shape.vision.depths = {1, 2, 2, 1, 2};
-  shape.vision.hidden_sizes = {stem_channels, 32, 48, 64, 96};
+  shape.vision = testing::convnext({1, 2, 2, 1, 2}, {stem_channels, 32, 48, 64, 96});
   shape.llm.vocab_size = 300;
   shape.llm.hidden_size = 96;
   shape.llm.intermediate_size = 256;

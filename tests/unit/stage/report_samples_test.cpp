@@ -38,7 +38,7 @@ stage::RunConfig run_with(const fs::path& folder, const std::string& records) {
 }
 
 std::vector<report::SampleAnswer> answers(const stage::RunConfig& config, model::ConvLlava model) {
-  const auto data = open_data(config, model->config().vision.total_stride(), setup::load_tokenizer(config.model));
+  const auto data = open_data(config, model->config().vision, setup::load_tokenizer(config.model));
   return train::sample_answers(*model, data.validation, config.report.samples);
 }
 

@@ -107,7 +107,8 @@ TEST_CASE("a source of the model is required and must be unambiguous", "[config]
           c.model.from = "runs/b";
         }).empty());
   CHECK(refusal([](auto& c) { c.model.size = "tinny"; }) ==
-        "a.yaml: model.size: unknown model size; got tinny; expected one of convllava-7b, small, tiny (did you mean tiny?)");
+        "a.yaml: model.size: unknown model size; got tinny; expected one of convllava-7b, small, tiny (did you mean "
+        "tiny?)");
   CHECK(
       refusal([](auto& c) { c.model.tokenizer = ""; }) ==
       "a.yaml: model.tokenizer: not given, and there is no llm_from to take it from; expected a tokenizer.model file");
@@ -283,8 +284,7 @@ TEST_CASE("images must give a token and leave room for text", "[config]") {
           c.model.vision_depths = {1, 1, 1, 1, 1, 1};
           c.model.vision_hidden_sizes = {8, 8, 8, 8, 8, 8};
           c.image.size = 100;
-        }) ==
-        "a.yaml: image.size: smaller than one visual token; got 100; expected at least 128 for a tower of 6 stages");
+        }) == "a.yaml: image.size: gives no visual token; got 100; expected at least 128 pixels on a side");
   CHECK(refusal([](auto& c) { c.image.size = 1536; }) ==
         "a.yaml: data.max_length: an image leaves no room for text; got 512; expected more than the 576 visual tokens "
         "of an "

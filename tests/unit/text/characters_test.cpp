@@ -1,7 +1,7 @@
 #include "convllava/text/characters.h"
 
 #include "tests/catch.h"
-#include "tests/support/tiny_model.h"
+#include "tests/support/small_tokenizer.h"
 #include "tests/unit/text/fixtures.h"
 
 namespace convllava::text {

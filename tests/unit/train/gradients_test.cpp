@@ -25,7 +25,7 @@ Gradients first_step(const stage::RunConfig& config, int64_t micro_batch_size, d
   const auto shape = setup::resolve_model_shape(config.model);
   auto model = setup::build_model(config.model, shape, torch::kFloat, config.seed);
   setup::set_trainable(*model, config.trainable);
-  const auto data = stage::open_data(config, shape.vision.total_stride(), tokenizer);
+  const auto data = stage::open_data(config, shape.vision, tokenizer);
   data::LoaderSetup setup{config.data, config.train, 1, group.rank(), group.world_size()};
   setup.micro_batch_size = micro_batch_size;
   data::Loader loader(*data.train.dataset, data.train.members, setup);

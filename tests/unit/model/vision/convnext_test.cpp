@@ -14,14 +14,11 @@ namespace {
 constexpr double kConvNextTolerance = 2e-6;
 constexpr double kConvNextGradientTolerance = 1e-5;
 
-model::VisionConfig tiny(std::vector<int64_t> depths, std::vector<int64_t> widths) {
-  model::VisionConfig config;
-  config.depths = std::move(depths);
-  config.hidden_sizes = std::move(widths);
-  return config;
+model::ConvNextConfig tiny(std::vector<int64_t> depths, std::vector<int64_t> widths) {
+  return *testing::convnext(std::move(depths), std::move(widths));
 }
 
-void check_parity(const model::VisionConfig& config, const std::string& file_name, bool recompute) {
+void check_parity(const model::ConvNextConfig& config, const std::string& file_name, bool recompute) {
   const auto file = golden("model/" + file_name);
   model::ConvNext tower(config);
   if (recompute) tower->runner.set_recompute({"vision"});
