@@ -20,33 +20,3 @@ inline auto contains(const std::string& text) { return Catch::Matchers::Contains
     return;                      \
   } while (false)
 #endif
-
-#include <functional>
-#include <optional>
-#include <string>
-
-namespace convllava::testing {
-
-/// The `ErrorType` that `body` throws, for checks of its parts; nothing when it throws none. Use with `.value()`.
-template <class ErrorType>
-std::optional<ErrorType> error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const ErrorType& error) {
-    return error;
-  }
-  return std::nullopt;
-}
-
-/// The message of the `ErrorType` that `body` throws, or "" when it throws none.
-template <class ErrorType>
-std::string message_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const ErrorType& error) {
-    return error.what();
-  }
-  return {};
-}
-
-}  // namespace convllava::testing

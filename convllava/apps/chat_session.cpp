@@ -77,18 +77,18 @@ infer::Finish ChatSession::ask(const std::string& words) {
   const bool plain = options_.prompt_template->is_caption;
   if (plain) question_.turns.clear();  // it has no place for a history
   auto human = question_text(words, question_.image.has_value(), question_.turns.empty());
-  if (plain && question_.image && !words.empty() && !told_of_captions_) {
-    note(fmt::format("this model only describes images (template \"{}\"): it does not read the question",
+  if (plain && question_.image && !words.empty() && !noted_captions_) {
+    note(fmt::format("this model only describes images (template \"{}\"): it ignores the question",
                      options_.prompt_template->name));
-    told_of_captions_ = true;
+    noted_captions_ = true;
   }
-  tell_about_characters(words);
+  note_characters(words);
   question_.turns.push_back({text::Speaker::kHuman, std::move(human)});
   try {
     const auto print = [](size_t, std::string_view text) { std::cout << text << std::flush; };
     const auto answer = infer::answer(*pretrained_.model, pretrained_.tokenizer, {question_}, options_, print).front();
     std::cout << std::endl;
-    tell_about(answer);
+    note_finish(answer);
     question_.turns.push_back({text::Speaker::kAssistant, answer.text});
     return answer.finish;
   } catch (const DataError&) {
@@ -97,7 +97,7 @@ infer::Finish ChatSession::ask(const std::string& words) {
   }
 }
 
-void ChatSession::tell_about(const infer::Answer& answer) const {
+void ChatSession::note_finish(const infer::Answer& answer) const {
   if (answer.finish == infer::Finish::kTokenLimit) {
     note(fmt::format("the answer was cut off after {} tokens (--max-new-tokens)", options_.generate.max_new_tokens));
   } else if (answer.finish == infer::Finish::kContextLimit) {
@@ -110,15 +110,15 @@ void ChatSession::tell_about(const infer::Answer& answer) const {
 
 /// Once: a large tokenizer writes rare scripts like that, and its model knows them; a small one writes half the
 /// alphabet like that, and its model has never seen it.
-void ChatSession::tell_about_characters(const std::string& words) {
-  if (told_of_characters_) return;
+void ChatSession::note_characters(const std::string& words) {
+  if (noted_characters_) return;
   const auto& tokenizer = pretrained_.tokenizer;
   const auto characters = text::characters_without_token(tokenizer, tokenizer.encode(words, /*add_bos=*/false));
   if (characters.empty()) return;
   note(fmt::format(
       "the tokenizer has no token for {}: such characters are encoded as bytes, and the model may not know them",
       text::list_characters(characters)));
-  told_of_characters_ = true;
+  noted_characters_ = true;
 }
 
 void ChatSession::greet() const {

@@ -36,14 +36,14 @@ class ChatSession {
   void greet() const;
   void command(std::string_view line);
   void show(const std::string& path);
-  void tell_about(const infer::Answer& answer) const;
-  void tell_about_characters(const std::string& words);
+  void note_finish(const infer::Answer& answer) const;
+  void note_characters(const std::string& words);
 
   infer::Pretrained& pretrained_;
   infer::AnswerOptions options_;
   infer::Question question_;  ///< the conversation; its last turn is an answer
-  bool told_of_captions_ = false;
-  bool told_of_characters_ = false;
+  bool noted_captions_ = false;
+  bool noted_characters_ = false;
 };
 
 }  // namespace convllava::apps

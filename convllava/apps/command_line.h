@@ -52,7 +52,7 @@ inline CLI::Validator whole_number(int64_t least, int64_t most) {
     int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     const bool whole = error == std::errc() && end == text.data() + text.size();
-    if (!whole || value < least || value > most) return error_message("", "not in range", text, range);
+    if (!whole || value < least || value > most) return error_message("", "out of range", text, range);
     text = std::to_string(value);
     return "";
   };

@@ -105,9 +105,10 @@ int main(int argc, char** argv) {
     if (with_parameters->count() > 0) print_parameters(stage::load_run_config(parameters, overrides));
     if (with_tensors->count() > 0) print_checkpoint(tensors);
     if (with_data->count() > 0)
-      apps::check_data(stage::load_run_config(data, overrides, stage::Paths::kMustExist, stage::goes_on));
+      apps::check_data(stage::load_run_config(data, overrides, stage::Paths::kMustExist, stage::can_resume));
     if (with_labels->count() > 0)
-      apps::print_labels(stage::load_run_config(labels, overrides, stage::Paths::kMustExist, stage::goes_on), sample);
+      apps::print_labels(stage::load_run_config(labels, overrides, stage::Paths::kMustExist, stage::can_resume),
+                         sample);
     if (reference) print_reference();
     return 0;
   });

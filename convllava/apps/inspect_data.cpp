@@ -35,7 +35,7 @@ void print_summary(const std::string& name, const data::DataSummary& summary, in
   print_row("images decoded", share(summary.decoded, summary.records - summary.text_only));
   print_row("with an empty answer", share(summary.with_empty_answer, summary.records));
   print_row("cut by data.max_length",
-            fmt::format("{}: they lose {} answer tokens", share(summary.cut_records, summary.records),
+            fmt::format("{}: {} answer tokens are not used", share(summary.cut_records, summary.records),
                         share(summary.cut_answer_tokens, summary.answer_tokens)));
   if (with_fields) {
     print_row("ignored fields", summary.unused_fields.empty() ? "none" : data::list_fields(summary.unused_fields));

@@ -93,7 +93,7 @@ void print_labels(const stage::RunConfig& config, int64_t index) {
   const auto data = stage::open_data(config, plan.shape.vision, *plan.tokenizer);
   const auto& members = data.train.members;
   if (index < 0 || index >= static_cast<int64_t>(members.size())) {
-    throw ConfigError({"", "--sample"}, "no such sample", std::to_string(index),
+    throw ConfigError({"", "--sample"}, "out of range", std::to_string(index),
                       "0 to " + std::to_string(members.size() - 1));
   }
   print_sample(*data.train.dataset, members[index]);

@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
 
   return apps::run_rank("train", [&] {
     const auto config = stage::load_run_config(
-        file, overrides, print_config ? stage::Paths::kMayBeAbsent : stage::Paths::kMustExist, stage::goes_on);
+        file, overrides, print_config ? stage::Paths::kMayBeAbsent : stage::Paths::kMustExist, stage::can_resume);
     if (print_config) {
       auto copy = config;
       std::cout << config::write_yaml(config::fields_of(copy));

@@ -70,9 +70,10 @@ fs::path only_file(const fs::path& directory) {
          kIndexFile);
   }
   if (pickles.empty()) fail(directory.string(), "no weights", {}, kSingleFile);
-  fail(directory.string(), "only safetensors files are supported", *std::min_element(pickles.begin(), pickles.end()),
-       "model.safetensors; to convert, in Python: safetensors.torch.save_file(torch.load(file, weights_only=True), "
-       "\"model.safetensors\"), or transformers' save_pretrained");
+  fail(directory.string(),
+       "only safetensors files are supported. Convert in Python with transformers' save_pretrained, or with "
+       "safetensors.torch.save_file(torch.load(file, weights_only=True), \"model.safetensors\")",
+       *std::min_element(pickles.begin(), pickles.end()), kSingleFile);
 }
 
 }  // namespace

@@ -21,6 +21,15 @@ struct Place {
       : where(std::string_view(text)), field(name) {}
 };
 
+/// A part that is itself a message, so that the whole has one "; got" and one "; expected".
+inline std::string inner_message(std::string_view part) {
+  std::string text(part);
+  for (const std::string_view mark : {"; got ", "; expected "}) {
+    for (size_t at = 0; (at = text.find(mark, at)) != text.npos;) text[at] = ',';
+  }
+  return text;
+}
+
 /// "where: field: kind; got X; expected Y"; the parts whose text is empty are skipped.
 inline std::string error_message(const Place& place, std::string_view kind, std::string_view got = {},
                                  std::string_view expected = {}) {
@@ -28,8 +37,8 @@ inline std::string error_message(const Place& place, std::string_view kind, std:
   for (const auto& part : {place.where, place.field}) {
     if (!part.empty()) text.append(part).append(": ");
   }
-  text.append(kind);
-  if (!got.empty()) text.append("; got ").append(got);
+  text.append(inner_message(kind));
+  if (!got.empty()) text.append("; got ").append(inner_message(got));
   if (!expected.empty()) text.append("; expected ").append(expected);
   return text;
 }

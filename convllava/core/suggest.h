@@ -9,7 +9,8 @@
 namespace convllava::core {
 
 /// The nearest candidate, or "" when none is near: within 2 edits, or a third of a longer name's letters, and by fewer
-/// edits than the name has letters. Upper and lower case are the same to it.
+/// edits than the name has letters. Upper and lower case are the same to it. Another word for a candidate, such as
+/// "gpu" for "cuda", counts as nearest.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
 /// "a, b, c".

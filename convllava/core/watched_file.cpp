@@ -55,8 +55,9 @@ void WatchedFile::read(int64_t offset, int64_t count, void* bytes) const {
   }
   // Asked afterwards: what was read before a change may be used.
   if (filled == count && is_unchanged()) return;
-  throw FileChanged(path_.string(), "the file was changed while it is in use", {},
-                    "the same contents until the end; a new version beside it, or moved over it");
+  throw FileChanged(path_.string(),
+                    "the file was changed while it is in use. Write a new version beside it, or move one over it", {},
+                    "the same contents until the end");
 }
 
 }  // namespace convllava::core

@@ -65,11 +65,11 @@ std::string DataIdentity::text_of_sizes() const {
                      fingerprint.value());
 }
 
-bool tells_contents(std::string_view saved) { return saved.starts_with(kVersion); }
+bool records_contents(std::string_view saved) { return saved.starts_with(kVersion); }
 
 std::optional<config::ChangedField> changed_data(std::string_view saved, const DataIdentity& data) {
   using Changed = config::ChangedField;
-  if (!tells_contents(saved)) {
+  if (!records_contents(saved)) {
     if (saved == data.text_of_sizes()) return std::nullopt;
     return Changed{"data.train", std::string(saved), data.text_of_sizes()};
   }

@@ -37,7 +37,7 @@ struct DataIdentity {
 };
 
 /// Whether the text of a checkpoint has fingerprints of the contents; earlier versions wrote sizes only.
-bool tells_contents(std::string_view saved);
+bool records_contents(std::string_view saved);
 
 /// The first difference between the text of a checkpoint and the data, as a field of the configuration. The folders of
 /// the files are not compared. A text of sizes is compared by sizes.

@@ -35,8 +35,7 @@ constexpr Launcher kSlurm = {"Slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "S
 /// Launchers whose processes do not learn enough to meet: their name and where they write the number of a process.
 constexpr std::pair<const char*, const char*> kUnreadable[] = {
     {"PMIx", "PMIX_RANK"}, {"MVAPICH2", "MV2_COMM_WORLD_RANK"}, {"Flux", "FLUX_TASK_RANK"}, {"PALS", "PALS_RANKID"}};
-constexpr const char* kAdvice =
-    "torchrun, srun, or mpirun of Open MPI, MPICH or Intel MPI, with all of its variables passed into a container";
+constexpr const char* kSupported = "torchrun, srun, or mpirun of Open MPI, MPICH or Intel MPI";
 
 /// Unset and empty are the same: a shell cannot always unset.
 std::optional<std::string> variable(const char* name) {
@@ -135,13 +134,13 @@ void refuse_one_of_several() {
                           (variable("SLURM_STEP_ID") && variable("SLURM_PROCID") && above("SLURM_NTASKS", 1));
   if (slurm_task) {
     const char* missing = variable(kSlurm.rank) ? kSlurm.world_size : kSlurm.rank;
-    fail(kSlurm, missing, "not set, in one of several tasks",
-         listed({"SLURM_PROCID", "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_ID"}), kAdvice);
+    fail(kSlurm, missing, "not set, in one of several tasks. Start with srun and pass SLURM_* into a container",
+         listed({"SLURM_PROCID", "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_ID"}), "a number from srun");
   }
   for (const auto& [name, rank] : kUnreadable) {
     if (above(rank, 0)) {
       fail({name, rank, "", "", ""}, rank, "one of several processes of an unsupported launcher", listed({rank}),
-           kAdvice);
+           kSupported);
     }
   }
 }

@@ -8,30 +8,24 @@
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "convllava/core/json.h"
+#include "convllava/core/json_fields.h"
 
 namespace convllava::eval {
 
 Prediction parse_prediction(std::string_view line, const std::string& where) {
-  const auto fail = [&where](std::string_view what, std::string_view got = "") {
-    throw DataError(where, what, got, R"({"question_id": "...", "text": "..."} on a line of its own)");
-  };
   nlohmann::json value;
   try {
     value = core::parse_python_json<nlohmann::json>(line);
   } catch (const core::JsonError& error) {
-    fail("not JSON, or cut off in the middle", error.what());
+    throw DataError(where, "invalid JSON", error.what(), R"({"question_id": "...", "text": "..."} on one line)");
   }
-  if (!value.is_object() || !value.contains("question_id") || !value.contains("text")) fail("not a prediction");
-  const auto& id = value["question_id"];
-  if (!id.is_string() && !id.is_number_integer()) {
-    fail("\"question_id\" is neither text nor a whole number", id.type_name());
-  }
-  if (!value["text"].is_string()) fail("\"text\" is not text", value["text"].type_name());
-  const auto text_of = [&value](const char* field) {
-    const auto found = value.find(field);
-    return found != value.end() && found->is_string() ? found->get<std::string>() : "";
+  const core::JsonFields fields(value, where);
+  // Other programs may store anything under these names.
+  const auto optional_text = [&fields](const char* field) {
+    const auto* found = fields.find(field);
+    return found != nullptr && found->is_string() ? found->get<std::string>() : "";
   };
-  return {id.is_string() ? id.get<std::string>() : id.dump(), text_of("text"), text_of("error"), 0, text_of("prompt")};
+  return {fields.id("question_id"), fields.text("text"), optional_text("error"), 0, optional_text("prompt")};
 }
 
 std::string prediction_line(const Prediction& prediction) {

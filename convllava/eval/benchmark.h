@@ -1,7 +1,7 @@
 #pragma once
 
-// What a benchmark is: official files -> questions; predictions -> score. Predicting and scoring meet only in
-// predictions.jsonl, so anybody's predictions can be scored.
+// A benchmark: official files -> questions; predictions -> score. Predicting and scoring share only predictions.jsonl,
+// so predictions of any program can be scored.
 
 #include <cstdint>
 #include <filesystem>
@@ -17,10 +17,10 @@ struct QuestionImage {
 };
 
 struct Question {
-  std::string id = {};                    ///< unique within the benchmark
-  std::string group = {};                 ///< the task or kind with a score for itself; "" where the benchmark has none
-  std::string text = {};                  ///< the prompt without its "<image>\n"; includes the options, if any
-  std::vector<std::string> options = {};  ///< of a multiple-choice question, in order; else empty
+  std::string id = {};                     ///< unique within the benchmark
+  std::string group = {};                  ///< the task or kind with a separate score; "" where the benchmark has none
+  std::string text = {};                   ///< the prompt without its "<image>\n"; includes the options, if any
+  std::vector<std::string> options = {};   ///< of a multiple-choice question, in order; else empty
   std::vector<QuestionImage> images = {};  ///< in the order of the text
 };
 

@@ -55,12 +55,12 @@ void find_questions(std::vector<VqaEntry>& entries, std::vector<Prediction>& pre
   for (auto& prediction : predictions) {
     const auto question = question_of(prediction.prompt);
     if (!question) {
-      throw DataError(place_of(prediction, file), "a prompt that LLaVA does not make",
-                      data::printable(prediction.prompt), "a question and a line that asks for a short answer");
+      throw DataError(place_of(prediction, file), "not a prompt of LLaVA", data::printable(prediction.prompt),
+                      "a question, and a line that asks for a short answer");
     }
     const auto found = questions.find({prediction.id, core::lower(*question)});
     if (found == questions.end()) {
-      throw DataError(place_of(prediction, file), "the image has no such question",
+      throw DataError(place_of(prediction, file), "the benchmark has no such question about this image",
                       prediction.id + " " + data::printable(*question),
                       "an \"image_id\" and a \"question\" of the benchmark's file");
     }

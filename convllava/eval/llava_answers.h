@@ -18,7 +18,7 @@ bool are_llava_answers(const std::vector<VqaEntry>& entries, const std::vector<P
 
 /// Gives each prediction the id of the question that it answers: the one of its image that equals the prompt's in
 /// lower case. Where an image has the same question twice, both get the reference answers of the last, as in
-/// `eval_textvqa.py`. Throws DataError naming `file` and line when there is no such question, or the prompt is none of
+/// `eval_textvqa.py`. Throws DataError naming `file` and line when the question is unknown, or the prompt is not
 /// LLaVA's.
 void find_questions(std::vector<VqaEntry>& entries, std::vector<Prediction>& predictions,
                     const std::filesystem::path& file);

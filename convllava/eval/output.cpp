@@ -21,7 +21,7 @@ void make_output_folder(const fs::path& folder) {
     what = "cannot write into the folder";
   }
   if (error) {
-    throw ConfigError(folder.string(), what, error.message(), "an --output that can be written to");
+    throw ConfigError(folder.string(), what, error.message(), "a folder for --output that this user can write to");
   }
 }
 

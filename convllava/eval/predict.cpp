@@ -162,8 +162,7 @@ class Predictor {
   Prediction without_answer(const Question& question, const std::string& error) {
     constexpr int64_t kShown = 5;
     if (++failed_ <= kShown) core::log_warning(fmt::format("question {} gets an empty answer: {}", question.id, error));
-    if (failed_ == kShown + 1)
-      core::log_warning("further questions without an answer: see \"error\" in predictions.jsonl");
+    if (failed_ == kShown + 1) core::log_warning("more questions have no answer: see \"error\" in predictions.jsonl");
     return {question.id, "", error};
   }
 
@@ -178,15 +177,16 @@ class Predictor {
 
 void check(const infer::Pretrained& pretrained, const PredictOptions& options) {
   if (!pretrained.model->vision_tower) {
-    throw ConfigError("model", "has no vision tower", "a language model", "a checkpoint of this project");
+    throw ConfigError({"", "--model"}, "the checkpoint has no vision tower", "a language model",
+                      "a ConvLLaVA checkpoint");
   }
   if (options.batch_size < 1 || options.batch_size > kMaxBatchSize) {
-    throw ConfigError("batch size", "out of range", fmt::to_string(options.batch_size),
+    throw ConfigError({"", "batch_size"}, "out of range", fmt::to_string(options.batch_size),
                       fmt::format("1 to {}", kMaxBatchSize));
   }
   if (options.max_new_tokens < 0 || options.max_new_tokens > infer::kMaxNewTokens) {
-    throw ConfigError("new tokens", "out of range", fmt::to_string(options.max_new_tokens),
-                      fmt::format("0 (the benchmark's) to {}", infer::kMaxNewTokens));
+    throw ConfigError({"", "max_new_tokens"}, "out of range", fmt::to_string(options.max_new_tokens),
+                      fmt::format("0 (the benchmark's limit) to {}", infer::kMaxNewTokens));
   }
 }
 
@@ -194,7 +194,7 @@ void check(const std::vector<Question>& questions) {
   for (const auto& question : questions) {
     if (question.images.size() == 1) continue;
     throw DataError(fmt::format("question {}", question.id), "unsupported number of images",
-                    fmt::to_string(question.images.size()), "1, as many as the model takes");
+                    fmt::to_string(question.images.size()), "one image");
   }
 }
 
@@ -233,8 +233,8 @@ std::vector<Prediction> predict(infer::Pretrained& pretrained, const BenchmarkEn
                     counts[1], answer_options.generate.max_new_tokens));
   }
   if (counts[0] == static_cast<double>(questions.size())) {
-    throw DataError(benchmark.name, "none of the images can be read", questions.front().images.front().path.string(),
-                    "the benchmark's images beside its file");
+    throw DataError(benchmark.name, "no image can be read", questions.front().images.front().path.string(),
+                    "an image file at this path");
   }
   std::vector<Prediction> joined;
   if (group.rank() == 0) joined = store.join(questions);

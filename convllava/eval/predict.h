@@ -13,7 +13,7 @@
 
 namespace convllava::eval {
 
-/// Larger batches are refused: no memory holds their images.
+/// Larger batches are rejected: their images do not fit into memory.
 inline constexpr int64_t kMaxBatchSize = 65536;
 
 struct PredictOptions {
@@ -22,14 +22,14 @@ struct PredictOptions {
   int64_t max_new_tokens = 0;  ///< 0: the benchmark's; at most infer::kMaxNewTokens
 };
 
-/// Rank r answers questions r, r + world, ... and appends to predictions.rank<r>.jsonl batch by batch; what is there
-/// already, from however many ranks, is not asked again. Rank 0 joins the parts into `output`/predictions.jsonl in the
-/// order of the questions. Returns them on rank 0, nothing elsewhere.
+/// Rank r answers questions r, r + world, ... and appends each batch to predictions.rank<r>.jsonl. Questions that a
+/// file of any rank answers already are skipped. Rank 0 joins the parts into `output`/predictions.jsonl in the order of
+/// the questions and returns them; other ranks return nothing.
 ///
-/// An image that cannot be read, or a question that does not fit into the model, gives an empty answer with its
-/// `error` and a warning; the next run tries it again. DataError when no image at all can be read, and when a question
-/// has no image or several: the model takes one. ConfigError when the folder holds answers of another model, precision
-/// or benchmark or cannot be written into, when an option is out of range, and when the model has no vision tower.
+/// A question whose image is unreadable, or which exceeds the model's context, gets an empty answer with an `error` and
+/// a warning; the next run retries it. Throws DataError when no image is readable, and when a question has no image or
+/// several. Throws ConfigError when the folder belongs to another model, precision or benchmark or is not writable,
+/// when an option is out of range, and when the model has no vision tower.
 std::vector<Prediction> predict(infer::Pretrained& pretrained, const BenchmarkEntry& benchmark,
                                 const std::vector<Question>& questions, const PredictOptions& options,
                                 distributed::ProcessGroup group);

@@ -9,6 +9,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/json.h"
+#include "convllava/core/json_fields.h"
 #include "convllava/eval/output.h"
 
 namespace convllava::eval {
@@ -50,24 +51,23 @@ void check_identity(const fs::path& folder, const PredictionIdentity& identity) 
   const fs::path path = folder / kIdentityFile;
   if (!is_there(path)) {
     if (!is_there(folder / kJoinedFile) && part_paths(folder).empty()) return;
-    throw ConfigError(path.string(), "the file is missing, so the origin of the answers is unknown", "",
-                      "a folder without answers: choose another --output, or remove them");
+    throw ConfigError(path.string(),
+                      "the file is missing, so the evaluation that wrote the answers in this folder is unknown. Choose "
+                      "another --output, or delete the answers");
   }
-  ordered_json found;
+  auto found = ordered_json::object();  // stays empty, so that no value is equal, where this program did not write it
   try {
-    found = core::parse_json<ordered_json>(core::read_file(path));
+    if (auto read = core::parse_json<ordered_json>(core::read_file(path)); read.is_object()) found = std::move(read);
   } catch (const core::JsonError&) {
-    // Not this program's file: no value below is equal.
   }
   // Older files have "pictures" for "images".
-  if (found.is_object() && !found.contains("images") && found.contains("pictures")) found["images"] = found["pictures"];
+  if (!found.contains("images") && found.contains("pictures")) found["images"] = found["pictures"];
+  const core::JsonFields fields(found, path.string());
   for (const auto& [name, value] : identity) {
-    const std::string other = found.is_object() && found.contains(name) && found[name].is_string()
-                                  ? found[name].get<std::string>()
-                                  : "nothing";
+    const std::string other = fields.text(name.c_str(), "unknown");
     if (other == value) continue;
-    throw ConfigError(path.string(), "belongs to a different evaluation", fmt::format("{} {}", name, other),
-                      fmt::format("{} {}; choose another --output", name, value));
+    throw ConfigError({path.string(), name},
+                      "the folder holds answers of a different evaluation. Choose another --output", other, value);
   }
 }
 
@@ -108,11 +108,11 @@ void PredictionStore::start() {
   if (is_there(path)) {
     std::error_code error;
     fs::resize_file(path, finished_lines(path).size(), error);
-    if (error) throw DataError(path.string(), "cannot be written", error.message());
+    if (error) throw DataError(path.string(), "cannot write", error.message());
   }
   part_.open(path, std::ios::binary | std::ios::app);
   if (!part_) {
-    throw DataError(path.string(), "cannot be opened for writing", std::strerror(errno));
+    throw DataError(path.string(), "cannot open the file for writing", std::strerror(errno));
   }
 }
 
@@ -132,8 +132,8 @@ std::vector<Prediction> PredictionStore::join(const std::vector<Question>& quest
   for (const auto& question : questions) {
     const auto found = known_.find(question.id);
     if (found == known_.end()) {
-      throw DataError(folder_.string(), "an answer of another rank is missing", question.id,
-                      "a folder that all ranks see");
+      throw DataError(folder_.string(), "the answer of another rank is missing", question.id,
+                      "an output folder that all ranks share");
     }
     predictions.push_back(found->second);
     lines += prediction_line(found->second) + "\n";
@@ -142,7 +142,7 @@ std::vector<Prediction> PredictionStore::join(const std::vector<Question>& quest
   for (const auto& part : part_paths(folder_)) {
     std::error_code error;
     fs::remove(part, error);
-    if (error) throw DataError(part.string(), "cannot be removed", error.message());
+    if (error) throw DataError(part.string(), "cannot delete", error.message());
   }
   return predictions;
 }

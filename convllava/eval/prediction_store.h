@@ -11,10 +11,10 @@
 #include "convllava/core/files.h"
 #include "convllava/eval/benchmark.h"
 
-// The files of a prediction run, which several ranks write and which a later run takes up again:
+// The files of an evaluation. Several ranks write them, and a later run resumes from them:
 //
-//     predictions.json            what the answers belong to: benchmark, model, ...
-//     predictions.rank<r>.jsonl   answers of rank r of a run that has not come to its end
+//     predictions.json            identity of the evaluation: benchmark, model, ...
+//     predictions.rank<r>.jsonl   answers of rank r of an unfinished run
 //     predictions.jsonl           all answers, in the order of the questions
 
 namespace convllava::eval {
@@ -24,20 +24,20 @@ using PredictionIdentity = std::vector<std::pair<std::string, std::string>>;
 
 class PredictionStore {
  public:
-  /// Opens or makes the folder, locks it (rank 0) and reads the answers in it; of a line that a killed process did not
-  /// finish nothing is kept. Throws ConfigError when they belong to something else, another process writes here
-  /// or nobody can; DataError when they cannot be read.
+  /// Opens or creates the folder, locks it (rank 0) and reads its answers; an incomplete last line is ignored. Throws
+  /// ConfigError when the answers belong to another evaluation, another process writes into the folder, or it is not
+  /// writable; DataError when the answers are unreadable.
   PredictionStore(std::filesystem::path folder, PredictionIdentity identity, int rank);
 
-  /// Answers that need not be asked for again. Those with an error do: the image may be there now.
+  /// Whether the question is answered. An answer with an error does not count: its image may exist now.
   bool has(const std::string& id) const { return known_.contains(id) && known_.at(id).error.empty(); }
 
-  /// To be called when every rank has opened its store; before the first `append`.
+  /// Call it after every rank has opened its store, and before the first `append`.
   void start();
   /// Adds to this rank's file. Throws DataError when the disk is full.
   void append(const std::vector<Prediction>& predictions);
 
-  /// To be called on rank 0 when every rank has appended its last answer: writes predictions.jsonl, removes the parts.
+  /// Call it on rank 0 after every rank's last `append`: writes predictions.jsonl and removes the parts.
   std::vector<Prediction> join(const std::vector<Question>& questions);
 
  private:

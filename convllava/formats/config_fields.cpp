@@ -19,4 +19,13 @@ std::vector<int64_t> read_sizes(const checkpoint::JsonObject& file, const char* 
   return sizes;
 }
 
+std::string choices(const std::vector<std::string_view>& names) {
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) text.append(i + 1 == names.size() ? " or " : ", ");
+    text.append("\"").append(names[i]).append("\"");
+  }
+  return text;
+}
+
 }  // namespace convllava::formats

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "convllava/checkpoint/json_object.h"
@@ -23,6 +25,9 @@ inline constexpr int64_t kMostImage = 16384;
 int64_t read_size(const checkpoint::JsonObject& file, const char* field, int64_t most,
                   std::optional<int64_t> fallback = std::nullopt);
 std::vector<int64_t> read_sizes(const checkpoint::JsonObject& file, const char* field, int64_t most);
+
+/// "a", "b" or "c", in quotes: what a field may be.
+std::string choices(const std::vector<std::string_view>& names);
 
 /// Runs a `model::validate`; its error becomes one of the checkpoint.
 template <class Validate>

@@ -30,12 +30,12 @@ void refuse_llava_variants(const checkpoint::JsonObject& file) {
 
 std::string read_projector_type(const checkpoint::JsonObject& file) {
   const std::string type = file.text("mm_projector_type", model::ModelConfig().projector_type);
-  std::string names;
+  std::vector<std::string_view> names;
   for (const auto& kind : model::connectors()) {
     if (type == kind.name) return type;
-    names.append(names.empty() ? "\"" : ", \"").append(kind.name).append("\"");
+    names.push_back(kind.name);
   }
-  file.fail_value("mm_projector_type", names);
+  file.fail_value("mm_projector_type", choices(names));
 }
 
 /// The side of the square images: `crop_size`, or `size` where that is absent. Older files write the number alone.

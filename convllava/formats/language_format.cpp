@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "convllava/core/error.h"
+#include "convllava/formats/config_fields.h"
 
 namespace convllava::formats {
 
@@ -32,13 +33,13 @@ const LanguageFormat& language_format_of(const model::LanguageConfig& llm) {
 
 const LanguageFormat& language_format_of(const checkpoint::JsonObject& file) {
   const std::string type = file.text("model_type");
-  std::string names;
+  std::vector<std::string_view> names;
   for (const auto& format : language_formats()) {
     if (type == format.model_type || has_llava_type(format, type)) return format;
-    names.append(names.empty() ? "\"" : ", \"").append(format.model_type).append("\"");
-    for (const auto llava : format.llava_model_types) names.append(", \"").append(llava).append("\"");
+    names.push_back(format.model_type);
+    names.insert(names.end(), format.llava_model_types.begin(), format.llava_model_types.end());
   }
-  file.fail_value("model_type", names);
+  file.fail_value("model_type", choices(names));
 }
 
 bool is_llava(std::string_view model_type) {

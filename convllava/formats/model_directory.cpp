@@ -55,18 +55,25 @@ Parameters parameters_of(const torch::nn::Module& module, std::string_view prefi
 
 /// Whether files of transformers hold the tensor for what its network computes and ours does not: the tower's unused
 /// parts, and rotary frequencies in older files.
-bool is_unused(std::string_view name, const TowerFormat* tower) {
+bool is_unused(std::string_view name, const model::VisionConfig* tower) {
   if (name.ends_with(".rotary_emb.inv_freq")) return true;
   if (name.starts_with(kStoredTowerPrefix)) name.remove_prefix(kStoredTowerPrefix.size());
-  return tower != nullptr && tower->is_unused(name);
+  return tower != nullptr && format_of(*tower).is_unused(*tower, name);
+}
+
+/// `parameter_of` of a model's file, where the tower's tensors may have the names of any library.
+std::optional<std::string> model_parameter(std::string_view name, const model::VisionConfig* tower) {
+  if (tower == nullptr || !name.starts_with(kStoredTowerPrefix)) return parameter_of(name);
+  const auto parameter = format_of(*tower).parameter_of(name.substr(kStoredTowerPrefix.size()));
+  return parameter ? std::optional(std::string(kTowerPrefix) + *parameter) : std::nullopt;
 }
 
 /// Language model and projector; also the tower when `with_tower`.
-void collect_model(const fs::path& directory, const checkpoint::ModelShards& shards, const TowerFormat* tower,
+void collect_model(const fs::path& directory, const checkpoint::ModelShards& shards, const model::VisionConfig* tower,
                    bool with_tower, Offer& offer) {
   for (const auto& [name, info] : shards.tensors()) {
     if (is_unused(name, tower)) continue;
-    const auto parameter = parameter_of(name);
+    const auto parameter = model_parameter(name, tower);
     if (!parameter) {
       offer.foreign.push_back(name);
     } else if (with_tower || !parameter->starts_with(kTowerPrefix)) {
@@ -75,13 +82,13 @@ void collect_model(const fs::path& directory, const checkpoint::ModelShards& sha
   }
 }
 
-void collect_tower(const fs::path& directory, const checkpoint::ModelShards& shards, const TowerFormat& format,
+void collect_tower(const fs::path& directory, const checkpoint::ModelShards& shards, const model::VisionConfig& config,
                    Offer& offer) {
   for (const auto& [name, info] : shards.tensors()) {
-    if (is_unused(name, &format)) continue;
+    if (is_unused(name, &config)) continue;
     const bool stored = name.starts_with(kStoredTowerPrefix);
     const auto tensor = std::string_view(name).substr(stored ? kStoredTowerPrefix.size() : 0);
-    if (const auto parameter = format.parameter_of(tensor)) {
+    if (const auto parameter = format_of(config).parameter_of(tensor)) {
       offer.add(std::string(kTowerPrefix) + *parameter, shards, name, directory);
     } else {
       offer.foreign.push_back(name);
@@ -108,11 +115,10 @@ struct ModelFiles {
   ModelFiles(const fs::path& directory, const model::ModelConfig& config) : shards(directory) {
     const fs::path tower_path = directory / kTowerDirectory;
     const bool own_tower = checkpoint::directory_exists(tower_path);
-    const TowerFormat* format = config.vision ? &format_of(*config.vision) : nullptr;
-    collect_model(directory, shards, format, !own_tower, offer);
-    if (own_tower && format != nullptr) {
+    collect_model(directory, shards, config.vision.get(), !own_tower, offer);
+    if (own_tower && config.vision) {
       tower.emplace(tower_path);
-      collect_tower(tower_path, *tower, *format, offer);
+      collect_tower(tower_path, *tower, *config.vision, offer);
     }
     drop_tied_head(directory, config.llm, offer);
   }
@@ -247,7 +253,7 @@ std::vector<nn::Block> load_vision_tower(const fs::path& directory, model::Visio
   const fs::path path = tower_directory(directory);
   const checkpoint::ModelShards shards(path);
   Offer offer;
-  collect_tower(path, shards, format_of(tower.config()), offer);
+  collect_tower(path, shards, tower.config(), offer);
   offer.foreign.clear();
   if (offer.sources.empty()) {
     throw CheckpointError(path.string(), fmt::format("no weights of a {} tower in it", tower.config().model_type()), {},
@@ -267,7 +273,7 @@ text::Tokenizer load_tokenizer(const std::filesystem::path& directory) {
   try {
     return text::Tokenizer::load(directory);
   } catch (const DataError& error) {
-    throw CheckpointError(error.what());
+    throw CheckpointError(error.place(), error.kind(), error.got(), error.expected());
   }
 }
 

@@ -1,14 +1,16 @@
 #include "convllava/formats/tower_format.h"
 
 #include "convllava/core/error.h"
+#include "convllava/formats/config_fields.h"
 
 namespace convllava::formats {
 
 // A new format is a source in towers/ and its name in these two lines.
+TowerFormat clip_vit_format();
 TowerFormat convnext_format();
 
 const std::vector<TowerFormat>& tower_formats() {
-  static const std::vector<TowerFormat> formats = {convnext_format()};
+  static const std::vector<TowerFormat> formats = {convnext_format(), clip_vit_format()};
   return formats;
 }
 
@@ -20,11 +22,9 @@ const TowerFormat* find_tower_format(std::string_view model_type) {
 }
 
 std::string tower_model_types() {
-  std::string names;
-  for (const auto& format : tower_formats()) {
-    names.append(names.empty() ? "\"" : ", \"").append(format.model_type).append("\"");
-  }
-  return names;
+  std::vector<std::string_view> names;
+  for (const auto& format : tower_formats()) names.push_back(format.model_type);
+  return choices(names);
 }
 
 const TowerFormat& format_of(const model::VisionConfig& config) {

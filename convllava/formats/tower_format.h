@@ -28,14 +28,14 @@ struct TowerFormat {
   model::VisionConfigPtr (*measure)(const TensorShapes& shapes, const std::string& where);
   /// The parameter of the tower that a tensor holds, whatever library named it; nothing for text towers and heads.
   std::optional<std::string> (*parameter_of)(std::string_view tensor);
-  /// Whether a tensor is a part of the family's networks that the tower does not compute.
-  bool (*is_unused)(std::string_view tensor);
+  /// Whether a tensor is a part of the family's networks that a tower of this shape does not compute.
+  bool (*is_unused)(const model::VisionConfig& config, std::string_view tensor);
 };
 
 const std::vector<TowerFormat>& tower_formats();
 /// Null for a family that is not in the table.
 const TowerFormat* find_tower_format(std::string_view model_type);
-/// "convnext" or ...: the families, for messages.
+/// The families, for messages: "convnext" or ...
 std::string tower_model_types();
 
 /// The format of a tower. Throws CheckpointError where it has none: a tower of other code cannot be stored.

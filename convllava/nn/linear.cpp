@@ -15,7 +15,7 @@ ConvImpl::ConvImpl(const ConvShape& shape, const torch::TensorOptions& options) 
   const auto empty = torch::empty({shape.out_channels, shape.in_channels / shape.groups, shape.kernel, shape.kernel},
                                   options.memory_format(torch::MemoryFormat::ChannelsLast));
   weight = register_parameter("weight", empty);
-  bias = register_parameter("bias", torch::empty({shape.out_channels}, options));
+  if (shape.with_bias) bias = register_parameter("bias", torch::empty({shape.out_channels}, options));
 }
 
 torch::Tensor ConvImpl::forward(const torch::Tensor& x) {

@@ -27,16 +27,17 @@ struct ConvShape {
   int64_t stride = 1;
   int64_t padding = 0;
   int64_t groups = 1;
+  bool with_bias = true;
 };
 
-/// 2-d convolution with bias; weights lie channels-last. x: [B, C_in, H, W] -> [B, C_out, H', W'].
+/// 2-d convolution; weights lie channels-last. x: [B, C_in, H, W] -> [B, C_out, H', W'].
 class ConvImpl : public torch::nn::Module {
  public:
   ConvImpl(const ConvShape& shape, const torch::TensorOptions& options);
   torch::Tensor forward(const torch::Tensor& x);
 
   torch::Tensor weight;  ///< [C_out, C_in / groups, kernel, kernel]
-  torch::Tensor bias;    ///< [C_out]
+  torch::Tensor bias;    ///< [C_out]; undefined without bias
 
  private:
   ConvShape shape_;

@@ -47,9 +47,9 @@ class PathChecker {
 
 }  // namespace
 
-void check_paths(const RunConfig& config, const std::string& where, bool goes_on, const config::Origins& origins) {
+void check_paths(const RunConfig& config, const std::string& where, bool can_resume, const config::Origins& origins) {
   const PathChecker check(where, origins);
-  if (!goes_on) {
+  if (!can_resume) {
     const setup::ModelSource& model = config.model;
     check.require("model.from", model.from, PathKind::kFolder, "the run folder or checkpoint of the previous stage");
     check.require("model.vision_from", model.vision_from, PathKind::kFolder, "a Hugging Face ConvNeXt directory");

@@ -34,12 +34,12 @@ std::string read_config_file(const fs::path& path) {
 }  // namespace
 
 RunConfig load_run_config(const fs::path& path, const std::vector<std::string>& overrides, Paths paths,
-                          const GoesOn& goes_on) {
+                          const CanResume& can_resume) {
   RunConfig config;
   const auto text = read_config_file(path);
   const auto origins = config::read_yaml(text, path.string(), config::fields_of(config), overrides);
   check_rules(config, path.string(), origins);
-  if (paths == Paths::kMustExist) check_paths(config, path.string(), goes_on && goes_on(config), origins);
+  if (paths == Paths::kMustExist) check_paths(config, path.string(), can_resume && can_resume(config), origins);
   return config;
 }
 

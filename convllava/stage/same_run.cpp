@@ -127,14 +127,15 @@ void require_same_data(const fs::path& run, const std::string& saved, const data
   if (const auto changed = data::changed_data(saved, data)) {
     refuse_change(changed->path, run, changed->after, changed->before);
   }
-  if (data::tells_contents(saved)) return;
-  core::log_warning(error_message(
-      run.string(), "an earlier version wrote its checkpoint, which tells annotation files by their sizes only",
-      "data of the same sizes, whose contents cannot be compared",
-      "the records in the order in which the run was started; its next checkpoint tells contents"));
+  if (data::records_contents(saved)) return;
+  core::log_warning(error_message(run.string(),
+                                  "the checkpoint of an earlier version records the sizes of annotation files, not "
+                                  "their contents. Changed contents "
+                                  "are not detected before the next checkpoint",
+                                  "annotation files of the same sizes", "the files that the run was started with"));
 }
 
-bool goes_on(const RunConfig& config) { return find_resume_point(config.output_dir).from.has_value(); }
+bool can_resume(const RunConfig& config) { return find_resume_point(config.output_dir).from.has_value(); }
 
 setup::ModelSource model_source(const RunConfig& config) {
   const auto latest = find_resume_point(config.output_dir).from;

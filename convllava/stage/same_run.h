@@ -16,7 +16,7 @@
 namespace convllava::stage {
 
 /// Whether the run has a checkpoint to resume from.
-bool goes_on(const RunConfig& config);
+bool can_resume(const RunConfig& config);
 
 /// Where the model's shape and the tokenizer come from: the newest checkpoint of a run that is resumed, which needs
 /// nothing else, or else `config.model`.

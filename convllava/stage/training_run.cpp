@@ -37,6 +37,13 @@ namespace convllava::stage {
 namespace fs = std::filesystem;
 namespace {
 
+std::string end_reason(const train::Training& training) {
+  const int64_t step = training.state.step;
+  if (step == training.total_steps) return fmt::format("all {} steps are done", step);
+  return fmt::format("the checkpoint is at step {}, beyond step {}, where train.max_steps and train.epochs end the run",
+                     step, training.total_steps);
+}
+
 fs::path without_slash(const fs::path& folder) { return folder.has_filename() ? folder : folder.parent_path(); }
 
 }  // namespace
@@ -225,11 +232,10 @@ void TrainingRun::Impl::print_results() const {
   if (state.idle_steps > 0) {
     core::log_warning(fmt::format("{} of {} steps had nothing to learn from", state.idle_steps, state.step));
   }
-  const auto report = training.folder / "report.html";
-  core::log_info(fmt::format("{}step {} of {}; checkpoint {}{}", training.summary.stopped ? "stopped: " : "",
-                             state.step, training.total_steps,
-                             checkpoint::step_directory(training.folder, state.step).string(),
-                             fs::exists(report) ? ", report " + report.string() : ""));
+  const auto report = training.summary.reported ? ", report " + (training.folder / "report.html").string() : "";
+  core::log_info(fmt::format("{}step {}; checkpoint {}{}", training.summary.stopped ? "stopped: " : "",
+                             training.steps_text(), checkpoint::step_directory(training.folder, state.step).string(),
+                             report));
 }
 
 TrainingRun::TrainingRun(RunConfig config, distributed::ProcessGroup group, torch::Device device)
@@ -237,7 +243,7 @@ TrainingRun::TrainingRun(RunConfig config, distributed::ProcessGroup group, torc
   auto& self = *impl_;
   auto& training = self.training;
   check_config(self.config, "configuration");
-  check_paths(self.config, "configuration", goes_on(self.config));
+  check_paths(self.config, "configuration", can_resume(self.config));
   self.check_model();
   require_same_run(self.config, *self.tokenizer);
   training.data = open_data(self.config, self.shape.vision, *self.tokenizer);
@@ -262,16 +268,12 @@ train::TrainSummary TrainingRun::run() {
   auto& training = self.training;
   const auto& state = training.state;
   training.summary.total_steps = training.total_steps;
-  if (training.is_done() && !train::report_is_missing(training)) {
-    const auto reason =
-        state.step == training.total_steps
-            ? fmt::format("all {} steps are done", training.total_steps)
-            : fmt::format(
-                  "the checkpoint is at step {}, and train.max_steps and train.epochs end this configuration "
-                  "at step {}",
-                  state.step, training.total_steps);
-    core::log_info(fmt::format("{}: {}; nothing to do", training.folder.string(), reason));
-  } else {
+  const bool complete = training.is_done() && !train::report_is_missing(training);
+  if (training.is_done()) {
+    core::log_info(fmt::format("{}: {}; {}", training.folder.string(), end_reason(training),
+                               complete ? "nothing to do" : "only the report is missing"));
+  }
+  if (!complete) {
     self.open_logs();
     if (state.step > 0 && !training.is_done()) core::log_info(fmt::format("resuming from step {}", state.step));
     self.train();

@@ -14,7 +14,9 @@ namespace fs = std::filesystem;
 
 /// Without the last validation loss the report is not complete, and the next start makes up for it.
 void RunReport::finished() {
-  if (training_.is_main() && !(training_.is_done() && training_.summary.stopped)) write();
+  if (!training_.is_main() || (training_.is_done() && training_.summary.stopped)) return;
+  write();
+  training_.summary.reported = true;
 }
 
 void RunReport::write() const {
@@ -24,7 +26,7 @@ void RunReport::write() const {
   const auto parameters = nn::count_parameters(*training_.model);
   const auto peak_bytes = static_cast<double>(hardware::peak_memory_bytes(training_.device));
   contents.facts = {
-      {"steps", fmt::format("{} of {}", state.step, training_.total_steps)},
+      {"steps", training_.steps_text()},
       {"parameters", fmt::format("{} ({} trainable)", parameters.all, parameters.trained)},
       {"records", fmt::format("{} training, {} validation", data.train.members.size(), data.validation.members.size())},
       {"samples seen", std::to_string(state.samples)},

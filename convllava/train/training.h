@@ -23,6 +23,7 @@ struct TrainSummary {
   std::optional<double> validation_before;  ///< loss before the first step of the run
   std::optional<double> validation_after;   ///< loss after the last step
   bool stopped = false;                     ///< ended early by a signal; there is a checkpoint to resume from
+  bool reported = false;                    ///< report.html is of this start of the run
 };
 
 /// The objects of a run and its counters: what the Trainer works on and its observers read.
@@ -32,6 +33,12 @@ struct Training {
 
   bool is_main() const { return group.rank() == 0; }
   bool is_done() const { return state.step >= total_steps; }
+  /// "3 of 4", also where a checkpoint is beyond the steps that are configured now.
+  std::string steps_text() const {
+    const std::string step = std::to_string(state.step);
+    const std::string total = std::to_string(total_steps);
+    return state.step <= total_steps ? step + " of " + total : step + " (beyond the configured " + total + ")";
+  }
 
   distributed::ProcessGroup group;
   torch::Device device;

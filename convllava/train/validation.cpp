@@ -11,10 +11,12 @@
 #include "convllava/infer/answer.h"
 #include "convllava/infer/tensors.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/report/metric_log.h"
 
 namespace convllava::train {
 namespace {
 
+constexpr const char* kLossName = "validation/loss";
 constexpr int64_t kAnswerTokens = 64;
 /// Micro-batches whose images are decoded together; they are in memory at the same time.
 constexpr int64_t kWindowBatches = 4;
@@ -106,7 +108,23 @@ void Validator::after_step(const StepEvent& event) {
 }
 
 void Validator::finished() {
-  if (training_.is_done()) training_.summary.validation_after = validate();
+  if (!training_.is_done() || !training_.data.validation.dataset) return;
+  auto& loss = training_.summary.validation_after;
+  loss = logged_loss();
+  if (!loss) loss = validate();
+}
+
+std::optional<double> Validator::logged_loss() {
+  std::vector<double> found = {0, 0};
+  if (training_.is_main()) {
+    for (const auto& [step, scalars] : report::read_metrics(training_.folder / "metrics.jsonl")) {
+      for (const auto& [name, value] : scalars) {
+        if (step == training_.state.step && name == kLossName) found = {1, value};
+      }
+    }
+  }
+  found = training_.group.all_reduce(found);
+  return found[0] > 0 ? std::optional(found[1]) : std::nullopt;
 }
 
 std::optional<double> Validator::validate() {
@@ -121,7 +139,7 @@ std::optional<double> Validator::validate() {
   if (!loss) {
     training_.summary.stopped = true;
   } else if (training_.is_main()) {
-    log_.write({{"validation/loss", *loss}});
+    log_.write({{kLossName, *loss}});
     core::log_info(fmt::format("step {}: validation loss {:.4f}", training_.state.step, *loss));
   }
   return loss;

@@ -47,6 +47,8 @@ class Validator : public Observer {
 
  private:
   std::optional<double> validate();
+  /// The loss of this step that an earlier start of the run has logged. Rank 0 reads, all ranks know. Collective.
+  std::optional<double> logged_loss();
 
   Training& training_;
   StepLog& log_;

@@ -27,7 +27,8 @@ class AnlsVqa final : public Benchmark {
     std::vector<Question> questions;
     for (const auto& entry : entries_) {
       const fs::path image = image_path_(entry);
-      if (image.empty()) throw DataError(entry.where, "names no image", "", "\"image\" or \"image_local_name\"");
+      if (image.empty())
+        throw DataError(entry.where, "the question has no image", "", "a path in \"image\" or \"image_local_name\"");
       questions.push_back({.id = entry.id,
                            .group = "",
                            .text = fmt::format("{}\n{}", entry.question, text::kShortAnswerRequest),

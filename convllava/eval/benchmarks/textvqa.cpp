@@ -14,7 +14,7 @@
 // TextVQA (Singh et al., arXiv 1904.08920) from its official files: TextVQA_0.5.1_val.json beside train_images/.
 //
 // The prompt is LLaVA-1.5's and lmms-eval's without OCR tokens: the question with its first letter in upper and the
-// others in lower case, and "Answer the question using a single word or phrase." on a line of its own. The paper's
+// others in lower case, and "Answer the question using a single word or phrase." on a separate line. The paper's
 // figures were measured with VLMEvalKit, whose prompt ends differently.
 
 namespace convllava::eval {
@@ -81,7 +81,7 @@ class TextVqa final : public Benchmark {
   static void check_answers(const std::vector<VqaEntry>& entries) {
     for (const auto& entry : entries) {
       if (entry.answers.size() == kReferences) continue;
-      throw DataError(entry.where, "not the ten answers that soft accuracy is defined for",
+      throw DataError(entry.where, "wrong number of reference answers for soft accuracy",
                       std::to_string(entry.answers.size()), std::to_string(kReferences));
     }
   }
@@ -89,7 +89,7 @@ class TextVqa final : public Benchmark {
   static fs::path image_path(const VqaEntry& entry) {
     if (!entry.image.empty()) return entry.image;
     if (entry.image_id.empty()) {
-      throw DataError(entry.where, "names no image", "", "an \"image_id\", or an \"image\" path");
+      throw DataError(entry.where, "the question has no image", "", "\"image_id\", or a path in \"image\"");
     }
     return fs::path(entry.set_name == "test" ? "test_images" : "train_images") / (entry.image_id + ".jpg");
   }

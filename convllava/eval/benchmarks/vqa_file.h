@@ -6,8 +6,8 @@
 
 #include "convllava/eval/benchmark.h"
 
-// What the benchmarks that ask a question about an image share: the file {"data": [{question, answers, ...}, ...]},
-// and the way from predictions to the questions they answer.
+// Shared by the benchmarks with one image and one question: the file {"data": [{question, answers, ...}, ...]},
+// and the assignment of predictions to questions.
 
 namespace convllava::eval {
 
@@ -20,16 +20,16 @@ struct VqaEntry {
   std::string image_id;              ///< TextVQA
   std::string image_local_name;      ///< InfographicVQA: the name of the image's file
   std::string set_name;              ///< TextVQA: "train", "val" or "test"
-  std::string kind;                  ///< "question_kind": groups of questions with a score of their own
-  std::vector<std::string> answers;  ///< none in a split whose answers are kept back
+  std::string kind;                  ///< "question_kind": groups of questions with separate scores
+  std::vector<std::string> answers;  ///< empty in a split whose answers are not published
 };
 
-/// `data` itself when it is a file, else `name` in that folder. Throws DataError with the reason when there is neither.
+/// `data` itself when it is a file, else `name` in that folder. Throws DataError with the reason when neither exists.
 std::filesystem::path find_vqa_file(const std::filesystem::path& data, const std::string& name);
 
 /// The entries in the order of the file; `id_field` names the field with the unique id, a number or text. Throws
-/// DataError naming file and line or entry: broken JSON, a field that is absent, empty or of the wrong type, an id
-/// seen twice.
+/// DataError naming file and line or entry: invalid JSON, no questions, a field that is absent, empty or of the wrong
+/// type, a repeated id.
 std::vector<VqaEntry> read_vqa_file(const std::filesystem::path& file, const std::string& id_field);
 
 /// Whether the entries have reference answers. Throws DataError when only some have.

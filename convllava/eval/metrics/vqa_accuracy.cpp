@@ -102,7 +102,7 @@ std::string normalize_answer(std::string_view answer) {
 }
 
 double soft_accuracy(std::string_view prediction, const std::vector<std::string>& answers) {
-  if (answers.empty()) throw DataError("soft accuracy", "there are no reference answers");
+  if (answers.empty()) throw DataError("soft accuracy", "no reference answers");
   const std::string normalized = normalize_answer(prediction);
   std::vector<bool> matches;
   for (const auto& answer : answers) matches.push_back(normalize_answer(answer) == normalized);

@@ -5,12 +5,12 @@
 #include <vector>
 
 // The VQA answer metric as LLaVA (`m4c_evaluator.py`) and lmms-eval (`vqa_eval_metric.py`) compute it. VLMEvalKit, from
-// which the paper's TextVQA column comes, leaves out the first of the steps below.
+// which the paper's TextVQA column comes, skips the first of the steps below.
 
 namespace convllava::eval {
 
 /// EvalAI's answer normalisation, quirks included:
-/// - lower case; "," and "?" deleted; "'s" becomes a word of its own;
+/// - lower case; "," and "?" deleted; "'s" becomes a separate word;
 /// - punctuation that has a blank beside it somewhere in the answer is deleted, other punctuation becomes a blank;
 /// - the first 32 "." that no digit follows are deleted, also behind a digit;
 /// - "none", "zero" ... "ten" become digits, "a", "an", "the" go, and contractions get their apostrophe ("dont").

@@ -91,7 +91,7 @@ std::optional<std::string> convnext_parameter(std::string_view tensor) {
 }
 
 /// The norm behind the pooling.
-bool is_unused_in_convnext(std::string_view tensor) {
+bool is_unused_in_convnext(const model::VisionConfig& /*config*/, std::string_view tensor) {
   for (const auto prefix : kConvNextPrefixes) {
     if (!tensor.starts_with(prefix)) continue;
     const auto name = tensor.substr(prefix.size());

@@ -63,7 +63,7 @@ TEST_CASE("a caption ends with its line", "[programs]") {
   CHECK_THAT(told.output, !contains("cut off"));
 }
 
-TEST_CASE("a conversation goes on whatever the model answers", "[programs]") {
+TEST_CASE("a conversation continues after any answer of the model", "[programs]") {
   const Checkpoint speaks(chain_model({kColon, kLess, kImage, kGreater, kEnd}, true));
   for (const auto& options : {std::vector<std::string>{}, {"--image", speaks.image().string()}}) {
     const auto talk = chat(speaks, "hello\nand you?\nand now?\n", options);
@@ -74,7 +74,7 @@ TEST_CASE("a conversation goes on whatever the model answers", "[programs]") {
   }
 }
 
-TEST_CASE("letters that the tokenizer does not have are told once", "[programs]") {
+TEST_CASE("chat reports letters without a token once", "[programs]") {
   const Checkpoint speaks(says_a_re());
   const auto talk = chat(speaks, "what is it?\nis it 5 \xE2\x82\xAC?\nor \xE2\x82\xAC?\n");
   INFO(talk.output);
@@ -111,7 +111,7 @@ TEST_CASE("answers end at the end tokens of every file of a checkpoint", "[progr
   CHECK_THAT(refused.output, contains("generation_config.json: eos_token_id: wrong type; got \"2\""));
 }
 
-TEST_CASE("an answer that is cut off or empty is told", "[programs]") {
+TEST_CASE("chat reports an answer that is cut off or empty", "[programs]") {
   const Checkpoint endless(chain_model({kColon, kA, kRed, kA}, false, {kEnd}, 300));
   CHECK_THAT(chat(endless, "", {"--prompt", "x", "--max-new-tokens", "3"}).output,
              contains("chat: the answer was cut off after 3 tokens (--max-new-tokens)"));
@@ -122,7 +122,7 @@ TEST_CASE("an answer that is cut off or empty is told", "[programs]") {
   CHECK(chat(silent, "", {"--prompt", "x"}).output == "\nchat: the answer is empty\n");
 }
 
-TEST_CASE("a full conversation is told, and /reset begins another one", "[programs]") {
+TEST_CASE("chat reports a full context, and /reset starts a new conversation", "[programs]") {
   const Checkpoint checkpoint(says_a_re(false, 260));
   const std::string words(60, 'x');
   const auto talk = chat(checkpoint, words + "\n" + words + "\n" + words + "\n/reset\n" + words + "\n");

@@ -1,5 +1,7 @@
 // What a user meets: messages on stderr and exit codes.
 
+#include <optional>
+
 #include "tests/catch.h"
 #include "tests/integration/programs/run_files.h"
 #include "tests/support/environment.h"
@@ -33,10 +35,10 @@ TEST_CASE("a mistake on the command line ends the programs with 2", "[programs]"
   check(run({program("inspect"), "--params", ""}), 2, "--params: the path is empty");
   check(run({program("inspect"), "--params", "a.yaml", "--labels", "a.yaml"}), 2, "Exactly 1 option");
   check(run({program("chat"), "--model", ".", "--max-new-tokens", "0"}), 2,
-        "--max-new-tokens: not in range; got 0; expected 1 to 1048576");
+        "--max-new-tokens: out of range; got 0; expected 1 to 1048576");
   for (const char* number : {"-1", "1x", "9223372036854775808"}) {
     check(run({program("inspect"), "--labels", "a.yaml", "--sample", number}), 2,
-          std::string("--sample: not in range; got ") + number + "; expected 0 to 9223372036854775807");
+          std::string("--sample: out of range; got ") + number + "; expected 0 to 9223372036854775807");
   }
 }
 
@@ -45,7 +47,7 @@ TEST_CASE("options of make_demo_data that make no sense end it with 2", "[progra
   const TemporaryFolder folder;
   for (const char* seed : {"-1", "18446744073709551617"}) {
     check(run({program("make_demo_data"), "--out", (folder / "demo").string(), "--seed", seed}), 2,
-          std::string("--seed: not in range; got ") + seed);
+          std::string("--seed: out of range; got ") + seed);
   }
   CHECK(folder.names().empty());
   check(run({program("make_demo_data"), "--out", ""}), 2, "--out: the path is empty");
@@ -59,11 +61,11 @@ TEST_CASE("options of eval that make no sense end it with 2", "[programs]") {
     options.insert(options.begin(), {program("eval"), "--bench", "textvqa", "--data", "."});
     check(run(options), 2, message);
   };
-  refused({"--model", ".", "--max-new-tokens", "-5"}, "not in range");
-  refused({"--model", ".", "--max-new-tokens", "9223372036854775807"}, "not in range");
-  refused({"--model", ".", "--batch-size", "0"}, "not in range");
-  refused({"--model", ".", "--batch-size", "65537"}, "--batch-size: not in range; got 65537; expected 1 to 65536");
-  refused({"--model", ".", "--batch-size", "010x"}, "--batch-size: not in range; got 010x");
+  refused({"--model", ".", "--max-new-tokens", "-5"}, "out of range");
+  refused({"--model", ".", "--max-new-tokens", "9223372036854775807"}, "out of range");
+  refused({"--model", ".", "--batch-size", "0"}, "out of range");
+  refused({"--model", ".", "--batch-size", "65537"}, "--batch-size: out of range; got 65537; expected 1 to 65536");
+  refused({"--model", ".", "--batch-size", "010x"}, "--batch-size: out of range; got 010x");
   refused({"--predictions", "a.jsonl", "--model", "."}, "excludes");
   refused({"--predictions", "a.jsonl", "--predict-only"}, "excludes");
   refused({"--predictions", "a.jsonl", "--batch-size", "2"}, "--batch-size excludes --predictions");
@@ -122,7 +124,7 @@ TEST_CASE("an image that chat cannot ask about ends it before it asks", "[progra
   check(chat("a.jpg"), 4, folder.path().string() + ": the checkpoint has no vision tower; got --image");
 }
 
-TEST_CASE("a name that no file can have is told with the reason", "[programs]") {
+TEST_CASE("an invalid file name is reported with the reason", "[programs]") {
   const TemporaryFolder folder;
   const std::string endless(300, 'n');
   check(run({program("inspect"), "--tensors", endless}), 4, "no checkpoint here; got File name too long");
@@ -130,7 +132,7 @@ TEST_CASE("a name that no file can have is told with the reason", "[programs]") 
                                            << "\n";
   check(run({program("eval"), "--bench", "docvqa", "--data", endless, "--predictions",
              (folder.path() / "p.jsonl").string()}),
-        3, "the benchmark's file is not there; got File name too long");
+        3, "the benchmark's file was not found; got File name too long");
 }
 
 TEST_CASE("half a launch environment ends train with 5", "[programs]") {

@@ -30,7 +30,7 @@ int64_t number_in(const std::string& text, const std::string& pattern) {
 
 }  // namespace
 
-TEST_CASE("inspect tells the parameters, the labels and the tensors of a run", "[programs]") {
+TEST_CASE("inspect prints the parameters, the labels and the tensors of a run", "[programs]") {
   const TemporaryFolder folder;
   write_records(folder.path(), 16);
   const auto config = write_config(folder.path(), [](auto& c) { c.train.max_steps = 1; });
@@ -95,7 +95,7 @@ TEST_CASE("the data check counts what is odd about a set and passes", "[programs
   CHECK_THAT(shown.output, contains("text only               11 of 11 (100.0 %)") &&
                                contains("unusable                0 of 11 (0.0 %)") &&
                                contains("with an empty answer    1 of 11 (9.1 %)") &&
-                               contains("cut by data.max_length  1 of 11 (9.1 %): they lose ") &&
+                               contains("cut by data.max_length  1 of 11 (9.1 %): ") &&
                                contains("ignored fields          \"images\" in 9 records") &&
                                contains("without a token         \"\xE2\x82\xAC\" 9"));
 }
@@ -115,7 +115,7 @@ TEST_CASE("the data check counts images outside of their set's folder", "[progra
              contains("outside their folder    1 of 1 (100.0 %)"));
 }
 
-TEST_CASE("the data of a run that goes on are checked also where its previous stage is gone", "[programs]") {
+TEST_CASE("inspect --data checks a resumed run whose previous stage is missing", "[programs]") {
   const TemporaryFolder folder;
   write_records(folder.path(), 8);
   std::string first;
@@ -202,7 +202,7 @@ TEST_CASE("inspect refuses the models that train refuses", "[programs]") {
   }
 }
 
-TEST_CASE("inspect tells what a stage needs, without weights, data or a GPU", "[programs]") {
+TEST_CASE("inspect prints what a stage needs, without weights, data or a GPU", "[programs]") {
   const std::string config = CONVLLAVA_SOURCE_DIR "/configs/stage1_1536.yaml";
   const auto shown = inspect("--params", config);
   check(shown, 0, "states = weights 14.9 GB + gradients 2.0 GB + optimizer 6.0 GB");

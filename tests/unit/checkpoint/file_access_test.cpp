@@ -1,20 +1,25 @@
 #include "convllava/checkpoint/file_access.h"
 
+#include <functional>
+
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/formats/fixtures.h"
 
 namespace convllava::checkpoint {
 namespace {
 
 using namespace formats::testing;
-using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 
-std::string error_of(const std::function<void()>& body) { return message_of<CheckpointError>(body); }
+constexpr const char* kCannotReadStatus = "cannot read the file status";
+
+CheckpointError error_of(const std::function<void()>& body) { return thrown<CheckpointError>(body); }
 
 }  // namespace
 
-TEST_CASE("files and directories are told apart from nothing", "[checkpoint]") {
+TEST_CASE("files and directories exist, other paths do not", "[checkpoint]") {
   const TemporaryFolder folder("present");
   write_text(folder / "file", "text");
   CHECK(read_text(folder / "file") == "text");
@@ -35,16 +40,16 @@ TEST_CASE("what the file system refuses is an error of the checkpoint", "[checkp
   const TemporaryFolder folder("refused");
   const auto circle = folder / "circle";
   std::filesystem::create_symlink(circle, circle);
-  CHECK_THAT(error_of([&] { path_exists(circle); }),
-             contains("circle: cannot read the file status; got Too many levels of symbolic links"));
-  CHECK_THAT(error_of([&] { directory_exists(circle / "below"); }),
-             contains("below: cannot read the file status; got Too many"));
-  CHECK_THAT(error_of([&] { directory_entries(folder / "none"); }),
-             contains("none: cannot list the directory; got No such file"));
-  CHECK_THAT(error_of([&] { read_text(folder.path()); }), contains("cannot read the file; got Is a directory"));
+  CHECK(error_of([&] { path_exists(circle); }) ==
+        Parts{.where = "circle", .kind = kCannotReadStatus, .got = "Too many levels of symbolic links"});
+  CHECK(error_of([&] { directory_exists(circle / "below"); }) ==
+        Parts{.where = "below", .kind = kCannotReadStatus, .got = "Too many levels of symbolic links"});
+  CHECK(error_of([&] { directory_entries(folder / "none"); }) ==
+        Parts{.where = "none", .kind = "cannot list the directory", .got = "No such file or directory"});
+  CHECK(error_of([&] { read_text(folder.path()); }) == Parts{.kind = "cannot read the file", .got = "Is a directory"});
   write_text(folder / "file", "");
-  CHECK_THAT(error_of([&] { make_directories(folder / "file"); }),
-             contains("file: cannot create the directory; got Not a directory"));
+  CHECK(error_of([&] { make_directories(folder / "file"); }) ==
+        Parts{.where = "file", .kind = "cannot create the directory", .got = "Not a directory"});
 }
 
 }  // namespace convllava::checkpoint

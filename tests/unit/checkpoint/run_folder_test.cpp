@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <optional>
+
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/formats/fixtures.h"
 
 namespace convllava::checkpoint {
@@ -10,7 +13,8 @@ namespace {
 
 using namespace formats::testing;
 using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using Names = std::set<std::string>;
 
 }  // namespace

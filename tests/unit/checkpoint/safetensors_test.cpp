@@ -1,14 +1,17 @@
 #include "convllava/checkpoint/safetensors.h"
 
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/formats/fixtures.h"
 
 namespace convllava::checkpoint {
 namespace {
 
 using namespace formats::testing;
-using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
+
+constexpr const char* kCannotWrite = "cannot write";
 
 /// What scripts/golden/checkpoint.py stores in types.safetensors.
 NamedTensors golden_tensors() {
@@ -100,39 +103,34 @@ TEST_CASE("a file without tensors is written and read", "[checkpoint]") {
 
 TEST_CASE("asking a file for a tensor it does not hold names both", "[checkpoint]") {
   const SafetensorsFile file(golden("types.safetensors"));
-  const auto message = message_of<CheckpointError>([&] { file.tensor("f31"); });
-  CHECK_THAT(message, contains("types.safetensors: unknown tensor; got f31"));
+  const auto error = thrown<CheckpointError>([&] { file.tensor("f31"); });
+  CHECK(error == Parts{.where = "types.safetensors", .kind = "unknown tensor", .got = "f31"});
 }
 
 TEST_CASE("writing fails with the system's reason", "[checkpoint]") {
   const TemporaryFolder folder("full");
   const auto ones = torch::ones({100000});
-  CHECK_THAT(message_of<CheckpointError>([&] {
-               write_safetensors("/dev/full", {{"a", ones}});
-             }),
-             contains("/dev/full: cannot write; got No space left on device"));
-  CHECK_THAT(message_of<CheckpointError>([&] {
-               write_safetensors(folder / "no/where", {{"a", ones}});
-             }),
-             contains("cannot create the file; got No such file or directory"));
+  CHECK(thrown<CheckpointError>([&] {
+          write_safetensors("/dev/full", {{"a", ones}});
+        }) == Parts{.where = "/dev/full", .kind = kCannotWrite, .got = "No space left on device"});
+  CHECK(thrown<CheckpointError>([&] {
+          write_safetensors(folder / "no/where", {{"a", ones}});
+        }) == Parts{.kind = "cannot create the file", .got = "No such file or directory"});
   const FileSizeLimit limit(100'000);
-  CHECK_THAT(message_of<CheckpointError>([&] {
-               write_safetensors(folder / "a.safetensors", {{"a", ones}});
-             }),
-             contains("a.safetensors: cannot write; got File too large"));
+  CHECK(thrown<CheckpointError>([&] {
+          write_safetensors(folder / "a.safetensors", {{"a", ones}});
+        }) == Parts{.where = "a.safetensors", .kind = kCannotWrite, .got = "File too large"});
 }
 
 TEST_CASE("what the format cannot hold is refused before a file appears", "[checkpoint]") {
   const TemporaryFolder folder("refused");
   const auto path = folder / "a.safetensors";
-  CHECK_THAT(message_of<CheckpointError>([&] {
-               write_safetensors(path, {{"a", torch::ones({2}, torch::kComplexDouble)}});
-             }),
-             contains("a.safetensors: tensor a cannot be stored; got ComplexDouble"));
-  CHECK_THAT(message_of<CheckpointError>([&] {
-               write_safetensors(path, {{"a", torch::ones({2})}, {"a", torch::ones({3})}});
-             }),
-             contains("a.safetensors: two tensors have the same name; got a"));
+  CHECK(thrown<CheckpointError>([&] {
+          write_safetensors(path, {{"a", torch::ones({2}, torch::kComplexDouble)}});
+        }) == Parts{.where = "a.safetensors", .kind = "tensor a cannot be stored", .got = "ComplexDouble"});
+  CHECK(thrown<CheckpointError>([&] {
+          write_safetensors(path, {{"a", torch::ones({2})}, {"a", torch::ones({3})}});
+        }) == Parts{.where = "a.safetensors", .kind = "two tensors have the same name", .got = "a"});
   CHECK_FALSE(std::filesystem::exists(path));
 }
 

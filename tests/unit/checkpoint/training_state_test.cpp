@@ -1,14 +1,19 @@
 #include "convllava/checkpoint/training_state.h"
 
+#include <functional>
+
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/formats/fixtures.h"
 
 namespace convllava::checkpoint {
 namespace {
 
 using namespace formats::testing;
-using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
+
+constexpr const char* kDiffersFromStateJson = "differs from state.json";
 
 TrainingState sample_state() {
   TrainingState state;
@@ -27,12 +32,12 @@ TrainingState sample_state() {
   return state;
 }
 
-std::string state_error(const std::filesystem::path& directory) {
-  return message_of<CheckpointError>([&] { load_training_state(directory); });
+CheckpointError state_error(const std::filesystem::path& directory) {
+  return thrown<CheckpointError>([&] { load_training_state(directory); });
 }
 
 /// A saved state of which `spoil` damaged the `state` folder.
-std::string error_after(const std::function<void(const std::filesystem::path&)>& spoil) {
+CheckpointError error_after(const std::function<void(const std::filesystem::path&)>& spoil) {
   const TemporaryFolder folder("spoilt");
   save_training_state(folder.path(), sample_state());
   spoil(folder / "state");
@@ -65,41 +70,53 @@ TEST_CASE("a training state comes back bit for bit", "[checkpoint]") {
 
 TEST_CASE("an absent training state is an error with the path", "[checkpoint]") {
   const TemporaryFolder folder("absent");
-  CHECK_THAT(state_error(folder.path()), contains("state: no training state to resume from; expected a checkpoint"));
+  CHECK(state_error(folder.path()) == Parts{.where = "state",
+                                            .kind = "no training state to resume from",
+                                            .expected = "a checkpoint written by `train`"});
 }
 
 TEST_CASE("a damaged training state is an error with the file", "[checkpoint]") {
-  CHECK_THAT(error_after([](const auto& state) { std::filesystem::remove(state / "state.json"); }),
-             contains("state.json: cannot read the file; got No such file"));
-  CHECK_THAT(error_after([](const auto& state) { write_text(state / "state.json", "{\"step\": 12"); }),
-             contains("state.json: not JSON; got"));
-  CHECK_THAT(error_after([](const auto& state) { write_text(state / "state.json", "{}"); }),
-             contains("state.json: step: the field is absent; got none; expected a whole number"));
-  CHECK_THAT(error_after([](const auto& state) { write_text(state / "state.json", "{\"format\": 3}"); }),
-             contains("state.json: format: unknown. A newer version may have written it; got 3; expected 1 to 2"));
-  CHECK_THAT(error_after([](const auto& state) { std::filesystem::remove(state / "tensors.safetensors"); }),
-             contains("tensors.safetensors: cannot read the file; got No such file"));
-  CHECK_THAT(error_after([](const auto& state) {
-               const auto path = state / "tensors.safetensors";
-               std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
-             }),
-             contains("its data lie outside of the file"));
+  CHECK(error_after([](const auto& state) { std::filesystem::remove(state / "state.json"); }) ==
+        Parts{.where = "state.json", .got = "No such file or directory"});
+  CHECK(error_after([](const auto& state) { write_text(state / "state.json", "{\"step\": 12"); }) ==
+        Parts{.where = "state.json", .kind = "not JSON"});
+  CHECK(error_after([](const auto& state) { write_text(state / "state.json", "{}"); }) ==
+        Parts{.where = "state.json",
+              .field = "step",
+              .kind = "the field is absent",
+              .got = "none",
+              .expected = "a whole number"});
+  CHECK(error_after([](const auto& state) { write_text(state / "state.json", "{\"format\": 3}"); }) ==
+        Parts{.where = "state.json",
+              .field = "format",
+              .kind = "unknown. A newer version may have written it",
+              .got = "3",
+              .expected = "1 to 2"});
+  CHECK(error_after([](const auto& state) { std::filesystem::remove(state / "tensors.safetensors"); }) ==
+        Parts{.where = "tensors.safetensors", .got = "No such file or directory"});
+  CHECK(error_after([](const auto& state) {
+          const auto path = state / "tensors.safetensors";
+          std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+        }) == Parts{.kind = "its data lie outside of the file"});
 }
 
-TEST_CASE("counters and tensors of different saves are told apart", "[checkpoint]") {
-  CHECK_THAT(error_after([](const auto& state) {
-               write_safetensors(state / "tensors.safetensors", sample_state().tensors, {{"step", "1233"}});
-             }),
-             contains("tensors.safetensors: step: differs from state.json; got 1233; expected 1234"));
-  CHECK_THAT(error_after([](const auto& state) { write_safetensors(state / "tensors.safetensors", {}); }),
-             contains("step: differs from state.json; got none; expected 1234"));
+TEST_CASE("counters and tensors of different saves are rejected", "[checkpoint]") {
+  CHECK(error_after([](const auto& state) {
+          write_safetensors(state / "tensors.safetensors", sample_state().tensors, {{"step", "1233"}});
+        }) == Parts{.where = "tensors.safetensors",
+                    .field = "step",
+                    .kind = kDiffersFromStateJson,
+                    .got = "1233",
+                    .expected = "1234"});
+  CHECK(error_after([](const auto& state) { write_safetensors(state / "tensors.safetensors", {}); }) ==
+        Parts{.field = "step", .kind = kDiffersFromStateJson, .got = "none", .expected = "1234"});
 }
 
 TEST_CASE("a training state that cannot be written says why", "[checkpoint]") {
   const TemporaryFolder folder("unwritable");
   write_text(folder / "state", "a file where a directory should be");
-  CHECK_THAT(message_of<CheckpointError>([&] { save_training_state(folder.path(), sample_state()); }),
-             contains("state: cannot create the directory; got "));
+  CHECK(thrown<CheckpointError>([&] { save_training_state(folder.path(), sample_state()); }) ==
+        Parts{.where = "state", .kind = "cannot create the directory"});
 }
 
 }  // namespace convllava::checkpoint

@@ -9,12 +9,19 @@ TEST_CASE("a message says where, what, got and expected", "[core]") {
         "a.yaml:3: unknown key; got \"lrr\"; expected \"lr\"");
 }
 
-TEST_CASE("empty parts of a message are left out", "[core]") {
+TEST_CASE("a message skips empty parts", "[core]") {
   CHECK(error_message("a", "b") == "a: b");
   CHECK(error_message("", "b") == "b");
   CHECK(error_message("", "b", "c") == "b; got c");
   CHECK(error_message("", "b", "", "d") == "b; expected d");
   CHECK(error_message("a", "b", "c") == "a: b; got c");
+}
+
+TEST_CASE("a message inside a message leaves one got and one expected", "[core]") {
+  const auto inner = error_message("b:2", "not a number", "x", "0 to 1");
+  CHECK(error_message("a", "1 of 2, the first", inner, "none") ==
+        "a: 1 of 2, the first; got b:2: not a number, got x, expected 0 to 1; expected none");
+  CHECK(DataError("a", "rank 1 left: " + inner).kind() == "rank 1 left: " + inner);
 }
 
 TEST_CASE("each kind of error has its exit code", "[core]") {

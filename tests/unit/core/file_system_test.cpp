@@ -10,6 +10,7 @@
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/support/process.h"
 
 namespace {
@@ -48,8 +49,8 @@ extern "C" int fsync(int descriptor) {
 namespace convllava::core {
 namespace {
 
-using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using testing::CapturedStderr;
 using testing::in_child;
 using testing::TemporaryFolder;
@@ -63,7 +64,7 @@ size_t occurrences(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("on a file system without locks a run goes on after one warning", "[core]") {
+TEST_CASE("a run continues after one warning on a file system without locks", "[core]") {
   const TemporaryFolder folder("no_locks");
   for (const int error : {ENOSYS, ENOLCK, EOPNOTSUPP}) {
     CAPTURE(error);
@@ -86,8 +87,8 @@ TEST_CASE("on a file system without locks a run goes on after one warning", "[co
 TEST_CASE("a lock that fails for another reason is refused with it", "[core]") {
   const TemporaryFolder folder("lock_fails");
   const Failing failing(flock_error, EIO);
-  CHECK(message_of<ConfigError>([&] { FolderLock lock(folder.path()); }) ==
-        folder.path().string() + ": cannot lock the folder; got Input/output error");
+  CHECK(thrown<ConfigError>([&] { FolderLock lock(folder.path()); }) ==
+        Parts{.where = folder.path().string(), .kind = "cannot lock the folder", .got = "Input/output error"});
 }
 
 TEST_CASE("a directory that its file system cannot flush is left, a file is not", "[core]") {
@@ -97,11 +98,11 @@ TEST_CASE("a directory that its file system cannot flush is left, a file is not"
     CAPTURE(error);
     const Failing failing(fsync_error, error);
     CHECK_NOTHROW(flush_to_disk(folder.path()));
-    CHECK(message_of<CheckpointError>([&] { flush_to_disk(folder / "a"); }) ==
-          (folder / "a").string() + ": cannot flush to the disk; got " + std::strerror(error));
+    CHECK(thrown<CheckpointError>([&] { flush_to_disk(folder / "a"); }) ==
+          Parts{.where = (folder / "a").string(), .kind = "cannot flush to the disk", .got = std::strerror(error)});
   }
   const Failing failing(fsync_error, EIO);
-  CHECK_THAT(message_of<CheckpointError>([&] { flush_to_disk(folder.path()); }), contains("got Input/output error"));
+  CHECK(thrown<CheckpointError>([&] { flush_to_disk(folder.path()); }) == Parts{.got = "Input/output error"});
 }
 
 }  // namespace convllava::core

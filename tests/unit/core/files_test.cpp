@@ -8,18 +8,20 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/support/process.h"
 
 namespace convllava::core {
 namespace {
 
 namespace fs = std::filesystem;
-using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using testing::FileSizeLimit;
 using testing::in_child;
 using testing::TemporaryFolder;
@@ -27,13 +29,16 @@ using testing::text_of;
 using testing::write_text;
 using Names = std::set<std::string>;
 
+constexpr const char* kCannotReadTheFile = "cannot read the file";
+constexpr const char* kFileTooLarge = "the file is too large";
+
 }  // namespace
 
 TEST_CASE("a pipe in the place of a file is refused, not waited for", "[core]") {
   const TemporaryFolder folder("pipe");
   REQUIRE(mkfifo((folder / "image.jpg").c_str(), 0644) == 0);
-  CHECK_THAT(message_of<DataError>([&] { read_file(folder / "image.jpg"); }),
-             contains("image.jpg: cannot read the file; got a pipe or a device; expected a regular file"));
+  CHECK(thrown<DataError>([&] { read_file(folder / "image.jpg"); }) ==
+        Parts{.where = "image.jpg", .got = "a pipe or a device", .expected = "a regular file"});
 }
 
 TEST_CASE("a file is read whole", "[core]") {
@@ -49,20 +54,25 @@ TEST_CASE("a file is read whole", "[core]") {
 
 TEST_CASE("a file that cannot be read is refused with its path and the reason", "[core]") {
   const TemporaryFolder folder("unreadable");
-  CHECK(message_of<DataError>([&] { read_file(folder / "none"); }) ==
-        (folder / "none").string() + ": cannot read the file; got No such file or directory; expected a readable file");
-  CHECK(message_of<DataError>([&] { read_file(folder.path()); }) ==
-        folder.path().string() + ": cannot read the file; got Is a directory; expected a readable file");
-  CHECK_THAT(message_of<DataError>([] { read_file("/proc/self/mem"); }), contains("got Input/output error"));
+  CHECK(thrown<DataError>([&] { read_file(folder / "none"); }) == Parts{.where = (folder / "none").string(),
+                                                                        .kind = kCannotReadTheFile,
+                                                                        .got = "No such file or directory",
+                                                                        .expected = "a readable file"});
+  CHECK(thrown<DataError>([&] { read_file(folder.path()); }) == Parts{.where = folder.path().string(),
+                                                                      .kind = kCannotReadTheFile,
+                                                                      .got = "Is a directory",
+                                                                      .expected = "a readable file"});
+  CHECK(thrown<DataError>([] { read_file("/proc/self/mem"); }) == Parts{.got = "Input/output error"});
 }
 
 TEST_CASE("a file beyond the bytes that a reader takes is refused", "[core]") {
   const TemporaryFolder folder("large");
   folder.write("a", "0123456789");
   CHECK(read_file(folder / "a", 10) == "0123456789");
-  CHECK(message_of<DataError>([&] { read_file(folder / "a", 9); }) ==
-        (folder / "a").string() + ": the file is too large; got 10 bytes; expected at most 9");
-  CHECK_THAT(message_of<DataError>([] { read_file("/proc/self/status", 9); }), contains("the file is too large"));
+  CHECK(thrown<DataError>([&] { read_file(folder / "a", 9); }) ==
+        Parts{.where = (folder / "a").string(), .kind = kFileTooLarge, .got = "10 bytes", .expected = "at most 9"});
+  CHECK(thrown<DataError>([] { read_file("/proc/self/status", 9); }) ==
+        Parts{.kind = kFileTooLarge, .expected = "at most 9"});
 }
 
 TEST_CASE("write_file_atomic replaces a file", "[core]") {
@@ -86,23 +96,25 @@ TEST_CASE("write_file_atomic writes into the current folder", "[core]") {
 TEST_CASE("a full disk leaves the old file and no other", "[core]") {
   const TemporaryFolder folder("full");
   write_file_atomic(folder / "a", "old");
-  std::string message;
+  std::optional<CheckpointError> error;
   {
     const FileSizeLimit limit(4096);
-    message = message_of<CheckpointError>([&] { write_file_atomic(folder / "a", std::string(100000, 'n')); });
+    error = thrown<CheckpointError>([&] { write_file_atomic(folder / "a", std::string(100000, 'n')); });
   }
-  CHECK(message == (folder / "a.tmp").string() + ": cannot write; got File too large");
+  CHECK(error.value() == Parts{.where = (folder / "a.tmp").string(), .got = "File too large"});
   CHECK(text_of(folder / "a") == "old");
   CHECK(folder.names() == Names{"a"});
 }
 
 TEST_CASE("write_file_atomic says why it cannot write", "[core]") {
   const TemporaryFolder folder("refused");
-  CHECK(message_of<CheckpointError>([&] { write_file_atomic(folder / "none" / "a", "x"); }) ==
-        (folder / "none" / "a.tmp").string() + ": cannot create; got No such file or directory");
+  CHECK(thrown<CheckpointError>([&] { write_file_atomic(folder / "none" / "a", "x"); }) ==
+        Parts{.where = (folder / "none" / "a.tmp").string(),
+              .kind = "cannot create",
+              .got = "No such file or directory"});
   fs::create_directories(folder / "is_folder" / "inner");
-  CHECK(message_of<CheckpointError>([&] { write_file_atomic(folder / "is_folder", "x"); }) ==
-        (folder / "is_folder").string() + ": cannot rename into place; got Is a directory");
+  CHECK(thrown<CheckpointError>([&] { write_file_atomic(folder / "is_folder", "x"); }) ==
+        Parts{.where = (folder / "is_folder").string(), .kind = "cannot rename into place", .got = "Is a directory"});
   CHECK(folder.names() == Names{"is_folder"});
 }
 
@@ -111,8 +123,8 @@ TEST_CASE("flush_to_disk takes files and directories", "[core]") {
   write_text(folder / "a", "x");
   CHECK_NOTHROW(flush_to_disk(folder / "a"));
   CHECK_NOTHROW(flush_to_disk(folder.path()));
-  CHECK(message_of<CheckpointError>([&] { flush_to_disk(folder / "b"); }) ==
-        (folder / "b").string() + ": cannot open to flush; got No such file or directory");
+  CHECK(thrown<CheckpointError>([&] { flush_to_disk(folder / "b"); }) ==
+        Parts{.where = (folder / "b").string(), .kind = "cannot open to flush", .got = "No such file or directory"});
 }
 
 TEST_CASE("a pending directory appears when it is committed", "[core]") {
@@ -161,8 +173,9 @@ TEST_CASE("a commit that fails keeps the directory of the same name", "[core]") 
   write_text(folder / "last" / "a", "old");
   PendingDirectory pending(folder / "last");
   fs::remove_all(pending.path());
-  CHECK(message_of<CheckpointError>([&] { pending.commit(); }) ==
-        (folder / "last").string() + ": cannot put the directory in place; got No such file or directory");
+  CHECK(thrown<CheckpointError>([&] { pending.commit(); }) == Parts{.where = (folder / "last").string(),
+                                                                    .kind = "cannot put the directory in place",
+                                                                    .got = "No such file or directory"});
   CHECK(text_of(folder / "last" / "a") == "old");
 }
 
@@ -198,22 +211,22 @@ TEST_CASE("a directory that a killed commit had set aside comes back", "[core]")
 TEST_CASE("a pending directory that cannot be made is refused", "[core]") {
   const TemporaryFolder folder("unmade");
   write_text(folder / "file", "x");
-  CHECK(message_of<CheckpointError>([&] { PendingDirectory(folder / "file" / "step-1"); }) ==
-        (folder / "file" / ".step-1.tmp").string() + ": cannot create the directory; got Not a directory");
+  CHECK(thrown<CheckpointError>([&] { PendingDirectory(folder / "file" / "step-1"); }) ==
+        Parts{.where = (folder / "file" / ".step-1.tmp").string(), .got = "Not a directory"});
 }
 
 TEST_CASE("a folder is locked once", "[core]") {
   const TemporaryFolder folder("lock");
   {
     const FolderLock lock(folder.path());
-    CHECK(message_of<ConfigError>([&] { FolderLock second(folder.path()); }) ==
-          folder.path().string() +
-              ": another run is writing into this folder. Use a different output_dir (train) or --output (eval); got a "
-              "lock held by process " +
-              std::to_string(getpid()));
+    CHECK(
+        thrown<ConfigError>([&] { FolderLock second(folder.path()); }) ==
+        Parts{.where = folder.path().string(),
+              .kind = "another run is writing into this folder. Use a different output_dir (train) or --output (eval)",
+              .got = "a lock held by process " + std::to_string(getpid())});
     const int status = in_child([&] {
-      const auto message = message_of<ConfigError>([&] { FolderLock second(folder.path()); });
-      return message.find(std::to_string(getppid())) == std::string::npos ? 1 : 0;
+      const auto error = thrown<ConfigError>([&] { FolderLock second(folder.path()); });
+      return error.got().find(std::to_string(getppid())) == std::string::npos ? 1 : 0;
     });
     CHECK(status == 0);
   }
@@ -224,8 +237,7 @@ TEST_CASE("a lock whose holder has not written its number yet is held by another
   const TemporaryFolder folder("unnumbered");
   const int other = open((folder / ".lock").c_str(), O_RDWR | O_CREAT, 0644);
   REQUIRE(flock(other, LOCK_EX) == 0);
-  CHECK_THAT(message_of<ConfigError>([&] { FolderLock lock(folder.path()); }),
-             contains("; got a lock held by another process"));
+  CHECK(thrown<ConfigError>([&] { FolderLock lock(folder.path()); }) == Parts{.got = "a lock held by another process"});
   close(other);
 }
 
@@ -241,8 +253,8 @@ TEST_CASE("the lock of a killed process is free", "[core]") {
 
 TEST_CASE("a folder that is not there cannot be locked", "[core]") {
   const TemporaryFolder folder("absent");
-  CHECK(message_of<ConfigError>([&] { FolderLock lock(folder / "none"); }) ==
-        (folder / "none").string() + ": cannot lock the folder; got No such file or directory");
+  CHECK(thrown<ConfigError>([&] { FolderLock lock(folder / "none"); }) ==
+        Parts{.where = (folder / "none").string(), .got = "No such file or directory"});
 }
 
 TEST_CASE("readers share a folder, and keep out the one that may remove it", "[core]") {

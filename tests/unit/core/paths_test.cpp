@@ -1,21 +1,24 @@
 #include "convllava/core/paths.h"
 
+#include <optional>
+
 #include "convllava/core/error.h"
 #include "tests/catch.h"
 #include "tests/support/environment.h"
+#include "tests/support/errors.h"
 #include "tests/support/files.h"
 
 namespace convllava::core {
 namespace {
 
 namespace fs = std::filesystem;
-using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
 using convllava::testing::TemporaryFolder;
+using convllava::testing::thrown;
 using convllava::testing::Variable;
 
-std::string refusal(const std::string& text) {
-  return message_of<ConfigError>([&] { expand_path(text); });
+ConfigError refusal(const std::string& text) {
+  return thrown<ConfigError>([&] { expand_path(text); });
 }
 
 }  // namespace
@@ -37,12 +40,13 @@ TEST_CASE("~ and variables of a path are expanded as a shell does", "[config]") 
 TEST_CASE("what a path cannot be expanded to is named", "[config]") {
   const Variable home("HOME", std::nullopt);
   const Variable scratch("SCRATCH", "");
-  CHECK(refusal("~/runs") == "environment variable HOME is not set");
-  CHECK(refusal("$SCRATCH/runs") == "environment variable SCRATCH is empty");
-  CHECK(refusal("${NO_SUCH_VARIABLE}") == "environment variable NO_SUCH_VARIABLE is not set");
-  CHECK_THAT(refusal("~kim/runs"), contains("not ~user"));
+  CHECK(refusal("~/runs") == Parts{.kind = "environment variable HOME is not set"});
+  CHECK(refusal("$SCRATCH/runs") == Parts{.kind = "environment variable SCRATCH is empty"});
+  CHECK(refusal("${NO_SUCH_VARIABLE}") == Parts{.kind = "environment variable NO_SUCH_VARIABLE is not set"});
+  CHECK(refusal("~kim/runs") ==
+        Parts{.kind = "only ~ and ~/... are expanded, not ~user. Write ./~ for a name that begins with ~"});
   for (const char* text : {"${", "${}", "${A", "${A B}", "${1}"}) {
-    CHECK_THAT(refusal(text), contains("invalid variable after \"${\""));
+    CHECK(refusal(text) == Parts{.kind = "invalid variable after \"${\". Write $$ for a dollar sign"});
   }
 }
 

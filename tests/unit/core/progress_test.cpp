@@ -126,7 +126,7 @@ TEST_CASE("without a terminal progress is a line each tenth", "[core]") {
   CHECK_THAT(text, contains("images [####################] 100/100 100% eta 0 s loss 1.5\n"));
 }
 
-TEST_CASE("progress that goes on from a resumed step has no estimate yet", "[core]") {
+TEST_CASE("progress of a resumed run has no estimate at first", "[core]") {
   const TemporaryFolder folder("resumed");
   CapturedStderr captured(folder / "stderr");
   {
@@ -176,7 +176,7 @@ TEST_CASE("on a terminal progress that was not finished ends its line, and witho
   CHECK(std::count(text.begin(), text.end(), '\n') == 1);
 }
 
-TEST_CASE("progress and log go on when stderr cannot be written", "[core]") {
+TEST_CASE("progress and log continue when stderr cannot be written", "[core]") {
   const CapturedStderr full("/dev/full");
   Progress progress("images", 2);
   CHECK_NOTHROW(progress.update(1));
@@ -184,7 +184,7 @@ TEST_CASE("progress and log go on when stderr cannot be written", "[core]") {
   CHECK_NOTHROW(log_warning("lost"));
 }
 
-TEST_CASE("progress and log go on when the terminal is gone", "[core]") {
+TEST_CASE("progress and log continue when the terminal is gone", "[core]") {
   TerminalStderr terminal;
   if (!terminal.problem().empty()) SKIP("no terminal to be had: " << terminal.problem());
   Progress progress("images", 2);

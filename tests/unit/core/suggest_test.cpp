@@ -34,6 +34,12 @@ TEST_CASE("of two equally near names the first is suggested", "[core]") {
   CHECK(nearest_name("stage4", {"stage1", "stage2"}) == "stage1");
 }
 
+TEST_CASE("another word for a name suggests this name, although a third one is nearer by letters", "[core]") {
+  CHECK(nearest_name("gpu", {"auto", "cpu", "cuda"}) == "cuda");
+  CHECK(nearest_name("FP16", {"fp32", "bf16"}) == "bf16");
+  CHECK(nearest_name("gpu", {"cpu", "lr"}) == "cpu");
+}
+
 TEST_CASE("join puts the separator between the parts", "[core]") {
   CHECK(join({}) == "");
   CHECK(join({"a"}) == "a");

@@ -35,7 +35,7 @@ TEST_CASE("a pool takes functions that can only be moved", "[core]") {
   CHECK(pool.submit([owned = std::move(owned)] { return *owned; }).get() == 7);
 }
 
-TEST_CASE("a future rethrows what its task threw, and the pool goes on", "[core]") {
+TEST_CASE("a future rethrows its task's exception, and the pool continues", "[core]") {
   ThreadPool pool(1);
   auto failed = pool.submit([]() -> int { throw std::runtime_error("broken image"); });
   CHECK_THROWS_WITH(failed.get(), "broken image");

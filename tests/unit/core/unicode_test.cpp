@@ -110,7 +110,7 @@ TEST_CASE("bytes that are not UTF-8 count as Python's replacement characters", "
   }
 }
 
-TEST_CASE("UTF-8 is told from what is not", "[core]") {
+TEST_CASE("invalid UTF-8 is detected", "[core]") {
   for (const char* text : {"", "a", "caf\u00e9 \uFFFD \U0001F999"}) CHECK(is_utf8(text));
   // A Latin-1 letter; a surrogate; a long form of NUL; beyond the last code point; a character that is cut off.
   for (const char* text :

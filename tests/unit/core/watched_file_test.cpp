@@ -6,13 +6,15 @@
 #include <fstream>
 
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/support/files.h"
 
 namespace convllava::core {
 namespace {
 
-using testing::message_of;
+using testing::Parts;
 using testing::TemporaryFolder;
+using testing::thrown;
 
 }  // namespace
 
@@ -29,16 +31,14 @@ TEST_CASE("a watched file is read in pieces", "[core]") {
 
 TEST_CASE("what cannot be watched is refused with the reason alone", "[core]") {
   const TemporaryFolder folder("unwatched");
-  const auto reason = [](const std::filesystem::path& path) {
-    return message_of<Error>([&] { WatchedFile file(path); });
-  };
-  CHECK(reason(folder / "absent") == "No such file or directory");
-  CHECK(reason(folder.path()) == "Is a directory");
+  const auto reason = [](const std::filesystem::path& path) { return thrown<Error>([&] { WatchedFile file(path); }); };
+  CHECK(reason(folder / "absent") == Parts{.kind = "No such file or directory"});
+  CHECK(reason(folder.path()) == Parts{.kind = "Is a directory"});
   REQUIRE(mkfifo((folder / "pipe").c_str(), 0600) == 0);
-  CHECK(reason(folder / "pipe") == "a pipe or a device");
+  CHECK(reason(folder / "pipe") == Parts{.kind = "a pipe or a device"});
 }
 
-TEST_CASE("a file that is written into while it is in use is told", "[core]") {
+TEST_CASE("a file modified while it is in use is reported", "[core]") {
   const TemporaryFolder folder("changed");
   const auto path = folder.write("set.json", "0123456789");
   testing::age(path);
@@ -47,10 +47,10 @@ TEST_CASE("a file that is written into while it is in use is told", "[core]") {
   SECTION("shortened") { folder.write("set.json", "01234"); }
   SECTION("made longer") { std::ofstream(path, std::ios::app) << "more"; }
   SECTION("other contents of the same size") { folder.write("set.json", "9876543210"); }
-  CHECK(message_of<FileChanged>([&] { file.read(0, 2); }) ==
-        path.string() +
-            ": the file was changed while it is in use; expected the same contents until the end; a new version beside "
-            "it, or moved over it");
+  CHECK(thrown<FileChanged>([&] { file.read(0, 2); }) ==
+        Parts{.where = path.string(),
+              .kind = "the file was changed while it is in use. Write a new version beside it, or move one over it",
+              .expected = "the same contents until the end"});
 }
 
 TEST_CASE("a file that takes the name of one in use does not matter", "[core]") {

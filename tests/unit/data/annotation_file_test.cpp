@@ -10,6 +10,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/fingerprint.h"
+#include "tests/support/errors.h"
 #include "tests/unit/data/fixtures.h"
 
 namespace convllava::data {
@@ -17,17 +18,26 @@ namespace {
 
 using namespace testing;
 
+constexpr const char* kFileEmpty = "the file is empty";
+constexpr const char* kNotAnAnnotationFile = "not an annotation file";
+constexpr const char* kTruncated = "the file is truncated inside record 1, which begins on line 2";
+constexpr const char* kUnterminatedString = "unterminated string in record 0";
+constexpr const char* kInvalidJson = "invalid JSON";
+constexpr const char* kNotGiven = "not given";
+constexpr const char* kNoTurns = "no turns";
+constexpr const char* kNotAnObject = "not an object";
+
 const std::string kGood = record_json("a.jpg", "what is it", "a cat");
 
 /// The error that a file of these bytes gives.
-std::string file_error(const std::string& bytes) {
+DataError file_error(const std::string& bytes) {
   const TemporaryFolder folder;
   const auto path = folder.write("set.json", bytes);
-  return message_of<DataError>([&] { AnnotationFile file(path); });
+  return thrown<DataError>([&] { AnnotationFile file(path); });
 }
 
 /// Why record 1 of an array of a good record, `record` (on line 2) and a good one is bad.
-std::string record_error(const std::string& record) {
+DataError record_error(const std::string& record) {
   const TemporaryFolder folder;
   const AnnotationFile file(folder.write("set.json", "[" + kGood + ",\n" + record + ",\n" + kGood + "]"));
   REQUIRE(file.size() == 3);
@@ -35,10 +45,10 @@ std::string record_error(const std::string& record) {
   CHECK(file.bad()[0].index == 1);
   CHECK(file.record(0).turns.size() == 2);
   CHECK(file.record(2).turns.size() == 2);
-  const std::string start = (folder.path() / "set.json").string() + ":2: record 1: ";
-  CHECK(file.bad()[0].message == message_of<DataError>([&] { file.record(1); }));
-  REQUIRE(file.bad()[0].message.substr(0, start.size()) == start);
-  return file.bad()[0].message.substr(start.size());
+  auto error = thrown<DataError>([&] { file.record(1); });
+  CHECK(file.bad()[0].message == error.what());
+  REQUIRE(error.place().where.starts_with((folder.path() / "set.json").string() + ":2: record 1"));
+  return error;
 }
 
 }  // namespace
@@ -152,115 +162,131 @@ TEST_CASE("several threads read one file", "[data]") {
 TEST_CASE("a file that is no annotation file is rejected", "[data]") {
   const TemporaryFolder folder;
   const auto error = [](const std::filesystem::path& path) {
-    return message_of<DataError>([&] { AnnotationFile file(path); });
+    return thrown<DataError>([&] { AnnotationFile file(path); });
   };
-  const std::string expected = "; expected a JSON array of records, or one record per line";
-  CHECK(error(folder.path() / "none.json") ==
-        (folder.path() / "none.json").string() + ": cannot read the file; got No such file or directory" + expected);
-  CHECK(error(folder.path()) == folder.path().string() + ": cannot read the file; got Is a directory" + expected);
-  CHECK(error("/dev/null") == "/dev/null: cannot read the file; got a pipe or a device" + expected);
+  const std::string expected = "a JSON array of records, or one record per line";
+  CHECK(error(folder.path() / "none.json") == Parts{.where = (folder.path() / "none.json").string(),
+                                                    .got = "No such file or directory",
+                                                    .expected = expected});
+  CHECK(error(folder.path()) == Parts{.where = folder.path().string(), .got = "Is a directory", .expected = expected});
+  CHECK(error("/dev/null") == Parts{.where = "/dev/null", .got = "a pipe or a device", .expected = expected});
   const auto pipe = folder.path() / "pipe";
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-  CHECK(error(pipe) == pipe.string() + ": cannot read the file; got a pipe or a device" + expected);
-  CHECK_THAT(file_error(""), contains("set.json: the file is empty" + expected));
-  CHECK_THAT(file_error("\xEF\xBB\xBF \n"), contains("set.json: the file is empty"));
-  CHECK_THAT(file_error("[\n]"), contains("set.json:2: the array is empty" + expected));
-  CHECK_THAT(file_error("\n\"text\""), contains("set.json:2: not an annotation file; got \"\"text\"\"" + expected));
-  CHECK_THAT(file_error("12"), contains("not an annotation file; got \"12\""));
-  CHECK_THAT(file_error("\x89PNG\r\n\x1a\n"), contains(R"(not an annotation file; got "\x89PNG\x0d\x0a\x1a\x0a")"));
-  CHECK_THAT(file_error(std::string(60, 'x')), contains("got \"" + std::string(40, 'x') + "...\""));
-  CHECK_THAT(file_error(std::string("\0\0", 2)), contains(R"(got "\x00\x00")"));
-  CHECK_THAT(file_error("{\n\"data\": [" + kGood + "]\n}"),
-             contains("set.json:2: an object on several lines; got \"\"data\": "));
+  CHECK(error(pipe) == Parts{.where = pipe.string(), .got = "a pipe or a device", .expected = expected});
+  CHECK(file_error("") == Parts{.where = "set.json", .kind = kFileEmpty});
+  CHECK(file_error("\xEF\xBB\xBF \n") == Parts{.where = "set.json", .kind = kFileEmpty});
+  CHECK(file_error("[\n]") == Parts{.where = "set.json:2", .kind = "the array is empty"});
+  CHECK(file_error("\n\"text\"") == Parts{.where = "set.json:2", .kind = kNotAnAnnotationFile, .got = "\"\"text\"\""});
+  CHECK(file_error("12") == Parts{.kind = kNotAnAnnotationFile, .got = "\"12\""});
+  CHECK(file_error("\x89PNG\r\n\x1a\n") ==
+        Parts{.kind = kNotAnAnnotationFile, .got = "\"\\x89PNG\\x0d\\x0a\\x1a\\x0a\""});
+  CHECK(file_error(std::string(60, 'x')) == Parts{.got = "\"" + std::string(40, 'x') + "...\""});
+  CHECK(file_error(std::string("\0\0", 2)) == Parts{.got = "\"\\x00\\x00\""});
+  CHECK(file_error("{\n\"data\": [" + kGood + "]\n}") ==
+        Parts{.where = "set.json:2",
+              .kind = "an object on several lines",
+              .got = "\"\"data\": [{\"image\": \"a.jpg\", \"conversatio...\""});
 }
 
 TEST_CASE("a JSON array that is cut off is rejected wherever the cut is", "[data]") {
   const std::string whole = "[" + kGood + ",\n" + kGood + "]";
   for (size_t length = 1; length < whole.size(); ++length) {
-    CHECK_THAT(file_error(whole.substr(0, length)),
-               contains("set.json:" + std::string(length > kGood.size() + 2 ? "2" : "1")));
-    CHECK_THAT(file_error(whole.substr(0, length)), contains("the file is truncated"));
+    const auto error = file_error(whole.substr(0, length));
+    CHECK_THAT(error.place().where, contains("set.json"));
+    CHECK_THAT(error.kind(), contains("the file is truncated"));
   }
-  CHECK_THAT(
-      file_error("[" + kGood + ",\n{\"conversations\": [{\"from\": \"hum"),
-      contains(
-          "set.json:2: the file is truncated inside record 1, which begins on line 2; got its end inside a string; "
-          "expected '\"}]}'"));
-  CHECK_THAT(
-      file_error("[" + kGood + ",\n{\"conversations\":\n[{"),
-      contains(
-          "set.json:3: the file is truncated inside record 1, which begins on line 2; got its end; expected '}]}'"));
-  CHECK_THAT(file_error("[{\"a\": \"b\\"), contains("got its end inside a string"));
-  CHECK_THAT(file_error("[" + std::string(50, '[')), contains("expected ']]]]]]]]]]]]...'"));
-  CHECK_THAT(file_error("[" + kGood),
-             contains("set.json:1: the file is truncated after record 0; got its end; expected ',' or ']'"));
-  CHECK_THAT(file_error("[" + kGood + ","),
-             contains("the file is truncated before record 1; got its end; expected a record"));
+  CHECK(file_error("[" + kGood + ",\n{\"conversations\": [{\"from\": \"hum") ==
+        Parts{.where = "set.json:2", .kind = kTruncated, .got = "its end inside a string", .expected = "'\"}]}'"});
+  CHECK(file_error("[" + kGood + ",\n{\"conversations\":\n[{") ==
+        Parts{.where = "set.json:3", .kind = kTruncated, .got = "its end", .expected = "'}]}'"});
+  CHECK(file_error("[{\"a\": \"b\\") == Parts{.got = "its end inside a string"});
+  CHECK(file_error("[" + std::string(50, '[')) == Parts{.expected = "']]]]]]]]]]]]...'"});
+  CHECK(file_error("[" + kGood) == Parts{.where = "set.json:1",
+                                         .kind = "the file is truncated after record 0",
+                                         .got = "its end",
+                                         .expected = "',' or ']'"});
+  CHECK(file_error("[" + kGood + ",") ==
+        Parts{.kind = "the file is truncated before record 1", .got = "its end", .expected = "a record"});
 }
 
 TEST_CASE("JSON lines that are cut off are rejected", "[data]") {
-  CHECK_THAT(file_error(kGood + "\n" + kGood.substr(0, 60)),
-             contains("set.json:2: the file is truncated inside record 1, which begins on line 2"));
-  CHECK_THAT(file_error(kGood.substr(0, 20)),
-             contains("set.json:1: the file is truncated inside record 0, which begins on line 1"));
+  CHECK(file_error(kGood + "\n" + kGood.substr(0, 60)) == Parts{.where = "set.json:2", .kind = kTruncated});
+  CHECK(file_error(kGood.substr(0, 20)) ==
+        Parts{.where = "set.json:1", .kind = "the file is truncated inside record 0, which begins on line 1"});
 }
 
 TEST_CASE("an array with misplaced brackets, commas or quotes is rejected", "[data]") {
-  CHECK_THAT(file_error("[" + kGood + "\n" + kGood + "]"),
-             contains("set.json:2: invalid JSON after record 0; got \"{\"image\": "));
-  CHECK_THAT(file_error("[" + kGood + ",\n]"),
-             contains("set.json:2: invalid JSON before record 1; got \"]\"; expected a record"));
-  CHECK_THAT(file_error("[" + kGood + "]\n[]"),
-             contains("set.json:2: invalid JSON after the array of records; got \"[]\"; expected the end of the file"));
-  CHECK_THAT(file_error("[{\"a\": [1,\n2}]"),
-             contains("set.json:2: mismatched bracket in record 0; got '}'; expected ']'"));
-  CHECK_THAT(file_error("[\n{\"a\": \"b},\n{}]"),
-             contains("set.json:2: unterminated string in record 0; got the end of the line; expected '\"'"));
-  CHECK_THAT(file_error("[\n{\"a\": \"b\\\n\"}]"), contains("set.json:2: unterminated string in record 0"));
+  CHECK(file_error("[" + kGood + "\n" + kGood + "]") ==
+        Parts{.where = "set.json:2",
+              .kind = "invalid JSON after record 0",
+              .got = "\"{\"image\": \"a.jpg\", \"conversations\": [{\"f...\""});
+  CHECK(file_error("[" + kGood + ",\n]") ==
+        Parts{.where = "set.json:2", .kind = "invalid JSON before record 1", .got = "\"]\"", .expected = "a record"});
+  CHECK(file_error("[" + kGood + "]\n[]") == Parts{.where = "set.json:2",
+                                                   .kind = "invalid JSON after the array of records",
+                                                   .got = "\"[]\"",
+                                                   .expected = "the end of the file"});
+  CHECK(file_error("[{\"a\": [1,\n2}]") ==
+        Parts{.where = "set.json:2", .kind = "mismatched bracket in record 0", .got = "'}'", .expected = "']'"});
+  CHECK(file_error("[\n{\"a\": \"b},\n{}]") == Parts{.where = "set.json:2",
+                                                     .kind = kUnterminatedString,
+                                                     .got = "the end of the line",
+                                                     .expected = "'\"'; line breaks inside a string are written \\n"});
+  CHECK(file_error("[\n{\"a\": \"b\\\n\"}]") == Parts{.where = "set.json:2", .kind = kUnterminatedString});
 }
 
 TEST_CASE("a malformed record is listed and the others are read", "[data]") {
   CHECK(record_error("{\"a\" 1}") ==
-        "line 2, column 6: invalid JSON; got syntax error while parsing object separator - unexpected number literal; "
-        "expected ':'");
-  CHECK_THAT(record_error("{\n\"a\": \"\xff\"}"), contains("line 3, column "));
-  CHECK_THAT(record_error("{\"a\": \"\xff\"}"), contains("ill-formed UTF-8 byte"));
-  CHECK_THAT(record_error("{\"a\": \"\xc3\"}"), contains("ill-formed UTF-8 byte"));
-  CHECK_THAT(record_error(R"({"a": "\ud800"})"), contains("surrogate"));
-  CHECK_THAT(record_error("{\"a\": nan}"), contains("line 2, column 8: invalid JSON"));
-  CHECK_THAT(record_error("{\"a\": NaN, 1}"), contains("line 2, column 12: invalid JSON"));
-  CHECK_THAT(record_error("{\"id\": " + std::string(200'000, '[') + std::string(200'000, ']') + "}"),
-             contains("line 2, column ") && contains(": invalid JSON; got more than 127 levels of nesting"));
-  CHECK_THAT(record_error("{\"a\": 1e999}"), contains("invalid JSON; got number overflow parsing '1e999'"));
+        Parts{.where = "record 1: line 2, column 6",
+              .kind = kInvalidJson,
+              .got = "syntax error while parsing object separator - unexpected number literal; expected ':'"});
+  CHECK_THAT(record_error("{\n\"a\": \"\xff\"}").place().where, contains("line 3, column "));
+  CHECK_THAT(record_error("{\"a\": \"\xff\"}").got(), contains("ill-formed UTF-8 byte"));
+  CHECK_THAT(record_error("{\"a\": \"\xc3\"}").got(), contains("ill-formed UTF-8 byte"));
+  CHECK(record_error(R"({"a": "\ud800"})") ==
+        Parts{.got = "syntax error while parsing value - invalid string: surrogate U+D800..U+DBFF must be followed by "
+                     "U+DC00..U+DFFF"});
+  CHECK(record_error("{\"a\": nan}") == Parts{.where = "line 2, column 8", .kind = kInvalidJson});
+  CHECK(record_error("{\"a\": NaN, 1}") == Parts{.where = "line 2, column 12", .kind = kInvalidJson});
+  const auto nested = record_error("{\"id\": " + std::string(200'000, '[') + std::string(200'000, ']') + "}");
+  CHECK(nested == Parts{.kind = kInvalidJson, .got = "more than 127 levels of nesting"});
+  CHECK_THAT(nested.place().where, contains("line 2, column "));
+  CHECK(record_error("{\"a\": 1e999}") == Parts{.kind = kInvalidJson, .got = "number overflow parsing '1e999'"});
 }
 
 TEST_CASE("a record that is not a conversation is listed with the reason", "[data]") {
   const auto turns = [](const std::string& text) { return "{\"conversations\": " + text + "}"; };
-  CHECK(record_error("12") == "not an object; got 12; expected {\"conversations\": [...]}");
-  CHECK_THAT(record_error("\"ab\""), contains("not an object; got \"ab\""));
-  CHECK_THAT(record_error("null"), contains("not an object; got null"));
-  CHECK_THAT(record_error("[1, 2]"), contains("not an object; got an array of 2"));
-  CHECK_THAT(record_error(std::string(100000, '[') + std::string(100000, ']')), contains("levels of nesting"));
-  CHECK(record_error("{}") == "conversations: not given; expected a list of turns");
-  CHECK(record_error(turns("[]")) == "conversations: no turns; got an array of 0; expected a list of turns");
-  CHECK_THAT(record_error(turns("{\"from\": 1}")), contains("conversations: no turns; got an object"));
+  CHECK(record_error("12") == Parts{.kind = kNotAnObject, .got = "12", .expected = "{\"conversations\": [...]}"});
+  CHECK(record_error("\"ab\"") == Parts{.kind = kNotAnObject, .got = "\"ab\""});
+  CHECK(record_error("null") == Parts{.kind = kNotAnObject, .got = "null"});
+  CHECK(record_error("[1, 2]") == Parts{.kind = kNotAnObject, .got = "an array of 2"});
+  CHECK_THAT(record_error(std::string(100000, '[') + std::string(100000, ']')).got(), contains("levels of nesting"));
+  CHECK(record_error("{}") ==
+        Parts{.field = "conversations", .kind = kNotGiven, .got = "", .expected = "a list of turns"});
+  CHECK(record_error(turns("[]")) ==
+        Parts{.field = "conversations", .kind = kNoTurns, .got = "an array of 0", .expected = "a list of turns"});
+  CHECK(record_error(turns("{\"from\": 1}")) == Parts{.field = "conversations", .kind = kNoTurns, .got = "an object"});
   CHECK(record_error(turns("[\"hi\"]")) ==
-        "turn 1: not an object; got \"hi\"; expected {\"from\": ..., \"value\": ...}");
+        Parts{.where = "turn 1", .kind = kNotAnObject, .got = "\"hi\"", .expected = "{\"from\": ..., \"value\": ...}"});
   CHECK(record_error(turns(R"([{"value": "a"}])")) ==
-        "turn 1: from: not given; expected {\"from\": ..., \"value\": ...}");
-  CHECK_THAT(record_error(turns(R"([{"from": "human"}])")), contains("turn 1: value: not given"));
+        Parts{.where = "turn 1", .field = "from", .kind = kNotGiven, .expected = "{\"from\": ..., \"value\": ...}"});
+  CHECK(record_error(turns(R"([{"from": "human"}])")) == Parts{.where = "turn 1", .field = "value", .kind = kNotGiven});
   CHECK(record_error(turns(R"([{"from": "human", "value": null}])")) ==
-        "turn 1: value: wrong type; got null; expected a string");
-  CHECK_THAT(record_error(turns(R"([{"from": 3, "value": "a"}])")),
-             contains("turn 1: from: wrong type; got 3; expected a string"));
+        Parts{.where = "turn 1", .field = "value", .got = "null", .expected = "a string"});
+  CHECK(record_error(turns(R"([{"from": 3, "value": "a"}])")) ==
+        Parts{.where = "turn 1", .field = "from", .got = "3", .expected = "a string"});
   CHECK(record_error(turns(R"([{"from": "human", "value": "a"}, {"from": "user\n", "value": "b"}])")) ==
-        R"(turn 2: from: unknown speaker; got "user\x0a"; expected "human" or "gpt")");
+        Parts{.where = "turn 2",
+              .field = "from",
+              .kind = "unknown speaker",
+              .got = R"("user\x0a")",
+              .expected = R"("human" or "gpt")"});
   CHECK(record_error(R"({"image": ["a.jpg", "b.jpg"], "conversations": []})") ==
-        "image: wrong type; got an array of 2; expected one path, as a string");
-  CHECK_THAT(record_error(R"({"image": 12})"), contains("image: wrong type; got 12"));
-  CHECK_THAT(record_error(R"({"image": NaN})"), contains("image: wrong type; got NaN"));
+        Parts{.field = "image", .kind = "wrong type", .got = "an array of 2", .expected = "one path, as a string"});
+  CHECK(record_error(R"({"image": 12})") == Parts{.field = "image", .got = "12"});
+  CHECK(record_error(R"({"image": NaN})") == Parts{.field = "image", .got = "NaN"});
   CHECK(record_error(R"({"image": "a\u0000b.jpg"})") ==
-        R"(image: contains a NUL byte; got "a\x00b.jpg"; expected a path)");
+        Parts{.field = "image", .kind = "contains a NUL byte", .got = R"("a\x00b.jpg")", .expected = "a path"});
 }
 
 TEST_CASE("the error of a bad record has its file, line, turn and field", "[data]") {

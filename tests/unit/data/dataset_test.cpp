@@ -10,6 +10,7 @@
 #include "convllava/core/watched_file.h"
 #include "convllava/data/loader.h"
 #include "convllava/data/packed_batch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/data/fixtures.h"
 
 namespace convllava::data {
@@ -17,14 +18,15 @@ namespace {
 
 using namespace testing;
 
-/// What sample 0 of `json` is refused for, without "<file>:1: record 0: ".
-std::string sample_error(const TemporaryFolder& folder, const std::string& json,
-                         const SampleOptions& options = small_options()) {
+constexpr const char* kImageDoesNotFit = "the image does not fit into max_length";
+
+/// Why sample 0 of `json` is bad.
+DataError sample_error(const TemporaryFolder& folder, const std::string& json,
+                       const SampleOptions& options = small_options()) {
   const Dataset dataset = dataset_of(folder, json, options);
-  const std::string message = message_of<DataError>([&] { dataset.sample(0); });
-  const std::string start = (folder.path() / "set.json").string() + ":1: record 0: ";
-  REQUIRE(message.substr(0, start.size()) == start);
-  return message.substr(start.size());
+  auto error = thrown<DataError>([&] { dataset.sample(0); });
+  REQUIRE(error.place().where.starts_with((folder.path() / "set.json").string() + ":1: record 0"));
+  return error;
 }
 
 int64_t supervised(const Sample& sample) {
@@ -116,12 +118,14 @@ TEST_CASE("an image that would fill the sample is rejected before it is resized"
       text::encode_conversation(dataset.tokenizer(), text::Template::kV1, dataset.record(0).turns, true).input_ids;
   const auto before = std::find(prompt.begin(), prompt.end(), text::kImageToken) - prompt.begin();
   CHECK(sample_error(folder, json, options) ==
-        (folder.path() / "long.ppm").string() +
-            ": the image does not fit into max_length; got 600x10 pixels, resized to 62914560x1048576: 16106127360 "
-            "visual tokens after " +
-            std::to_string(before) + " tokens of text; expected at most 200 together");
-  CHECK_THAT(sample_error(folder, "[" + record_json("line.ppm", "q", "a") + "]", options),
-             contains((folder.path() / "line.ppm").string() + ": ") && contains("got 30000x10 pixels"));
+        Parts{.where = (folder.path() / "long.ppm").string(),
+              .kind = kImageDoesNotFit,
+              .got = "600x10 pixels, resized to 62914560x1048576: 16106127360 visual tokens after " +
+                     std::to_string(before) + " tokens of text",
+              .expected = "at most 200 together"});
+  const auto line = sample_error(folder, "[" + record_json("line.ppm", "q", "a") + "]", options);
+  CHECK(line == Parts{.where = (folder.path() / "line.ppm").string()});
+  CHECK(line.got().starts_with("30000x10 pixels"));
 }
 
 TEST_CASE("an image that cannot be read is rejected with record, path and reason", "[data]") {
@@ -132,16 +136,16 @@ TEST_CASE("an image that cannot be read is rejected with record, path and reason
   std::filesystem::resize_file(folder.path() / "whole.ppm", 300);
   std::filesystem::create_directory(folder.path() / "folder.ppm");
   const auto error = [&](const std::string& name) {
-    const std::string message = sample_error(folder, "[" + record_json(name, "q", "a") + "]");
-    const std::string start = (folder.path() / name).string() + ": ";
-    CHECK(message.substr(0, start.size()) == start);
-    return message.substr(std::min(start.size(), message.size()));
+    auto error = sample_error(folder, "[" + record_json(name, "q", "a") + "]");
+    CHECK(error == Parts{.where = (folder.path() / name).string()});
+    return error;
   };
-  CHECK_THAT(error("absent.ppm"), contains("No such file"));
-  CHECK_THAT(error("empty.ppm"), contains("empty"));
-  CHECK_THAT(error("text.ppm"), contains("unknown image format"));
-  CHECK_THAT(error("whole.ppm"), contains("truncated"));
-  CHECK_THAT(error("folder.ppm"), contains("directory"));
+  CHECK(error("absent.ppm") == Parts{.got = "No such file or directory"});
+  CHECK_THAT(error("empty.ppm").kind(), contains("empty"));
+  CHECK(error("text.ppm") ==
+        Parts{.kind = "unknown image format", .expected = "a JPEG, PNG, WebP, GIF, BMP, TIFF or PPM image"});
+  CHECK_THAT(error("whole.ppm").kind(), contains("truncated"));
+  CHECK(error("folder.ppm") == Parts{.got = "Is a directory"});
 }
 
 TEST_CASE("an image outside the set's image folder is used and reported, by any path", "[data]") {
@@ -174,14 +178,15 @@ TEST_CASE("an image outside the set's image folder is used and reported, by any 
 TEST_CASE("a conversation that cannot be a prompt is rejected with its record", "[data]") {
   const TemporaryFolder folder;
   folder.write_image("a.ppm", 8, 8);
-  CHECK_THAT(sample_error(folder, "[" + record_json("", "see <image>", "a") + "]"),
-             contains("\"<image>\" in a record without an image"));
-  CHECK_THAT(sample_error(folder, R"([{"image": "a.ppm", "conversations": [{"from": "human", "value": "q"},
-                                       {"from": "gpt", "value": "a"}]}])"),
-             contains("the record has an image and no \"<image>\""));
-  CHECK_THAT(sample_error(folder, R"([{"conversations": [{"from": "human", "value": "q"}]}])"),
-             contains("ends with a human turn"));
-  CHECK_THAT(sample_error(folder, "[{\"id\": 1}]"), contains("conversations: not given"));
+  CHECK(sample_error(folder, "[" + record_json("", "see <image>", "a") + "]") ==
+        Parts{.kind = "\"<image>\" in a record without an image", .expected = "no \"<image>\", or an image"});
+  CHECK(
+      sample_error(folder, R"([{"image": "a.ppm", "conversations": [{"from": "human", "value": "q"},
+                                       {"from": "gpt", "value": "a"}]}])") ==
+      Parts{.kind = "the record has an image and no \"<image>\"", .expected = "\"<image>\" in one of its human turns"});
+  CHECK(sample_error(folder, R"([{"conversations": [{"from": "human", "value": "q"}]}])") ==
+        Parts{.kind = "the conversation ends with a human turn", .expected = "the assistant's answer"});
+  CHECK(sample_error(folder, "[{\"id\": 1}]") == Parts{.field = "conversations"});
 }
 
 TEST_CASE("labels beyond max_length are counted", "[data]") {
@@ -209,10 +214,11 @@ TEST_CASE("labels beyond max_length are counted", "[data]") {
   CHECK(dataset_of(folder, json, options).sample(0).cut_labels == labels - 1);
 
   options.max_length = length - labels;
-  const std::string message = sample_error(folder, json, options);
-  CHECK(message == "no part of an answer fits into max_length; got " + std::to_string(length) +
-                       " tokens, 4 of them visual; expected an answer within " + std::to_string(length - labels) +
-                       " tokens: a shorter question, or a larger max_length");
+  CHECK(sample_error(folder, json, options) ==
+        Parts{.kind = "no part of an answer fits into max_length",
+              .got = std::to_string(length) + " tokens, 4 of them visual",
+              .expected = "an answer within " + std::to_string(length - labels) +
+                          " tokens: a shorter question, or a larger max_length"});
 }
 
 TEST_CASE("all tokens of an image must be within max_length, in any turn", "[data]") {
@@ -230,21 +236,27 @@ TEST_CASE("all tokens of an image must be within max_length, in any turn", "[dat
   CHECK(cut.cut_labels > 0);
   CHECK(pack({cut}, options.max_length).visual_rows.size() == 4);
   --options.max_length;
-  CHECK_THAT(sample_error(folder, json, options), contains("the image does not fit into max_length; got 8x8 pixels"));
+  CHECK(
+      sample_error(folder, json, options) ==
+      Parts{.kind = kImageDoesNotFit, .got = "8x8 pixels, resized to 64x64: 4 visual tokens after 76 tokens of text"});
 }
 
 TEST_CASE("weights and sizes that cannot work are rejected", "[data]") {
   const TemporaryFolder folder;
   const auto path = folder.write("set.json", "[" + record_json("", "q", "a") + "]");
   const auto error = [&](double weight, const SampleOptions& options) {
-    return message_of<ConfigError>([&] { Dataset dataset({{path, "", weight}}, options, small_tokenizer()); });
+    return thrown<ConfigError>([&] { Dataset dataset({{path, "", weight}}, options, small_tokenizer()); });
   };
-  CHECK(error(-1.0, small_options()) == path.string() + ": weight: out of range; got -1; expected a number >= 0");
-  CHECK_THAT(error(std::nan(""), small_options()), contains("weight: out of range; got nan"));
+  CHECK(error(-1.0, small_options()) ==
+        Parts{.where = path.string(), .field = "weight", .got = "-1", .expected = "a number >= 0"});
+  CHECK(error(std::nan(""), small_options()) == Parts{.field = "weight", .got = "nan"});
   SampleOptions options = small_options();
   options.visual_tokens = tokens_of(128);
-  CHECK(error(1.0, options) ==
-        "dataset: image.size: images give no visual token; got 64 pixels; expected a size that the vision tower takes");
+  CHECK(error(1.0, options) == Parts{.where = "dataset",
+                                     .field = "image.size",
+                                     .kind = "images give no visual token",
+                                     .got = "64 pixels",
+                                     .expected = "a size that the vision tower takes"});
 }
 
 TEST_CASE("an annotation file that is written anew while it is in use is no fault of its records", "[data]") {
@@ -255,10 +267,9 @@ TEST_CASE("an annotation file that is written anew while it is in use is no faul
   CHECK(dataset.sample(0).cut_labels == 0);
   SECTION("emptied") { folder.write("set.json", ""); }
   SECTION("with other records of the same size") { folder.write("set.json", "[" + record_json("", "that", "b") + "]"); }
-  const std::string expected = path.string() + ": the file was changed while it is in use";
-  CHECK_THAT(message_of<core::FileChanged>([&] { dataset.sample(0); }), contains(expected));
+  CHECK(thrown<core::FileChanged>([&] { dataset.sample(0); }) == Parts{.where = path.string()});
   Loader loader(dataset, {0}, {});
-  CHECK_THAT(message_of<core::FileChanged>([&] { loader.next(); }), contains(expected));
+  CHECK(thrown<core::FileChanged>([&] { loader.next(); }) == Parts{.where = path.string()});
 }
 
 TEST_CASE("annotation files of real data sets are read whole", "[data]") {

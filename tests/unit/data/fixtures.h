@@ -11,14 +11,16 @@
 
 #include "convllava/data/dataset.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/support/files.h"
 #include "tests/support/small_tokenizer.h"
 
 namespace convllava::data::testing {
 
 using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
 using convllava::testing::small_tokenizer;
+using convllava::testing::thrown;
 using Ids = std::vector<int64_t>;
 
 /// A folder that images can be drawn into.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "convllava/core/error.h"
+#include "tests/support/errors.h"
 #include "tests/unit/data/fixtures.h"
 
 namespace convllava::data {
@@ -254,23 +255,29 @@ TEST_CASE("records without a word are trained on", "[data]") {
 TEST_CASE("options that cannot work are rejected", "[data]") {
   const Files files;
   const auto error = [&](const LoaderSetup& options, int64_t first_step = 0) {
-    return message_of<ConfigError>([&] { Loader loader(files.dataset(), all_members(), options, first_step); });
+    return thrown<ConfigError>([&] { Loader loader(files.dataset(), all_members(), options, first_step); });
   };
-  CHECK(error(options_of(0, 1)) == "loader: global_batch_size: out of range; got 0; expected >= 1");
-  CHECK(error(options_of(1, 0)) == "loader: micro_batch_size: out of range; got 0; expected >= 1");
+  CHECK(error(options_of(0, 1)) ==
+        Parts{.where = "loader", .field = "global_batch_size", .got = "0", .expected = ">= 1"});
+  CHECK(error(options_of(1, 0)) ==
+        Parts{.where = "loader", .field = "micro_batch_size", .got = "0", .expected = ">= 1"});
   LoaderSetup options = options_of(1, 1);
   options.workers = 0;
-  CHECK(error(options) == "loader: workers: out of range; got 0; expected >= 1");
+  CHECK(error(options) == Parts{.where = "loader", .field = "workers", .got = "0", .expected = ">= 1"});
   options = options_of(1, 1);
   options.prefetch_steps = 0;
-  CHECK(error(options) == "loader: prefetch_steps: out of range; got 0; expected >= 1");
+  CHECK(error(options) == Parts{.where = "loader", .field = "prefetch_steps", .got = "0", .expected = ">= 1"});
   options = options_of(1, 1);
   options.rank = 2;
   options.world_size = 2;
-  CHECK(error(options) == "loader: rank: out of range; got 2; expected 0 <= rank < 2");
-  CHECK(error(options_of(1, 1), -1) == "loader: first_step: out of range; got -1; expected >= 0");
-  CHECK(message_of<ConfigError>([&] { Loader loader(files.dataset(), {}, options_of(1, 1)); }) ==
-        "loader: an epoch has no samples; got 0 records after weighting; expected larger weights or sets");
+  CHECK(error(options) == Parts{.where = "loader", .field = "rank", .got = "2", .expected = "0 <= rank < 2"});
+  CHECK(error(options_of(1, 1), -1) ==
+        Parts{.where = "loader", .field = "first_step", .got = "-1", .expected = ">= 0"});
+  CHECK(thrown<ConfigError>([&] { Loader loader(files.dataset(), {}, options_of(1, 1)); }) ==
+        Parts{.where = "loader",
+              .kind = "an epoch has no samples",
+              .got = "0 records after weighting",
+              .expected = "larger weights or sets"});
 }
 
 TEST_CASE("a set of which no epoch holds a record is rejected", "[data]") {

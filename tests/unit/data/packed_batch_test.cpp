@@ -5,12 +5,16 @@
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 
 namespace convllava::data {
 namespace {
 
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using Ids = std::vector<int64_t>;
+
+constexpr const char* kTokensDoNotMatch = "a sample's visual tokens do not match its image";
 
 constexpr int64_t kImage = text::kImageToken;
 constexpr int64_t kNone = text::kIgnoreLabel;
@@ -102,14 +106,14 @@ TEST_CASE("a batch without samples is empty", "[data]") {
 }
 
 TEST_CASE("an image that does not match its rows is rejected", "[data]") {
-  const auto error = [](const Sample& sample) { return message_of<DataError>([&] { pack({sample}, 5); }); };
+  const auto error = [](const Sample& sample) { return thrown<DataError>([&] { pack({sample}, 5); }); };
   CHECK(error(image_sample(2, 2, 5, 0)) ==
-        "pack: a sample's visual tokens do not match its image; got 4 within max_length 5; expected 5");
+        Parts{.where = "pack", .kind = kTokensDoNotMatch, .got = "4 within max_length 5", .expected = "5"});
   Sample without_placeholder = sample_of({1, 2}, {kNone, 2});
   without_placeholder.image = image::Image{1, 1, {0, 0, 0}};
   without_placeholder.visual_tokens = 1;
   CHECK(error(without_placeholder) ==
-        "pack: a sample's visual tokens do not match its image; got 0 within max_length 5; expected 1");
+        Parts{.where = "pack", .kind = kTokensDoNotMatch, .got = "0 within max_length 5", .expected = "1"});
 }
 
 }  // namespace convllava::data

@@ -18,6 +18,7 @@
 #include "data/demo/text.h"
 #include "data/demo/tokenizer.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/support/files.h"
 
 namespace fs = std::filesystem;
@@ -174,20 +175,22 @@ TEST_CASE("the tokenizer has LLaMA's ids and one token for every word of the dem
 
 TEST_CASE("options out of range and folders that cannot be written are refused", "[demo]") {
   const auto message = [](DatasetOptions options) {
-    return testing::message_of<ConfigError>([&] { write_dataset(options); });
+    return testing::thrown<ConfigError>([&] { write_dataset(options); });
   };
-  CHECK_THAT(message({}), testing::contains("--out: the path is empty"));
-  CHECK_THAT(message({.folder = "x", .train = 0}), testing::contains("--train") && testing::contains("got 0"));
-  CHECK_THAT(message({.folder = "x", .held_out = 0}), testing::contains("--val") && testing::contains("got 0"));
-  CHECK_THAT(message({.folder = "x", .size = 32}), testing::contains("--size") && testing::contains("64 to 1024"));
-  CHECK_THAT(message({.folder = "x", .threads = 0}), testing::contains("--threads"));
-  CHECK_THAT(testing::message_of<DataError>([] { write_dataset({.folder = "/dev/null/demo"}); }),
-             testing::contains("/dev/null/demo") && testing::contains("cannot be created"));
+  CHECK(message({}) == testing::Parts{.where = "--out", .kind = "the path is empty"});
+  CHECK(message({.folder = "x", .train = 0}) == testing::Parts{.where = "--train", .got = "0"});
+  CHECK(message({.folder = "x", .held_out = 0}) == testing::Parts{.where = "--val", .got = "0"});
+  CHECK(message({.folder = "x", .size = 32}) == testing::Parts{.where = "--size", .expected = "64 to 1024 pixels"});
+  CHECK(message({.folder = "x", .threads = 0}) == testing::Parts{.where = "--threads"});
+  CHECK(testing::thrown<DataError>([] { write_dataset({.folder = "/dev/null/demo"}); }) ==
+        testing::Parts{.where = "/dev/null/demo", .kind = "cannot be created"});
   const testing::TemporaryFolder folder("unwritable");
   fs::create_directories(folder.path() / "images" / "t000000.jpg");
   std::ofstream(folder.path() / kMarkerFile);
-  CHECK(testing::message_of<DataError>([&] { write_dataset({.folder = folder.path(), .train = 1, .held_out = 1}); }) ==
-        (folder.path() / "images" / "t000000.jpg").string() + ": cannot be written; got Is a directory");
+  CHECK(testing::thrown<DataError>([&] { write_dataset({.folder = folder.path(), .train = 1, .held_out = 1}); }) ==
+        testing::Parts{.where = (folder.path() / "images" / "t000000.jpg").string(),
+                       .kind = "cannot be written",
+                       .got = "Is a directory"});
 }
 
 TEST_CASE("a folder with other files is left alone, one that was begun is written again", "[demo]") {
@@ -195,10 +198,10 @@ TEST_CASE("a folder with other files is left alone, one that was begun is writte
   fs::create_directories(folder.path() / "images");
   std::ofstream(folder.path() / "tokenizer.model") << "mine";
   const DatasetOptions options = {.folder = folder.path(), .train = 1, .held_out = 1};
-  CHECK(testing::message_of<ConfigError>([&] { write_dataset(options); }) ==
-        folder.path().string() +
-            ": the folder holds files that make_demo_data did not write; expected a new or empty --out, or one that it "
-            "has begun");
+  CHECK(testing::thrown<ConfigError>([&] { write_dataset(options); }) ==
+        testing::Parts{.where = folder.path().string(),
+                       .kind = "the folder holds files that make_demo_data did not write",
+                       .expected = "a new or empty --out, or one that it has begun"});
   CHECK(contents(folder.path()) == std::map<std::string, std::string>{{"tokenizer.model", "mine"}});
 
   const testing::TemporaryFolder begun("begun");

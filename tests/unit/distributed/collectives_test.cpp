@@ -2,14 +2,15 @@
 #include "convllava/distributed/process_group.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/support/ranks.h"
 
 namespace convllava::distributed {
 namespace {
 
 using testing::contains;
-using testing::message_of;
 using testing::run_ranks;
+using testing::thrown;
 
 const torch::ScalarType kTypes[] = {torch::kFloat, torch::kBFloat16, torch::kLong};
 
@@ -106,7 +107,7 @@ TEST_CASE("a group can be left in order and used no more", "[distributed]") {
     ProcessGroup group(launch_environment(), torch::kCPU);
     ProcessGroup copy = group;
     group.shutdown();
-    const auto message = message_of<DistributedError>([&] { copy.barrier(); });
+    const std::string message = thrown<DistributedError>([&] { copy.barrier(); }).what();
     CHECK_THAT(message, contains("of 2: barrier after shutdown"));
   });
 }
@@ -115,7 +116,7 @@ TEST_CASE("CUDA ranks without a GPU are refused before they wait for each other"
   if (torch::cuda::is_available()) SKIP("this machine has a GPU");
   LaunchEnvironment environment;
   environment.world_size = 2;
-  const auto message = message_of<DistributedError>([&] { ProcessGroup group(environment, torch::kCUDA); });
+  const std::string message = thrown<DistributedError>([&] { ProcessGroup group(environment, torch::kCUDA); }).what();
   CHECK_THAT(message, contains("process group: ") && contains("NCCL") && contains("or device: cpu"));
 }
 

@@ -7,16 +7,18 @@
 #include "convllava/distributed/process_group.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/support/ranks.h"
 
 namespace convllava::distributed {
 namespace {
 
 using testing::contains;
-using testing::message_of;
+using testing::Parts;
 using testing::RankOptions;
 using testing::RankOutcome;
 using testing::run_ranks;
+using testing::thrown;
 using Outcomes = std::vector<RankOutcome>;
 
 constexpr int kWorld = 3;
@@ -29,13 +31,13 @@ void sleep(int milliseconds) { std::this_thread::sleep_for(std::chrono::millisec
   while (true) group.all_reduce(torch::ones({1000}));
 }
 
-std::string message_of_collectives(ProcessGroup& group) {
-  return message_of<DistributedError>([&] { call_collectives(group); });
+DistributedError error_of_collectives(ProcessGroup& group) {
+  return thrown<DistributedError>([&] { call_collectives(group); });
 }
 
 /// The same behind a barrier, after which all have a group. A rank that leaves then may find others still in it.
-std::string message_behind_barrier(ProcessGroup& group, int pause_milliseconds = 0) {
-  return message_of<DistributedError>([&] {
+DistributedError error_behind_barrier(ProcessGroup& group, int pause_milliseconds = 0) {
+  return thrown<DistributedError>([&] {
     group.barrier();
     sleep(pause_milliseconds);
     call_collectives(group);
@@ -50,10 +52,11 @@ void lose_a_rank(int victim, bool others_wait_in_a_collective) {
     if (others_wait_in_a_collective) sleep(300);
     raise(SIGKILL);
   }
-  const auto expected = "of 3: rank " + std::to_string(victim) + " died: it was killed or crashed";
-  CHECK_THAT(message_behind_barrier(group, others_wait_in_a_collective ? 0 : 300), contains(expected));
-  CHECK_THAT(message_of<DistributedError>([&] { group.barrier(); }), contains(expected));
-  CHECK_THAT(message_of<DistributedError>([&] { group.shutdown(); }), contains(expected));
+  const Parts expected = {.where = "of 3",
+                          .kind = "rank " + std::to_string(victim) + " died: it was killed or crashed"};
+  CHECK(error_behind_barrier(group, others_wait_in_a_collective ? 0 : 300) == expected);
+  CHECK(thrown<DistributedError>([&] { group.barrier(); }) == expected);
+  CHECK(thrown<DistributedError>([&] { group.shutdown(); }) == expected);
 }
 
 void expect_one_killed(const Outcomes& outcomes, int victim) {
@@ -93,8 +96,8 @@ TEST_CASE("a rank that abandons the group gives its reason to the others", "[dis
           group.abandon("records.jsonl:7: not a JSON object");
           group.abandon("a second reason");
         }
-        const auto message = message_behind_barrier(group);
-        CHECK_THAT(message, contains("of 3: rank 2 left: records.jsonl:7: not a JSON object"));
+        CHECK(error_behind_barrier(group) ==
+              Parts{.where = "of 3", .kind = "rank 2 left: records.jsonl:7: not a JSON object"});
       },
       kSoon);
 }
@@ -111,7 +114,7 @@ TEST_CASE("a long reason is cut between characters", "[distributed]") {
           group.abandon(reason);
           return;
         }
-        const auto message = message_behind_barrier(group);
+        const std::string message = error_behind_barrier(group).what();
         const std::string start = "rank 0 of 2: rank 1 left: x";
         REQUIRE(message.substr(0, start.size()) == start);
         CHECK(message.size() > 2000);
@@ -129,8 +132,7 @@ TEST_CASE("a rank that goes without shutdown is named", "[distributed]") {
           group.barrier();
           return;
         }
-        const auto message = message_behind_barrier(group);
-        CHECK_THAT(message, contains("of 3: rank 1 left without saying why"));
+        CHECK_THAT(error_behind_barrier(group).what(), contains("of 3: rank 1 left without saying why"));
       },
       kSoon);
 }
@@ -148,7 +150,11 @@ TEST_CASE("collectives under way when a rank dies fail one by one", "[distribute
         }
         int failures = 0;
         for (auto& collective : pending) {
-          if (!message_of<DistributedError>([&] { collective.wait(); }).empty()) ++failures;
+          try {
+            collective.wait();
+          } catch (const DistributedError&) {
+            ++failures;
+          }
           collective.wait();
         }
         CHECK(failures >= 5);
@@ -202,16 +208,21 @@ TEST_CASE("a rank that takes no part in a collective makes it time out", "[distr
         environment.collective_timeout = std::chrono::seconds(1);
         ProcessGroup group(environment, torch::kCPU);
         if (group.rank() == 0) {
-          const auto message = message_of_collectives(group);
-          CHECK_THAT(message, contains("rank 0 of 2: rank 0 left: all_reduce failed") && contains("Timed out"));
+          CHECK_THAT(error_of_collectives(group).what(),
+                     contains("rank 0 of 2: rank 0 left: all_reduce failed") && contains("Timed out"));
         } else {
           // An empty collective sends nothing.
           const auto failed = [&] {
-            return !message_of<DistributedError>([&] { group.all_reduce(torch::empty({0})); }).empty();
+            try {
+              group.all_reduce(torch::empty({0}));
+              return false;
+            } catch (const DistributedError&) {
+              return true;
+            }
           };
           while (!failed()) sleep(50);
-          const auto message = message_of_collectives(group);
-          CHECK_THAT(message, contains("rank 1 of 2: rank 0 left: all_reduce failed") && contains("Timed out"));
+          CHECK_THAT(error_of_collectives(group).what(),
+                     contains("rank 1 of 2: rank 0 left: all_reduce failed") && contains("Timed out"));
         }
       },
       kSoon);

@@ -9,15 +9,16 @@
 #include "convllava/distributed/process_group.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/support/ranks.h"
 
 namespace convllava::distributed {
 namespace {
 
 using testing::contains;
-using testing::message_of;
 using testing::run_program;
 using testing::run_ranks;
+using testing::thrown;
 
 const std::string kTorchrunProgram = CONVLLAVA_SOURCE_DIR "/.venv/bin/torchrun";
 constexpr const char* kWorker = "worker under torchrun";
@@ -43,7 +44,7 @@ StorePtr part_of(const StorePtr& store, const char* name) {
 }
 
 std::string message_of_joining(const LaunchEnvironment& environment) {
-  return message_of<DistributedError>([&] { ProcessGroup group(environment, torch::kCPU); });
+  return thrown<DistributedError>([&] { ProcessGroup group(environment, torch::kCPU); }).what();
 }
 
 /// Two ranks of this program's `kWorker` under torchrun; a rank that is told so kills itself in its first life.
@@ -132,7 +133,8 @@ TEST_CASE("joining says so when rank 0 gives up first", "[distributed]") {
 
 TEST_CASE("two processes of one rank do not join", "[distributed]") {
   const std::string twice =
-      "rank 1 of 3: a process of this rank has already joined the run; got run none, restart 0; expected one process per "
+      "rank 1 of 3: a process of this rank has already joined the run; got run none, restart 0; expected one process "
+      "per "
       "rank, and a MASTER_PORT that no other run uses";
   run_ranks(
       3,
@@ -193,15 +195,15 @@ TEST_CASE("a rank that dies while the ranks connect is named within seconds", "[
   }
 }
 
-TEST_CASE("a rank that cannot connect tells the others why", "[distributed]") {
+TEST_CASE("a rank that cannot connect sends its reason to the others", "[distributed]") {
   run_ranks(3,
             [] {
               auto environment = meet(launch_environment().rank, 3);
               environment.join_timeout = std::chrono::minutes(5);
               if (environment.rank == 2) setenv("GLOO_SOCKET_IFNAME", "nonesuch0", 1);
               CHECK_THAT(message_of_joining(environment),
-                         contains(environment.rank == 2 ? "rank 2 of 3: cannot connect to the other ranks; got "
-                                                        : "rank 2 left: cannot connect to the other ranks; got ") &&
+                         contains(environment.rank == 2 ? "rank 2 of 3: cannot connect to the other ranks, got "
+                                                        : "rank 2 left: cannot connect to the other ranks, got ") &&
                              contains("nonesuch0"));
             },
             {.timeout = std::chrono::seconds(60)});

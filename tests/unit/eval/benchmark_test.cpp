@@ -2,15 +2,20 @@
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/eval/fixtures.h"
 
 namespace convllava::eval {
 namespace {
 
-using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using testing::TemporaryFolder;
 using testing::write_text;
+
+constexpr const char* kInvalidJson = "invalid JSON";
+constexpr const char* kAbsent = "the field is absent";
+constexpr const char* kWrongType = "wrong type";
 
 }  // namespace
 
@@ -55,24 +60,30 @@ TEST_CASE("of a field that is there twice the last counts, as in Python", "[eval
 
 TEST_CASE("a broken line of predictions is named", "[eval]") {
   const TemporaryFolder folder("eval_broken_predictions");
-  const auto message = [&](const std::string& line) {
+  const auto error = [&](const std::string& line) {
     write_text(folder / "p.jsonl", "{\"question_id\": 1, \"text\": \"\"}\n" + line + "\n");
-    return message_of<DataError>([&] { read_predictions(folder / "p.jsonl"); });
+    return thrown<DataError>([&] { read_predictions(folder / "p.jsonl"); });
   };
-  CHECK_THAT(message("{\"question_id\": 2, \"te"), contains("p.jsonl:2: not JSON, or cut off in the middle"));
-  CHECK_THAT(message(std::string(200'000, '[')), contains("got more than 127 levels of nesting; expected {"));
-  CHECK_THAT(message("[1, 2]"), contains("p.jsonl:2: not a prediction"));
-  CHECK_THAT(message("{\"question_id\": 2}"), contains("p.jsonl:2: not a prediction"));
-  CHECK_THAT(message("{\"question_id\": 2.5, \"text\": \"a\"}"), contains("neither text nor a whole number"));
-  CHECK_THAT(message("{\"question_id\": null, \"text\": \"a\"}"), contains("a whole number; got null"));
-  CHECK_THAT(message("{\"question_id\": 2, \"text\": 3}"), contains("\"text\" is not text; got number"));
-  CHECK_THAT(message("{\"question_id\": 2, \"text\": [\"a\"]}"), contains("\"text\" is not text; got array"));
-  CHECK_THAT(message("{\"question_id\": 2, \"text\": null}"), contains("\"text\" is not text; got null"));
-  CHECK_THAT(message("{\"question_id\": 2, \"text\": NaN}"), contains("\"text\" is not text; got number"));
-  CHECK_THAT(message("{\"question_id\": NaN, \"text\": \"a\"}"), contains("a whole number; got number"));
-  CHECK_THAT(message("{\"question_id\": 2, \"text\": \"\\ud83d\"}"), contains("p.jsonl:2: not JSON"));
-  CHECK_THAT(message("x"), contains("expected {\"question_id\": \"...\", \"text\": \"...\"} on a line of its own"));
-  CHECK_THAT(message_of<DataError>([&] { read_predictions(folder / "absent.jsonl"); }), contains("absent.jsonl"));
+  CHECK(error("{\"question_id\": 2, \"te") == Parts{.where = "p.jsonl:2", .kind = kInvalidJson});
+  CHECK(error(std::string(200'000, '[')) ==
+        Parts{.got = "more than 127 levels of nesting",
+              .expected = "{\"question_id\": \"...\", \"text\": \"...\"} on one line"});
+  CHECK(error("[1, 2]") == Parts{.where = "p.jsonl:2", .kind = "not a JSON object", .got = "array"});
+  CHECK(error("{\"question_id\": 2}") ==
+        Parts{.where = "p.jsonl:2", .field = "text", .kind = kAbsent, .expected = "text"});
+  CHECK(error("{\"question_id\": 2.5, \"text\": \"a\"}") ==
+        Parts{.field = "question_id", .kind = kWrongType, .got = "2.5", .expected = "text or a whole number"});
+  CHECK(error("{\"question_id\": null, \"text\": \"a\"}") == Parts{.field = "question_id", .kind = kAbsent});
+  CHECK(error("{\"question_id\": 2, \"text\": 3}") == Parts{.field = "text", .kind = kWrongType, .got = "3"});
+  CHECK(error("{\"question_id\": 2, \"text\": [\"a\"]}") ==
+        Parts{.field = "text", .kind = kWrongType, .got = "[\"a\"]"});
+  CHECK(error("{\"question_id\": 2, \"text\": null}") == Parts{.field = "text", .kind = kAbsent});
+  CHECK(error("{\"question_id\": 2, \"text\": NaN}") == Parts{.field = "text", .kind = kWrongType, .got = "NaN"});
+  CHECK(error("{\"question_id\": NaN, \"text\": \"a\"}") ==
+        Parts{.field = "question_id", .kind = kWrongType, .got = "NaN"});
+  CHECK(error("{\"question_id\": 2, \"text\": \"\\ud83d\"}") == Parts{.where = "p.jsonl:2", .kind = kInvalidJson});
+  CHECK(error("x") == Parts{.expected = "{\"question_id\": \"...\", \"text\": \"...\"} on one line"});
+  CHECK(thrown<DataError>([&] { read_predictions(folder / "absent.jsonl"); }) == Parts{.where = "absent.jsonl"});
 }
 
 }  // namespace convllava::eval

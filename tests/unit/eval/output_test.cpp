@@ -2,17 +2,20 @@
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/eval/fixtures.h"
 
 namespace convllava::eval {
 namespace {
 
-using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using testing::OrdinaryUser;
 using testing::TemporaryFolder;
 using testing::text_of;
 using testing::write_text;
+
+constexpr const char* kCannotCreate = "cannot create the folder";
 
 }  // namespace
 
@@ -26,17 +29,18 @@ TEST_CASE("scores are written as JSON in their order, into a folder that need no
 TEST_CASE("a folder that scores cannot be written into is refused with another in mind", "[eval]") {
   const TemporaryFolder folder("eval_scores_folder");
   write_text(folder / "file", "");
-  const auto message = [&](const std::filesystem::path& path) {
-    return message_of<ConfigError>([&] { write_scores(path, {{"accuracy", 1}}); });
+  const auto error = [&](const std::filesystem::path& path) {
+    return thrown<ConfigError>([&] { write_scores(path, {{"accuracy", 1}}); });
   };
-  CHECK_THAT(message(folder / "file/out"), contains("file/out: cannot create the folder; got Not a directory"));
-  CHECK_THAT(message(folder / std::string(300, 'n')), contains("cannot create the folder; got File name too long"));
+  CHECK(error(folder / "file/out") == Parts{.where = "file/out", .kind = kCannotCreate, .got = "Not a directory"});
+  CHECK(error(folder / std::string(300, 'n')) == Parts{.kind = kCannotCreate, .got = "File name too long"});
   std::filesystem::permissions(folder.path(), std::filesystem::perms(0555));
   {
     const OrdinaryUser user;
-    CHECK_THAT(message(folder.path()), contains("cannot write into the folder; got Permission denied; expected an "
-                                                "--output that can be written to"));
-    CHECK_THAT(message(folder / "out"), contains("cannot create the folder; got Permission denied"));
+    CHECK(error(folder.path()) == Parts{.kind = "cannot write into the folder",
+                                        .got = "Permission denied",
+                                        .expected = "a folder for --output that this user can write to"});
+    CHECK(error(folder / "out") == Parts{.kind = kCannotCreate, .got = "Permission denied"});
   }
   std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
 }

@@ -12,6 +12,7 @@
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
 #include "tests/support/chain_model.h"
+#include "tests/support/errors.h"
 #include "tests/support/ranks.h"
 #include "tests/support/tiny_model.h"
 #include "tests/unit/eval/fixtures.h"
@@ -22,7 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 using convllava::testing::CapturedStderr;
 using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using testing::TemporaryFolder;
 using testing::text_of;
 using testing::write_text;
@@ -167,22 +169,22 @@ TEST_CASE("a folder of a different evaluation is refused", "[eval]") {
   const auto before = text_of(folder / "out/predictions.jsonl");
 
   auto other = small_model(9);
-  const auto message = message_of<ConfigError>([&] { run(other, folder, folder / "out"); });
-  CHECK_THAT(message, contains("predictions.json: belongs to a different evaluation; got weights "));
-  CHECK_THAT(message, contains("choose another --output"));
+  CHECK(thrown<ConfigError>([&] { run(other, folder, folder / "out"); }) ==
+        Parts{.where = "predictions.json",
+              .field = "weights",
+              .kind = "the folder holds answers of a different evaluation. Choose another --output"});
   auto padded = small_model(1, image::Aspect::kNative);
-  CHECK_THAT(message_of<ConfigError>([&] { run(padded, folder, folder / "out"); }),
-             contains("got images 64 pad; expected images 64 native"));
+  CHECK(thrown<ConfigError>([&] { run(padded, folder, folder / "out"); }) ==
+        Parts{.field = "images", .got = "64 pad", .expected = "64 native"});
   auto coarse = small_model();
   coarse.model->to(torch::kBFloat16);
-  CHECK_THAT(message_of<ConfigError>([&] { run(coarse, folder, folder / "out"); }),
-             contains("got precision Float on cpu; expected precision BFloat16 on cpu"));
+  CHECK(thrown<ConfigError>([&] { run(coarse, folder, folder / "out"); }) ==
+        Parts{.field = "precision", .got = "Float on cpu", .expected = "BFloat16 on cpu"});
   auto changed = tiny_questions(folder);
   changed[3].text = "And now?";
-  CHECK_THAT(message_of<ConfigError>([&] {
-               predict(pretrained, kTiny, changed, {folder / "out", 3, 0}, {});
-             }),
-             contains("got questions 7 ("));
+  const auto error = thrown<ConfigError>([&] { predict(pretrained, kTiny, changed, {folder / "out", 3, 0}, {}); });
+  CHECK(error == Parts{.field = "questions"});
+  CHECK(error.got().starts_with("7 ("));
   CHECK(text_of(folder / "out/predictions.jsonl") == before);
 }
 
@@ -196,7 +198,7 @@ TEST_CASE("answers whose identity has the old name of \"images\" are continued",
   REQUIRE(name != std::string::npos);
   write_text(folder / "out/predictions.json", identity.replace(name, 8, "\"pictures\""));
   auto native = small_model(1, image::Aspect::kNative);
-  CHECK_THAT(message_of<ConfigError>([&] { run(native, folder, folder / "out"); }), contains("got images 64 pad"));
+  CHECK(thrown<ConfigError>([&] { run(native, folder, folder / "out"); }) == Parts{.field = "images", .got = "64 pad"});
   CHECK(texts(run(pretrained, folder, folder / "out")) == whole);
 }
 
@@ -223,8 +225,9 @@ TEST_CASE("a line that is broken in the middle of a part is refused", "[eval]") 
   auto pretrained = small_model();
   run(pretrained, folder, folder / "out");
   write_text(folder / "out/predictions.rank0.jsonl", "{\"question_id\n" + prediction_line({"q5", "kept", ""}) + "\n");
-  CHECK_THAT(message_of<DataError>([&] { run(pretrained, folder, folder / "out"); }),
-             contains("predictions.rank0.jsonl:1: not JSON"));
+  CHECK(
+      thrown<DataError>([&] { run(pretrained, folder, folder / "out"); }) ==
+      Parts{.where = "predictions.rank0.jsonl:1", .expected = R"({"question_id": "...", "text": "..."} on one line)"});
 }
 
 TEST_CASE("an image that cannot be read gives an empty answer, and is tried again by the next run", "[eval]") {
@@ -254,9 +257,10 @@ TEST_CASE("an image that cannot be read gives an empty answer, and is tried agai
 TEST_CASE("a folder without any of the images is refused", "[eval]") {
   const TemporaryFolder folder("eval_predict_no_images");
   auto pretrained = small_model();
-  const auto refused = [&] { return message_of<DataError>([&] { run(pretrained, folder, folder / "out"); }); };
-  CHECK_THAT(refused(), contains("none of the images can be read; got "));
-  CHECK_THAT(refused(), contains("0.ppm"));  // and again by the next run
+  const auto refused = [&] { return thrown<DataError>([&] { run(pretrained, folder, folder / "out"); }); };
+  const Parts expected = {.where = "tiny", .kind = "no image can be read", .got = (folder / "0.ppm").string()};
+  CHECK(refused() == expected);
+  CHECK(refused() == expected);  // and again by the next run
 }
 
 TEST_CASE("a question that does not fit into the model leaves the others alone", "[eval]") {
@@ -281,8 +285,10 @@ TEST_CASE("a model whose scores are not numbers ends the run instead of answerin
     const torch::NoGradGuard no_grad;
     pretrained.model->named_parameters()["llm.model.norm.weight"].fill_(NAN);
   }
-  CHECK_THAT(message_of<CheckpointError>([&] { run(pretrained, folder, folder / "out"); }),
-             contains("the scores of the next token are not finite"));
+  CHECK(thrown<CheckpointError>([&] { run(pretrained, folder, folder / "out"); }) ==
+        Parts{.kind = "the scores of the next token are not finite",
+              .got = "NaN or infinity",
+              .expected = "weights that are finite"});
   CHECK_FALSE(fs::exists(folder / "out/predictions.jsonl"));
 }
 
@@ -290,21 +296,20 @@ TEST_CASE("what cannot answer questions about images is refused", "[eval]") {
   const TemporaryFolder folder("eval_predict_refused");
   write_images(folder);
   auto pretrained = small_model();
-  CHECK_THAT(message_of<ConfigError>([&] { run(pretrained, folder, folder / "out", 0); }),
-             contains("batch size: out of range; got 0; expected 1 to 65536"));
-  CHECK_THAT(message_of<ConfigError>([&] { run(pretrained, folder, folder / "out", INT64_MAX); }),
-             contains("batch size: out of range; got 9223372036854775807"));
+  CHECK(thrown<ConfigError>([&] { run(pretrained, folder, folder / "out", 0); }) ==
+        Parts{.field = "batch_size", .got = "0", .expected = "1 to 65536"});
+  CHECK(thrown<ConfigError>([&] { run(pretrained, folder, folder / "out", INT64_MAX); }) ==
+        Parts{.field = "batch_size", .got = "9223372036854775807"});
   for (const int64_t tokens : {int64_t{-5}, INT64_MAX}) {
-    CHECK_THAT(message_of<ConfigError>([&] {
-                 predict(pretrained, kTiny, tiny_questions(folder), {folder / "out", 3, tokens}, {});
-               }),
-               contains("new tokens: out of range; got " + std::to_string(tokens)));
+    CHECK(thrown<ConfigError>([&] {
+            predict(pretrained, kTiny, tiny_questions(folder), {folder / "out", 3, tokens}, {});
+          }) == Parts{.field = "max_new_tokens", .kind = "out of range"});
   }
   model::ModelConfig blind = pretrained.model->config();
   blind.vision = nullptr;
   infer::Pretrained language = {model::ConvLlava(blind), pretrained.tokenizer, pretrained.record};
-  CHECK_THAT(message_of<ConfigError>([&] { run(language, folder, folder / "out"); }),
-             contains("model: has no vision tower"));
+  CHECK(thrown<ConfigError>([&] { run(language, folder, folder / "out"); }) ==
+        Parts{.field = "--model", .kind = "the checkpoint has no vision tower"});
 }
 
 TEST_CASE("two runs cannot write into one folder", "[eval]") {
@@ -313,8 +318,9 @@ TEST_CASE("two runs cannot write into one folder", "[eval]") {
   auto pretrained = small_model();
   fs::create_directories(folder / "out");
   const core::FolderLock other(folder / "out");
-  CHECK_THAT(message_of<ConfigError>([&] { run(pretrained, folder, folder / "out"); }),
-             contains("another run is writing into this folder"));
+  CHECK(
+      thrown<ConfigError>([&] { run(pretrained, folder, folder / "out"); }) ==
+      Parts{.kind = "another run is writing into this folder. Use a different output_dir (train) or --output (eval)"});
 }
 
 TEST_CASE("ranks share the questions and give the answers of one process", "[eval]") {

@@ -1,14 +1,17 @@
 #include "convllava/eval/prediction_store.h"
 
+#include <optional>
+
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/eval/fixtures.h"
 
 namespace convllava::eval {
 namespace {
 
-using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using testing::FileSizeLimit;
 using testing::OrdinaryUser;
 using testing::TemporaryFolder;
@@ -68,33 +71,36 @@ TEST_CASE("an answer outweighs an error, whichever comes first", "[eval]") {
 TEST_CASE("a record of the folder's model that cannot be read counts as another model's", "[eval]") {
   const TemporaryFolder folder("eval_store_identity");
   write_text(folder / "predictions.json", "{\"bench");
-  CHECK_THAT(message_of<ConfigError>([&] { PredictionStore(folder.path(), kIdentity, 0); }),
-             contains("got benchmark nothing; expected benchmark tiny; choose another --output"));
+  CHECK(thrown<ConfigError>([&] { PredictionStore(folder.path(), kIdentity, 0); }) ==
+        Parts{.field = "benchmark", .got = "unknown", .expected = "tiny"});
 }
 
-TEST_CASE("answers of which nothing tells what made them are not taken over", "[eval]") {
+TEST_CASE("answers without predictions.json are rejected", "[eval]") {
   for (const char* name : {"predictions.jsonl", "predictions.rank0.jsonl"}) {
     const TemporaryFolder folder("eval_store_unknown");
     write_text(folder / name, "{\"question_id\": \"a\", \"text\": \"1\"}\n");
-    CHECK_THAT(message_of<ConfigError>([&] { PredictionStore(folder.path(), kIdentity, 0); }),
-               contains("predictions.json: the file is missing, so the origin of the answers is unknown; expected a "
-                        "folder without answers"));
+    CHECK(thrown<ConfigError>([&] { PredictionStore(folder.path(), kIdentity, 0); }) ==
+          Parts{.where = "predictions.json",
+                .kind = "the file is missing, so the evaluation that wrote the answers in this folder is unknown. "
+                        "Choose another --output, or delete the answers"});
   }
 }
 
 TEST_CASE("a store that cannot be written says so", "[eval]") {
   const TemporaryFolder folder("eval_store_unwritable");
   write_text(folder / "file", "");
-  CHECK_THAT(message_of<ConfigError>([&] { PredictionStore(folder / "file/out", kIdentity, 0); }),
-             contains("file/out: cannot create the folder"));
+  CHECK(thrown<ConfigError>([&] { PredictionStore(folder / "file/out", kIdentity, 0); }) ==
+        Parts{.where = "file/out", .kind = "cannot create the folder"});
 
   PredictionStore store(folder.path(), kIdentity, 0);
   store.start();
-  CHECK_THAT(message_of<DataError>([&] { store.join(kStoreQuestions); }),
-             contains("an answer of another rank is missing; got a; expected a folder that all ranks see"));
+  CHECK(thrown<DataError>([&] { store.join(kStoreQuestions); }) ==
+        Parts{.kind = "the answer of another rank is missing",
+              .got = "a",
+              .expected = "an output folder that all ranks share"});
 }
 
-TEST_CASE("files that permissions keep away are told with the reason", "[eval]") {
+TEST_CASE("files without read permission are reported with the reason", "[eval]") {
   namespace fs = std::filesystem;
   const TemporaryFolder folder("eval_store_permissions");
   write_text(folder / "predictions.json", kIdentityText);
@@ -104,14 +110,14 @@ TEST_CASE("files that permissions keep away are told with the reason", "[eval]")
   {
     const OrdinaryUser user;
     PredictionStore store(folder.path(), kIdentity, 1);
-    CHECK_THAT(message_of<DataError>([&] { store.start(); }),
-               contains("predictions.rank1.jsonl: cannot be written; got Permission denied"));
+    CHECK(thrown<DataError>([&] { store.start(); }) ==
+          Parts{.where = "predictions.rank1.jsonl", .got = "Permission denied"});
   }
   fs::permissions(folder.path(), fs::perms(0333));
   {
     const OrdinaryUser user;
-    CHECK_THAT(message_of<DataError>([&] { PredictionStore(folder.path(), kIdentity, 1); }),
-               contains("cannot list the folder; got Permission denied"));
+    CHECK(thrown<DataError>([&] { PredictionStore(folder.path(), kIdentity, 1); }) ==
+          Parts{.where = folder.path().string(), .kind = "cannot list the folder", .got = "Permission denied"});
   }
   fs::permissions(folder.path(), fs::perms(0755));
 }
@@ -120,12 +126,12 @@ TEST_CASE("a full disk is noticed when an answer is added", "[eval]") {
   const TemporaryFolder folder("eval_store_full");
   PredictionStore store(folder.path(), kIdentity, 0);
   store.start();
-  std::string message;
+  std::optional<DataError> error;
   {
     const FileSizeLimit limit(100);
-    message = message_of<DataError>([&] { store.append({{"a", std::string(200, 'x'), ""}}); });
+    error = thrown<DataError>([&] { store.append({{"a", std::string(200, 'x'), ""}}); });
   }
-  CHECK_THAT(message, contains("predictions.rank0.jsonl: cannot write; got File too large"));
+  CHECK(error.value() == Parts{.where = "predictions.rank0.jsonl", .kind = "cannot write", .got = "File too large"});
 }
 
 }  // namespace convllava::eval

@@ -2,6 +2,7 @@
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 
 namespace convllava::eval {
 
@@ -15,11 +16,14 @@ TEST_CASE("every benchmark is found by its name", "[eval]") {
 
 TEST_CASE("an unknown benchmark is rejected with the nearest name", "[eval]") {
   using convllava::testing::contains;
-  using convllava::testing::message_of;
-  const auto message = message_of<ConfigError>([] { find_benchmark("textvaq"); });
-  CHECK_THAT(message, contains("unknown benchmark; got textvaq"));
-  CHECK_THAT(message, contains("docvqa, infovqa, textvqa (did you mean \"textvqa\"?)"));
-  CHECK(message_of<ConfigError>([] { find_benchmark("chess"); }).find("did you mean") == std::string::npos);
+  using convllava::testing::Parts;
+  using convllava::testing::thrown;
+  const auto error = thrown<ConfigError>([] { find_benchmark("textvaq"); });
+  CHECK(error == Parts{.field = "--bench",
+                       .kind = "unknown benchmark",
+                       .got = "textvaq",
+                       .expected = "one of docvqa, infovqa, textvqa (did you mean \"textvqa\"?)"});
+  CHECK_THAT(thrown<ConfigError>([] { find_benchmark("chess"); }).expected(), !contains("did you mean"));
 }
 
 }  // namespace convllava::eval

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/formats/fixtures.h"
 
 namespace convllava::formats {
@@ -12,7 +13,10 @@ namespace {
 
 using namespace testing;
 using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
+
+constexpr const char* kNoCheckpointHere = "no checkpoint here";
 
 }  // namespace
 
@@ -55,12 +59,13 @@ TEST_CASE("a path means a checkpoint or the newest of a run", "[checkpoint]") {
   make_checkpoints(folder, {"checkpoint-2", "checkpoint-10"});
   CHECK(find_checkpoint(folder / "checkpoint-2") == folder / "checkpoint-2");
   CHECK(find_checkpoint(folder.path()) == folder / "checkpoint-10");
-  CHECK_THAT(
-      message_of<CheckpointError>([&] { find_checkpoint(folder / "checkpoint-2/vision_tower"); }),
-      contains("vision_tower: no checkpoint here; got a path without config.json, *.safetensors and checkpoint-<step>; "
-               "expected a checkpoint directory or a run folder"));
-  CHECK_THAT(message_of<CheckpointError>([&] { find_checkpoint(folder / "absent"); }),
-             contains("absent: no checkpoint here; got a path that does not exist"));
+  CHECK(thrown<CheckpointError>([&] { find_checkpoint(folder / "checkpoint-2/vision_tower"); }) ==
+        Parts{.where = "vision_tower",
+              .kind = kNoCheckpointHere,
+              .got = "a path without config.json, *.safetensors and checkpoint-<step>",
+              .expected = "a checkpoint directory or a run folder"});
+  CHECK(thrown<CheckpointError>([&] { find_checkpoint(folder / "absent"); }) ==
+        Parts{.where = "absent", .kind = kNoCheckpointHere, .got = "a path that does not exist"});
 }
 
 TEST_CASE("a directory of weights without config.json, as OpenCLIP writes it, is a checkpoint", "[checkpoint]") {

@@ -1,5 +1,7 @@
 #include "convllava/hardware/cpu.h"
 
+#include <optional>
+
 #include "convllava/core/cpus.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"

@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "convllava/core/progress.h"
 #include "convllava/nn/libtorch.h"

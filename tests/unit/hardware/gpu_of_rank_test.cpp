@@ -3,6 +3,7 @@
 #include "convllava/core/error.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 
 namespace convllava::hardware {
 
@@ -10,9 +11,11 @@ TEST_CASE("a rank takes the GPU of its number, or the only one that it sees", "[
   CHECK(gpu_of_rank(0, 8) == 0);
   CHECK(gpu_of_rank(5, 8) == 5);
   CHECK(gpu_of_rank(5, 1) == 0);
-  CHECK(testing::message_of<ConfigError>([] { gpu_of_rank(2, 2); }) ==
-        "device: this machine has fewer GPUs than ranks; got local rank 2 and 2 GPUs; expected at most one process "
-        "for each GPU");
+  CHECK(testing::thrown<ConfigError>([] { gpu_of_rank(2, 2); }) ==
+        testing::Parts{.field = "device",
+                       .kind = "this machine has fewer GPUs than ranks",
+                       .got = "local rank 2 and 2 GPUs",
+                       .expected = "at most one process for each GPU"});
 }
 
 TEST_CASE("without a GPU a rank takes the CPU", "[distributed]") {

@@ -7,6 +7,7 @@
 #include "convllava/core/error.h"
 #include "convllava/image/image.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/support/files.h"
 #include "tests/support/process.h"
 #include "tests/unit/image/golden.h"
@@ -17,8 +18,11 @@ namespace {
 using testing::contains;
 using testing::golden_image;
 
-std::string message(std::string_view bytes) {
-  return testing::message_of<DataError>([&] { decode_image(bytes); });
+constexpr const char* kImageEmpty = "the image is empty";
+constexpr const char* kWebpCannotBeDecoded = "the WebP image cannot be decoded";
+
+DataError error_of(std::string_view bytes) {
+  return testing::thrown<DataError>([&] { decode_image(bytes); });
 }
 
 /// The start of a bitmap with one bit a pixel, without the pixels.
@@ -35,7 +39,7 @@ TEST_CASE("of large and of damaged images the first is named in a warning", "[im
   const int status = testing::in_child([&] {
     testing::CapturedStderr captured(folder / "stderr");
     for (int i = 0; i < 2; ++i) {
-      message(bitmap_header(10000, 9000));
+      error_of(bitmap_header(10000, 9000));
       decode_image(golden_image("no_last_padding.bmp").bytes);
       decode_image(golden_image("no_end_marker_zeros.jpg").bytes);
       decode_image(golden_image("last_row_missing.png").bytes);
@@ -53,13 +57,14 @@ TEST_CASE("of large and of damaged images the first is named in a warning", "[im
 }
 
 TEST_CASE("empty and foreign files are rejected with their first bytes", "[image]") {
-  const std::string formats = "expected a JPEG, PNG, WebP, GIF, BMP, TIFF or PPM image";
-  REQUIRE(message("") == "the image is empty; got 0 bytes; " + formats);
-  REQUIRE(message("<!DOCTYPE html>") ==
-          "unknown image format; got first bytes 3c 21 44 4f 43 54 59 50 (\"<!DOCTYP\"); " + formats);
+  const std::string formats = "a JPEG, PNG, WebP, GIF, BMP, TIFF or PPM image";
+  REQUIRE(error_of("") == testing::Parts{.kind = kImageEmpty, .got = "0 bytes", .expected = formats});
+  REQUIRE(error_of("<!DOCTYPE html>") == testing::Parts{.kind = "unknown image format",
+                                                        .got = "first bytes 3c 21 44 4f 43 54 59 50 (\"<!DOCTYP\")",
+                                                        .expected = formats});
   for (const char* start : {"\xFF\xD8", "\x89PNG", "RIFF....WAVE", "GIF88a", "B", "II*", "P7 1 1 255\n", "P6"}) {
     CAPTURE(start);
-    REQUIRE_THAT(message(start), contains("unknown image format"));
+    REQUIRE(error_of(start) == testing::Parts{.expected = formats});
   }
 }
 
@@ -69,14 +74,15 @@ TEST_CASE("a truncated image is an error, not an image with a grey end", "[image
     CAPTURE(name);
     const std::string bytes = golden_image(name).bytes;
     const std::string cut = bytes.substr(0, bytes.size() * 3 / 4);
-    REQUIRE_THAT(message(cut), contains(" image is truncated; got " + std::to_string(cut.size()) +
-                                        " bytes; expected the complete file"));
+    REQUIRE(error_of(cut) ==
+            testing::Parts{.got = std::to_string(cut.size()) + " bytes", .expected = "the complete file"});
   }
   const std::string webp = golden_image("lossy.webp").bytes;
-  REQUIRE(message(webp.substr(0, webp.size() / 2)) ==
-          "the WebP image cannot be decoded; got damaged or missing chunks; expected the complete file");
+  REQUIRE(error_of(webp.substr(0, webp.size() / 2)) == testing::Parts{.kind = kWebpCannotBeDecoded,
+                                                                      .got = "damaged or missing chunks",
+                                                                      .expected = "the complete file"});
   const std::string tiff = golden_image("cut_3_of_4.tif").bytes;
-  REQUIRE_THAT(message(tiff), contains("the TIFF image cannot be decoded; got "));
+  REQUIRE(error_of(tiff) == testing::Parts{.kind = "the TIFF image cannot be decoded"});
 }
 
 TEST_CASE("what is wrong with an image is in the message", "[image]") {
@@ -103,24 +109,28 @@ TEST_CASE("what is wrong with an image is in the message", "[image]") {
   };
   for (const auto& [name, expected] : cases) {
     CAPTURE(name);
-    CHECK_THAT(message(golden_image(name).bytes), contains(expected));
+    CHECK_THAT(error_of(golden_image(name).bytes).what(), contains(expected));
   }
   std::string webp = golden_image("lossless.webp").bytes;
   std::fill(webp.begin() + 26, webp.begin() + 90, '\xFF');
-  CHECK_THAT(message(webp), contains("the WebP image cannot be decoded; got damaged data"));
+  CHECK(error_of(webp) == testing::Parts{.kind = kWebpCannotBeDecoded, .got = "damaged data"});
 }
 
 TEST_CASE("images beyond Pillow's limit are rejected before they take memory", "[image]") {
-  REQUIRE(message(golden_image("too_large.png").bytes) ==
-          "the PNG image has too many pixels; got 16000x16000; expected at most 178956970 pixels, Pillow's limit");
-  REQUIRE_THAT(message(bitmap_header(17895697, 10)), contains("image is truncated; got 62 bytes"));
-  REQUIRE_THAT(message(bitmap_header(89478486, 2)), contains("too many pixels; got 89478486x2"));
+  REQUIRE(error_of(golden_image("too_large.png").bytes) ==
+          testing::Parts{.kind = "the PNG image has too many pixels",
+                         .got = "16000x16000",
+                         .expected = "at most 178956970 pixels, Pillow's limit"});
+  REQUIRE(error_of(bitmap_header(17895697, 10)) ==
+          testing::Parts{.kind = "the BMP image is truncated", .got = "62 bytes"});
+  REQUIRE(error_of(bitmap_header(89478486, 2)) ==
+          testing::Parts{.kind = "the BMP image has too many pixels", .got = "89478486x2"});
   rusage before{};
   getrusage(RUSAGE_SELF, &before);
   for (const char* name :
        {"too_large.png", "too_large.jpg", "too_large.bmp", "too_large.tif", "tile_too_large.tif", "p6_too_large.ppm"}) {
     CAPTURE(name);
-    CHECK_THAT(message(golden_image(name).bytes), contains("too many pixels"));
+    CHECK(error_of(golden_image(name).bytes) == testing::Parts{.expected = "at most 178956970 pixels, Pillow's limit"});
   }
   rusage after{};
   getrusage(RUSAGE_SELF, &after);
@@ -129,17 +139,18 @@ TEST_CASE("images beyond Pillow's limit are rejected before they take memory", "
 
 TEST_CASE("the path begins the message of load_image", "[image]") {
   const testing::TemporaryFolder folder("image");
-  const auto message_for = [&](const std::filesystem::path& file) {
-    return testing::message_of<DataError>([&] { load_image(file); });
+  const auto error_for = [&](const std::filesystem::path& file) {
+    return testing::thrown<DataError>([&] { load_image(file); });
   };
   const auto broken = folder.write("broken.ppm", "P6 4 4 255\nabc");
-  CHECK(message_for(broken) ==
-        broken.string() + ": the PPM image is truncated; got 14 bytes; expected the complete file");
+  CHECK(error_for(broken) == testing::Parts{.where = broken.string(),
+                                            .kind = "the PPM image is truncated",
+                                            .got = "14 bytes",
+                                            .expected = "the complete file"});
   const auto empty = folder.write("empty.jpg", "");
-  CHECK_THAT(message_for(empty), contains(empty.string() + ": the image is empty; got 0 bytes"));
+  CHECK(error_for(empty) == testing::Parts{.where = empty.string(), .kind = kImageEmpty, .got = "0 bytes"});
   const auto absent = folder / "absent.jpg";
-  CHECK_THAT(message_for(absent), contains(absent.string() + ": cannot read the file"));
-  CHECK_THAT(message_for(absent), contains("No such file or directory"));
+  CHECK(error_for(absent) == testing::Parts{.where = absent.string(), .got = "No such file or directory"});
 }
 
 TEST_CASE("a path with a NUL byte is rejected, not opened up to it", "[image]") {
@@ -147,9 +158,12 @@ TEST_CASE("a path with a NUL byte is rejected, not opened up to it", "[image]") 
   const auto image = folder.write("a.png", golden_image("whole.png").bytes);
   REQUIRE(load_image(image).width == 33);
   const std::string path = image.string() + std::string("\0.jpg", 5);
-  CHECK(testing::message_of<DataError>([&] { load_image(path); }) ==
-        image.string() + ": the path of the image contains a NUL byte; got " + std::to_string(path.size()) +
-            " bytes, the NUL byte at " + std::to_string(image.string().size()) + "; expected a path without one");
+  CHECK(testing::thrown<DataError>([&] { load_image(path); }) ==
+        testing::Parts{
+            .where = image.string(),
+            .kind = "the path of the image contains a NUL byte",
+            .got = std::to_string(path.size()) + " bytes, the NUL byte at " + std::to_string(image.string().size()),
+            .expected = "a path without one"});
 }
 
 }  // namespace

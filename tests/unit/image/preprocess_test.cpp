@@ -4,12 +4,12 @@
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/image/golden.h"
 
 namespace convllava::image {
 namespace {
 
-using testing::contains;
 using testing::draw;
 using testing::fnv1a;
 
@@ -80,23 +80,23 @@ TEST_CASE("extreme shapes are preprocessed", "[image]") {
     REQUIRE(preprocess(source, {768, Aspect::kCrop}).pixels.size() == 768 * 768 * 3);
   }
   REQUIRE(output_size({768, Aspect::kNative}, 10, 640) == std::pair<int64_t, int64_t>{768, 49152});
-  REQUIRE_THAT(testing::message_of<DataError>([] {
-                 output_size({768, Aspect::kNative}, 10, 30000);
-               }),
-               contains("too elongated for its native aspect ratio; got 30000x10 pixels; expected at most 64:1"));
+  REQUIRE(testing::thrown<DataError>([] {
+            output_size({768, Aspect::kNative}, 10, 30000);
+          }) == testing::Parts{.kind = "the image is too elongated for its native aspect ratio",
+                               .got = "30000x10 pixels",
+                               .expected = "at most 64:1, or another aspect option"});
 }
 
 TEST_CASE("preprocess refuses a size without pixels and an image without pixels", "[image]") {
   const Image dot{1, 1, {9, 9, 9}};
-  REQUIRE_THAT(testing::message_of<ConfigError>([&] {
-                 preprocess(dot, {0, Aspect::kPad});
-               }),
-               contains("image size: no pixels asked for; got 0; expected at least 1"));
-  REQUIRE_THAT(testing::message_of<DataError>([] { preprocess(Image{}, {}); }), contains("not an image; got 0x0"));
-  REQUIRE_THAT(testing::message_of<DataError>([] {
-                 preprocess(Image{2, 2, {1}}, {64, Aspect::kCrop});
-               }),
-               contains("got 2x2 with 1 bytes"));
+  REQUIRE(testing::thrown<ConfigError>([&] {
+            preprocess(dot, {0, Aspect::kPad});
+          }) ==
+          testing::Parts{.where = "image size", .kind = "no pixels asked for", .got = "0", .expected = "at least 1"});
+  REQUIRE(testing::thrown<DataError>([] { preprocess(Image{}, {}); }) == testing::Parts{.kind = "not an image"});
+  REQUIRE(testing::thrown<DataError>([] {
+            preprocess(Image{2, 2, {1}}, {64, Aspect::kCrop});
+          }) == testing::Parts{.got = "2x2 with 1 bytes"});
 }
 
 }  // namespace

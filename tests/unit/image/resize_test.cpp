@@ -5,12 +5,12 @@
 #include "convllava/image/image.h"
 #include "convllava/image/weighted_sum.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/image/golden.h"
 
 namespace convllava::image {
 namespace {
 
-using testing::contains;
 using testing::draw;
 using testing::fnv1a;
 
@@ -118,15 +118,15 @@ TEST_CASE("pad_to_square centres; an odd remainder goes to the bottom or right",
 
 TEST_CASE("a size of zero and an image without pixels are rejected", "[image]") {
   const Image dot{1, 1, {9, 9, 9}};
-  REQUIRE_THAT(testing::message_of<ConfigError>([&] { resize_bicubic(dot, 0, 5); }),
-               contains("resize_bicubic: no pixels asked for; got 0x5; expected at least 1x1"));
-  REQUIRE_THAT(testing::message_of<ConfigError>([&] { resize_bicubic(dot, 1, -1); }), contains("got 1x-1"));
-  REQUIRE_THAT(testing::message_of<DataError>([] { resize_bicubic(Image{}, 5, 5); }),
-               contains("resize_bicubic: not an image; got 0x0 with 0 bytes"));
-  REQUIRE_THAT(testing::message_of<DataError>([] {
-                 pad_to_square_and_resize(Image{2, 2, {1, 2, 3}}, {}, 5);
-               }),
-               contains("got 2x2 with 3 bytes; expected at least 1x1 pixels and width * height * 3 bytes"));
+  REQUIRE(testing::thrown<ConfigError>([&] { resize_bicubic(dot, 0, 5); }) ==
+          testing::Parts{.where = "resize_bicubic", .got = "0x5", .expected = "at least 1x1"});
+  REQUIRE(testing::thrown<ConfigError>([&] { resize_bicubic(dot, 1, -1); }) == testing::Parts{.got = "1x-1"});
+  REQUIRE(testing::thrown<DataError>([] { resize_bicubic(Image{}, 5, 5); }) ==
+          testing::Parts{.where = "resize_bicubic", .got = "0x0 with 0 bytes"});
+  REQUIRE(testing::thrown<DataError>([] {
+            pad_to_square_and_resize(Image{2, 2, {1, 2, 3}}, {}, 5);
+          }) ==
+          testing::Parts{.got = "2x2 with 3 bytes", .expected = "at least 1x1 pixels and width * height * 3 bytes"});
 }
 
 }  // namespace

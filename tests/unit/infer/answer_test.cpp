@@ -6,6 +6,7 @@
 #include "convllava/text/prompt.h"
 #include "tests/catch.h"
 #include "tests/support/chain_model.h"
+#include "tests/support/errors.h"
 #include "tests/support/files.h"
 
 using namespace convllava;
@@ -14,6 +15,8 @@ using namespace convllava::testing::tokens;
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr const char* kDoesNotFit = "does not fit into the model's context";
 
 /// Where transformers' `generate` stops (scripts/golden/generation.py).
 Json stopping_cases() {
@@ -109,7 +112,7 @@ TEST_CASE("an answer of chatml ends at its marker, here a token of the tokenizer
   CHECK(answer.finish == infer::Finish::kEnd);
 }
 
-TEST_CASE("bare text of the template plain goes on behind line breaks and keeps its white space", "[model]") {
+TEST_CASE("text of the template plain continues after line breaks and keeps its white space", "[model]") {
   const auto answer = answer_of({kColon, kLineBreak, kA, kEnd}, question(":"), options_of(text::Template::kPlain));
   CHECK(answer.text == "\n a");
 }
@@ -124,17 +127,17 @@ TEST_CASE("an answer that fills the model's context says so", "[model]") {
   CHECK(answer.finish == infer::Finish::kContextLimit);
 }
 
-TEST_CASE("a conversation and a question that do not fit are told apart", "[model]") {
+TEST_CASE("errors distinguish a conversation and a question that exceed the context", "[model]") {
   const auto tokenizer = testing::small_tokenizer();
   auto model = testing::chain_model({kColon, kA}, false, {kEnd}, 200);
   const auto options = options_of(text::Template::kV1);
   auto asked = question(std::string(300, 'x'));
-  CHECK_THAT(testing::message_of<infer::ContextError>([&] { infer::answer(*model, tokenizer, {asked}, options); }),
-             testing::contains("question: does not fit into the model's context"));
+  CHECK(testing::thrown<infer::ContextError>([&] { infer::answer(*model, tokenizer, {asked}, options); }) ==
+        testing::Parts{.where = "question", .kind = kDoesNotFit});
   asked.turns.push_back({text::Speaker::kAssistant, "a"});
   asked.turns.push_back({text::Speaker::kHuman, "b"});
-  CHECK_THAT(testing::message_of<infer::ContextError>([&] { infer::answer(*model, tokenizer, {asked}, options); }),
-             testing::contains("conversation: does not fit into the model's context"));
+  CHECK(testing::thrown<infer::ContextError>([&] { infer::answer(*model, tokenizer, {asked}, options); }) ==
+        testing::Parts{.where = "conversation", .kind = kDoesNotFit});
 }
 
 TEST_CASE("a character that the limit cuts is replaced, and shown once", "[model]") {

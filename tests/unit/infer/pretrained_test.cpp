@@ -1,6 +1,7 @@
 #include "convllava/infer/pretrained.h"
 
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/formats/fixtures.h"
 
 namespace convllava::infer {
@@ -8,7 +9,8 @@ namespace {
 
 using namespace formats::testing;
 using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 
 Pretrained open(const std::filesystem::path& directory) {
   return load_pretrained(directory, torch::kCPU, torch::kFloat32);
@@ -49,7 +51,7 @@ TEST_CASE("a ConvLLaVA directory without a record opens whole, with the publishe
   }
 }
 
-TEST_CASE("what generation_config.json asks for in vain is told", "[checkpoint]") {
+TEST_CASE("unsupported settings of generation_config.json are reported", "[checkpoint]") {
   const TemporaryFolder folder("generation");
   save(folder.path(), small_config(), image::Aspect::kPad);
   const auto log_with = [&](const std::string& settings) {
@@ -99,8 +101,8 @@ TEST_CASE("a run folder opens as its newest checkpoint, a tower also alone", "[c
   CHECK(same_parameters(*alone.tower, *expected->vision_tower));
   CHECK(alone.image.size == 320);
   CHECK(alone.image.aspect == image::Aspect::kCrop);
-  CHECK_THAT(message_of<CheckpointError>([&] { load_pretrained_tower(folder / "none", torch::kCPU); }),
-             contains("none: no checkpoint here"));
+  CHECK(thrown<CheckpointError>([&] { load_pretrained_tower(folder / "none", torch::kCPU); }) ==
+        Parts{.where = "none", .kind = "no checkpoint here"});
 }
 
 TEST_CASE("a tokenizer with more tokens than the model has embeddings is refused", "[checkpoint]") {
@@ -108,9 +110,11 @@ TEST_CASE("a tokenizer with more tokens than the model has embeddings is refused
   auto shape = small_config();
   shape.llm.vocab_size = 300;
   save(folder.path(), shape, image::Aspect::kPad);
-  CHECK(message_of<CheckpointError>([&] { open(folder.path()); }) ==
-        folder.path().string() +
-            ": the tokenizer has more tokens than the language model has embeddings; got 600; expected at most 300");
+  CHECK(thrown<CheckpointError>([&] { open(folder.path()); }) ==
+        Parts{.where = folder.path().string(),
+              .kind = "the tokenizer has more tokens than the language model has embeddings",
+              .got = "600",
+              .expected = "at most 300"});
 }
 
 TEST_CASE("a config.json that does not describe the weights is refused before a model is allocated", "[checkpoint]") {
@@ -121,7 +125,7 @@ TEST_CASE("a config.json that does not describe the weights is refused before a 
   json.replace(json.find("\"hidden_size\": 32"), 17, "\"hidden_size\": 1048576");  // 140 TB of weights
   json.replace(json.find("\"head_dim\": 8"), 13, "\"head_dim\": 262144");
   write_text(folder / "config.json", json);
-  CHECK_THAT(message_of<CheckpointError>([&] { open(folder.path()); }),
+  CHECK_THAT(thrown<CheckpointError>([&] { open(folder.path()); }).kind(),
              contains("its tensors do not match the model") &&
                  contains("llm.model.embed_tokens.weight [600, 32] for [16777216, 1048576]"));
 }

@@ -95,7 +95,8 @@ TEST_CASE("pixels are normalised to the bits of numpy, for every byte and channe
   }
   REQUIRE(expected.size() == 256 * 3);
   const auto pixels = torch::arange(256, torch::kByte).reshape({1, 16, 16, 1}).expand({1, 16, 16, 3});
-  const auto actual = model::normalize_pixels(pixels, image::kClipPixels, torch::kFloat).permute({0, 2, 3, 1}).contiguous();
+  const auto actual =
+      model::normalize_pixels(pixels, image::kClipPixels, torch::kFloat).permute({0, 2, 3, 1}).contiguous();
   CHECK(std::memcmp(actual.data_ptr<float>(), expected.data(), expected.size() * sizeof(float)) == 0);
 }
 

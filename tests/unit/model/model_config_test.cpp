@@ -1,15 +1,21 @@
 #include "convllava/model/model_config.h"
 
 #include "convllava/core/error.h"
+#include "convllava/model/connector.h"
+#include "convllava/model/language/language_model.h"
 #include "convllava/model/vision/convnext.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/support/tiny_model.h"
 
 namespace convllava::model {
 namespace {
 
 using convllava::testing::convnext_of;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
+
+constexpr const char* kUnknownModelSize = "unknown model size";
 
 // Counted from the shapes.
 int64_t parameters(const ConvNextConfig& vision) {
@@ -35,8 +41,8 @@ int64_t parameters(const ModelConfig& config) {
   return parameters(convnext_of(config.vision)) + projector + parameters(config.llm);
 }
 
-std::string refusal(const LanguageConfig& config, std::string_view where = "config.json") {
-  return message_of<ConfigError>([&] { validate(config, where); });
+ConfigError refusal(const LanguageConfig& config, std::string_view where = "config.json") {
+  return thrown<ConfigError>([&] { validate(config, where); });
 }
 
 }  // namespace
@@ -67,63 +73,99 @@ TEST_CASE("every named size is consistent and makes one token of 64 x 64 pixels"
 }
 
 TEST_CASE("an unknown size is refused with the nearest", "[config]") {
-  CHECK(message_of<ConfigError>([] { named_model_config("convlava-7b"); }) ==
-        "unknown model size; got convlava-7b; expected one of convllava-7b, small, tiny");
-  CHECK(message_of<ConfigError>([] { named_model_config("enormous"); }) ==
-        "unknown model size; got enormous; expected one of convllava-7b, small, tiny");
+  CHECK(thrown<ConfigError>([] { named_model_config("convlava-7b"); }) ==
+        Parts{.kind = kUnknownModelSize, .got = "convlava-7b", .expected = "one of convllava-7b, small, tiny"});
+  CHECK(thrown<ConfigError>([] { named_model_config("enormous"); }) ==
+        Parts{.kind = kUnknownModelSize, .got = "enormous", .expected = "one of convllava-7b, small, tiny"});
 }
 
 TEST_CASE("towers whose numbers do not fit together are refused", "[config]") {
   ConvNextConfig tower;
   const auto refusal = [&](std::string_view where = "config.json") {
-    return message_of<ConfigError>([&] { tower.validate(where); });
+    return thrown<ConfigError>([&] { tower.validate(where); });
   };
   tower.depths = {3, 3, 27, 3};
-  CHECK(refusal() == "config.json: vision.hidden_sizes: not as many as vision.depths; got 5; expected 4");
+  CHECK(refusal() == Parts{.where = "config.json",
+                           .field = "vision.hidden_sizes",
+                           .kind = "not as many as vision.depths",
+                           .got = "5",
+                           .expected = "4"});
   tower.depths = {};
-  CHECK(refusal() == "config.json: vision.depths: the tower has no stages; expected at least one depth");
+  CHECK(refusal() == Parts{.where = "config.json",
+                           .field = "vision.depths",
+                           .kind = "the tower has no stages",
+                           .expected = "at least one depth"});
   tower.depths = {3, 3, 0, 3, 6};
-  CHECK(refusal("") == "vision.depths: out of range; got 0; expected at least 1");
+  CHECK(refusal("") == Parts{.field = "vision.depths", .got = "0", .expected = "at least 1"});
   tower = {};
   tower.hidden_sizes[0] = -1;
-  CHECK(refusal() == "config.json: vision.hidden_sizes: out of range; got -1; expected at least 1");
+  CHECK(refusal() ==
+        Parts{.where = "config.json", .field = "vision.hidden_sizes", .got = "-1", .expected = "at least 1"});
   tower = {};
   tower.depths.assign(13, 1);
   tower.hidden_sizes.assign(13, 8);
-  CHECK(refusal() == "config.json: vision.depths: too many stages; got 13; expected at most 12");
+  CHECK(refusal() == Parts{.where = "config.json",
+                           .field = "vision.depths",
+                           .kind = "too many stages",
+                           .got = "13",
+                           .expected = "at most 12"});
   tower = {};
   tower.patch_size = 0;
-  CHECK(refusal() == "config.json: vision.patch_size: out of range; got 0; expected at least 1");
+  CHECK(refusal() == Parts{.where = "config.json", .field = "vision.patch_size", .got = "0", .expected = "at least 1"});
   tower = {};
   tower.layer_norm_eps = 0;
-  CHECK(refusal() == "config.json: vision.layer_norm_eps: out of range; got 0; expected more than 0");
+  CHECK(refusal() ==
+        Parts{.where = "config.json", .field = "vision.layer_norm_eps", .got = "0", .expected = "more than 0"});
+}
+
+TEST_CASE("a model to train needs a vision tower", "[config]") {
+  CHECK(thrown<ConfigError>([] { validate(ModelConfig(), "model"); }) ==
+        Parts{.where = "model", .field = "vision", .kind = "there is no vision tower"});
+}
+
+TEST_CASE("an unknown family or connector is refused with the names that there are", "[config]") {
+  LanguageConfig llm;
+  llm.model_type = "mamba";
+  CHECK(thrown<ConfigError>([&] { make_language_model(llm, torch::kMeta); }) ==
+        Parts{.field = "model_type", .kind = "unknown name", .got = "mamba", .expected = "one of llama"});
+  CHECK(thrown<ConfigError>([] { make_connector("resampler", 4, 4, torch::kMeta); }) ==
+        Parts{.field = "mm_projector_type", .got = "resampler", .expected = "one of mlp2x_gelu"});
 }
 
 TEST_CASE("language models whose numbers do not fit together are refused", "[config]") {
   LanguageConfig config;
   config.num_attention_heads = 30;
-  CHECK(refusal(config) ==
-        "config.json: llm.num_attention_heads: does not divide llm.hidden_size; got 30; expected a divisor of 4096");
+  CHECK(refusal(config) == Parts{.where = "config.json",
+                                 .field = "llm.num_attention_heads",
+                                 .kind = "does not divide llm.hidden_size",
+                                 .got = "30",
+                                 .expected = "a divisor of 4096"});
   config = {};
   config.num_key_value_heads = 5;
-  CHECK(
-      refusal(config) ==
-      "config.json: llm.num_key_value_heads: does not divide llm.num_attention_heads; got 5; expected a divisor of 32");
+  CHECK(refusal(config) == Parts{.where = "config.json",
+                                 .field = "llm.num_key_value_heads",
+                                 .kind = "does not divide llm.num_attention_heads",
+                                 .got = "5",
+                                 .expected = "a divisor of 32"});
   config = {};
   config.hidden_size = 96;
-  CHECK(
-      refusal(config) ==
-      "config.json: llm.hidden_size: rotary positions need heads of even width; got width 3; expected an even quotient "
-      "of llm.hidden_size and llm.num_attention_heads");
+  CHECK(refusal(config) == Parts{.where = "config.json",
+                                 .field = "llm.hidden_size",
+                                 .kind = "rotary positions need heads of even width",
+                                 .got = "width 3",
+                                 .expected = "an even quotient of llm.hidden_size and llm.num_attention_heads"});
   config = {};
   config.vocab_size = 0;
-  CHECK(refusal(config) == "config.json: llm.vocab_size: out of range; got 0; expected at least 1");
+  CHECK(refusal(config) ==
+        Parts{.where = "config.json", .field = "llm.vocab_size", .got = "0", .expected = "at least 1"});
   config = {};
   config.eos_token_id = {2, 32000};
-  CHECK(refusal(config) == "config.json: llm.eos_token_id: not in the vocabulary; got 32000; expected 0 to 31999");
+  CHECK(refusal(config) ==
+        Parts{.where = "config.json", .field = "llm.eos_token_id", .got = "32000", .expected = "0 to 31999"});
   config = {};
   config.rope_theta = -1;
-  CHECK(refusal(config) == "config.json: llm.rope_theta: out of range; got -1; expected more than 0");
+  CHECK(refusal(config) ==
+        Parts{.where = "config.json", .field = "llm.rope_theta", .got = "-1", .expected = "more than 0"});
 }
 
 }  // namespace convllava::model

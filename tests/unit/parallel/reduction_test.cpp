@@ -1,3 +1,5 @@
+#include <functional>
+
 #include "convllava/nn/libtorch.h"
 #include "convllava/nn/recompute.h"
 #include "convllava/parallel/replicate.h"

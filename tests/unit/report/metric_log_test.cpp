@@ -5,6 +5,7 @@
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/support/process.h"
 #include "tests/unit/report/fixtures.h"
 
@@ -12,10 +13,13 @@ namespace convllava::report {
 namespace {
 
 using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using testing::TemporaryFolder;
 using testing::text_of;
 using testing::write_text;
+
+constexpr const char* kNotAMetricsRecord = "not a metrics record";
 
 std::vector<int64_t> steps_of(const std::filesystem::path& file) {
   std::vector<int64_t> steps;
@@ -82,22 +86,21 @@ TEST_CASE("what cannot be read of metrics is named", "[report]") {
   const TemporaryFolder run("sinks_broken");
   const auto message = [&](const std::string& line) {
     write_text(run / "metrics.jsonl", "{\"step\":1}\n" + line + "\n");
-    return message_of<DataError>([&] { read_metrics(run / "metrics.jsonl"); });
+    return thrown<DataError>([&] { read_metrics(run / "metrics.jsonl"); });
   };
-  CHECK_THAT(message("oops"), contains("metrics.jsonl:2: not a metrics record; got oops"));
-  CHECK_THAT(message("{\"train/loss\":1}"), contains("metrics.jsonl:2: not a metrics record"));
-  CHECK_THAT(message("{\"step\":2,\"train/loss\":\"low\"}"),
-             contains("expected {\"step\": 3, \"train/loss\": 1.5, ...}"));
-  CHECK_THAT(message_of<DataError>([&] { read_metrics(run / "none.jsonl"); }), contains("none.jsonl"));
+  CHECK(message("oops") == Parts{.where = "metrics.jsonl:2", .kind = kNotAMetricsRecord, .got = "oops"});
+  CHECK(message("{\"train/loss\":1}") == Parts{.where = "metrics.jsonl:2", .kind = kNotAMetricsRecord});
+  CHECK(message("{\"step\":2,\"train/loss\":\"low\"}") == Parts{.expected = "{\"step\": 3, \"train/loss\": 1.5, ...}"});
+  CHECK(thrown<DataError>([&] { read_metrics(run / "none.jsonl"); }) == Parts{.where = "none.jsonl"});
 }
 
 TEST_CASE("a log that cannot be written says so", "[report]") {
   const TemporaryFolder run("sinks_unwritable");
-  CHECK_THAT(message_of<CheckpointError>([&] { MetricLog(run / "absent", 0, {false}); }),
-             contains("absent/metrics.jsonl: cannot open for writing; got No such file or directory"));
+  CHECK(thrown<CheckpointError>([&] { MetricLog(run / "absent", 0, {false}); }) ==
+        Parts{.where = "absent/metrics.jsonl", .kind = "cannot open for writing", .got = "No such file or directory"});
   write_text(run / "tensorboard", "a file");
-  CHECK_THAT(message_of<CheckpointError>([&] { MetricLog(run.path(), 0, {true}); }),
-             contains("tensorboard: cannot create the folder"));
+  CHECK(thrown<CheckpointError>([&] { MetricLog(run.path(), 0, {true}); }) ==
+        Parts{.where = "tensorboard", .kind = "cannot create the folder"});
 }
 
 TEST_CASE("a full disk is noticed at the first record that does not fit", "[report]") {
@@ -105,10 +108,9 @@ TEST_CASE("a full disk is noticed at the first record that does not fit", "[repo
   MetricLog log(run.path(), 0, {false});
   log.write(1, {{"train/loss", 1.0}});
   const testing::FileSizeLimit limit(64);
-  CHECK_THAT(message_of<CheckpointError>([&] {
-               for (int64_t step = 2; step < 9; ++step) log.write(step, {{"train/loss", 1.0}});
-             }),
-             contains("metrics.jsonl: cannot write; got File too large"));
+  CHECK(thrown<CheckpointError>([&] {
+          for (int64_t step = 2; step < 9; ++step) log.write(step, {{"train/loss", 1.0}});
+        }) == Parts{.where = "metrics.jsonl", .got = "File too large"});
 }
 
 }  // namespace convllava::report

@@ -2,13 +2,14 @@
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/report/fixtures.h"
 
 namespace convllava::report {
 namespace {
 
 using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::thrown;
 using testing::count_of;
 using testing::ppm_bytes;
 using testing::TemporaryFolder;
@@ -141,7 +142,7 @@ TEST_CASE("an image that cannot be read leaves its reason", "[report]") {
 
 TEST_CASE("a report that cannot be written says so", "[report]") {
   const TemporaryFolder folder("sinks_unwritable_report");
-  CHECK_THAT(message_of<CheckpointError>([&] { write_report(folder / "absent/report.html", {}); }),
+  CHECK_THAT(thrown<CheckpointError>([&] { write_report(folder / "absent/report.html", {}); }).place().where,
              contains("absent/report.html"));
 }
 

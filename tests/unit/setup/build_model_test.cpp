@@ -3,21 +3,23 @@
 #include "convllava/core/error.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/support/tiny_model.h"
 
 using namespace convllava;
 using namespace convllava::setup;
-using testing::message_of;
+using testing::Parts;
+using testing::thrown;
 
-TEST_CASE("a stage's shape can be told before the stage before it has run", "[train]") {
+TEST_CASE("a stage's shape is known before its previous stage has run", "[train]") {
   ModelSource source;
   source.size = "convllava-7b";
   source.from = "no/such/run";
   const auto shape = resolve_model_shape(source);
   CHECK(shape.vision->output_size() == 3072);
   source.size = "";
-  CHECK_THAT(message_of<ConfigError>([&] { resolve_model_shape(source); }),
-             testing::contains("model.from: no such checkpoint, and no model.size; got no/such/run"));
+  CHECK(thrown<ConfigError>([&] { resolve_model_shape(source); }) ==
+        Parts{.field = "model.from", .kind = "no such checkpoint, and no model.size", .got = "no/such/run"});
 }
 
 TEST_CASE("a size keeps its own layer scale unless another is given", "[train]") {
@@ -55,6 +57,6 @@ TEST_CASE("the paper's trainable sets have the paper's sizes", "[train]") {
 TEST_CASE("a fresh model without a tokenizer is refused", "[train]") {
   ModelSource source;
   source.size = "tiny";
-  CHECK_THAT(message_of<ConfigError>([&] { load_tokenizer(source); }),
-             testing::contains("model.tokenizer: a new model needs a tokenizer"));
+  CHECK(thrown<ConfigError>([&] { load_tokenizer(source); }) ==
+        Parts{.field = "model.tokenizer", .kind = "a new model needs a tokenizer"});
 }

@@ -12,6 +12,7 @@
 #include "convllava/optim/flat_state.h"
 #include "convllava/parallel/replicate.h"
 #include "convllava/setup/build_model.h"
+#include "tests/support/errors.h"
 #include "tests/support/golden.h"
 #include "tests/support/tiny_run.h"
 #include "tests/unit/stage/runs.h"
@@ -120,6 +121,6 @@ TEST_CASE("state of format 1 for other parameters is refused", "[stage]") {
   model->mm_projector->parameters().front().requires_grad_(false);
   const parallel::Replicate units(model->blocks(), distributed::ProcessGroup());
   const auto open = [&] { optim::FlatState(checkpoint::open_state_tensors(saved), units.units()); };
-  CHECK_THAT(testing::message_of<CheckpointError>(open),
+  CHECK_THAT(testing::thrown<CheckpointError>(open).what(),
              testing::contains("tensor \"mm_projector.exp_avg\" does not fit; got "));
 }

@@ -1,3 +1,4 @@
+#include <functional>
 #include <map>
 
 #include "convllava/config/field_table.h"
@@ -25,7 +26,7 @@ std::string changed_by(const std::function<void(RunConfig&)>& change) {
 
 }  // namespace
 
-TEST_CASE("what decides parameters and samples cannot change while a run goes on", "[config]") {
+TEST_CASE("fields that determine parameters and samples cannot change on resume", "[config]") {
   CHECK(changed_by([](auto&) {}).empty());
   CHECK(changed_by([](auto& c) { c.model.size = "tiny"; }) == "model.size \"\" -> tiny");
   CHECK(changed_by([](auto& c) { c.trainable = {"llm"}; }) == "trainable [llm, projector] -> [llm]");

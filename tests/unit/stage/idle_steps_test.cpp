@@ -5,6 +5,7 @@
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "convllava/stage/training_run.h"
+#include "tests/support/errors.h"
 #include "tests/support/golden.h"
 #include "tests/support/process.h"
 #include "tests/support/ranks.h"
@@ -13,8 +14,11 @@
 
 using namespace convllava;
 using testing::contains;
-using testing::message_of;
+using testing::Parts;
 using testing::run;
+using testing::thrown;
+
+constexpr const char* kNothing = "there was nothing to learn from in any step";
 namespace fs = std::filesystem;
 
 namespace {
@@ -48,7 +52,7 @@ TEST_CASE("a micro-batch of texts before a frozen language model is passed over"
   CHECK(state_after(config).idle_steps == 0);
 }
 
-TEST_CASE("a step of nothing but texts before a frozen language model changes nothing and is told", "[stage]") {
+TEST_CASE("a step of text-only samples with a frozen language model changes nothing and is reported", "[stage]") {
   const testing::TemporaryFolder folder;
   auto config = projector_run(folder.path(), 1, 1);
   config.checkpoint.every_steps = 1;
@@ -136,9 +140,11 @@ TEST_CASE("a frozen language model and no image at all is refused before anythin
   auto config = projector_run(folder.path(), 1, 1);
   testing::write_text(folder / "train.json",
                       R"([{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}])");
-  CHECK_THAT(message_of<ConfigError>([&] { run(config); }),
-             contains("trainable: only parts that process images, and no record of data.train has one; got "
-                      "vision.stages.5, projector; expected a part of llm, or records with images"));
+  CHECK(thrown<ConfigError>([&] { run(config); }) ==
+        Parts{.field = "trainable",
+              .kind = "only parts that process images, and no record of data.train has one",
+              .got = "vision.stages.5, projector",
+              .expected = "a part of llm, or records with images"});
   CHECK_FALSE(fs::exists(config.output_dir));
 }
 
@@ -147,11 +153,11 @@ TEST_CASE("a run of which every step was idle is not a result", "[stage]") {
   auto config = projector_run(folder.path(), 1, 1);
   for (int i = 0; i < 16; ++i) fs::remove(folder / ("images/" + std::to_string(i) + ".ppm"));
   config.data.max_bad_share = 1;
-  CHECK_THAT(message_of<DataError>([&] { run(config); }), contains("data.train: there was nothing to learn from"));
+  CHECK(thrown<DataError>([&] { run(config); }) == Parts{.where = "data.train", .kind = kNothing});
   CHECK_FALSE(checkpoint::latest_checkpoint(config.output_dir));
   config.checkpoint.every_steps = 4;
-  CHECK_THAT(message_of<DataError>([&] { run(config); }), contains("data.train: there was nothing to learn from"));
+  CHECK(thrown<DataError>([&] { run(config); }) == Parts{.where = "data.train", .kind = kNothing});
   config.train.max_steps = 12;  // the checkpoint's step: only the end of the run is left to do
   REQUIRE(checkpoint::latest_checkpoint(config.output_dir)->step == 12);
-  CHECK_THAT(message_of<DataError>([&] { run(config); }), contains("data.train: there was nothing to learn from"));
+  CHECK(thrown<DataError>([&] { run(config); }) == Parts{.where = "data.train", .kind = kNothing});
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <functional>
 
 #include "convllava/core/files.h"
 #include "tests/support/golden.h"

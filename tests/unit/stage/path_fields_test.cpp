@@ -1,16 +1,20 @@
+#include <optional>
+
 #include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
 #include "convllava/stage/check_config.h"
 #include "tests/catch.h"
 #include "tests/support/environment.h"
+#include "tests/support/errors.h"
 #include "tests/support/files.h"
 
 namespace convllava::stage {
 namespace {
 
 using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
 using convllava::testing::TemporaryFolder;
+using convllava::testing::thrown;
 using convllava::testing::Variable;
 
 std::string yaml(const std::string& output_dir) {
@@ -45,10 +49,14 @@ TEST_CASE("a path that cannot be expanded is refused with its line", "[config]")
   const Variable home("HOME", "/home/kim");
   const Variable sets("SETS", std::nullopt);
   const auto file = folder.write("a.yaml", yaml("runs/x"));
-  CHECK(message_of<ConfigError>([&] { load_run_config(file); }) ==
-        file.string() + ":11: data.train.0.annotations: environment variable SETS is not set; got $SETS/a.json");
-  CHECK_THAT(message_of<ConfigError>([&] { load_run_config(file, {"output_dir=~root/x"}); }),
-             contains("--set output_dir=~root/x: output_dir: only ~ and ~/... are expanded"));
+  CHECK(thrown<ConfigError>([&] { load_run_config(file); }) == Parts{.where = file.string() + ":11",
+                                                                     .field = "data.train.0.annotations",
+                                                                     .kind = "environment variable SETS is not set",
+                                                                     .got = "$SETS/a.json"});
+  CHECK(thrown<ConfigError>([&] { load_run_config(file, {"output_dir=~root/x"}); }) ==
+        Parts{.where = "--set output_dir=~root/x",
+              .field = "output_dir",
+              .kind = "only ~ and ~/... are expanded, not ~user. Write ./~ for a name that begins with ~"});
 }
 
 TEST_CASE("a record keeps the paths of the machine that wrote it, and may hold keys of a later version", "[config]") {

@@ -12,7 +12,10 @@
 #include "convllava/core/files.h"
 #include "convllava/core/process.h"
 #include "convllava/stage/training_run.h"
+#include "tests/support/errors.h"
+#include "tests/support/files.h"
 #include "tests/support/golden.h"
+#include "tests/support/process.h"
 #include "tests/support/tiny_run.h"
 #include "tests/unit/stage/runs.h"
 
@@ -22,8 +25,9 @@ namespace {
 namespace fs = std::filesystem;
 using convllava::testing::contains;
 using convllava::testing::logged_losses;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
 using convllava::testing::run_ranks;
+using convllava::testing::thrown;
 
 /// A rank of a test, with a folder that all of them see and the records of `tiny_run` in it.
 struct Rank {
@@ -53,7 +57,7 @@ void check_close(const std::vector<double>& found, const std::vector<double>& ex
 
 }  // namespace
 
-TEST_CASE("ranks train the run of one process, and one process goes on where they stopped", "[stage]") {
+TEST_CASE("ranks train the run of one process, and one process resumes it", "[stage]") {
   run_ranks(2, [] {
     Rank rank;
     auto config = rank.config();
@@ -91,14 +95,19 @@ TEST_CASE("a stop during the last validation leaves the report to the next start
     config.train.max_steps = 2;
     config.report.samples = 0;
     CHECK_FALSE(testing::run(config, rank.group).stopped);
-    const fs::path report = fs::path(config.output_dir) / "report.html";
-    fs::remove(report);
+    const fs::path folder = config.output_dir;
+    testing::age(folder / "report.html");  // one of an earlier start
+    // As a stop during the last validation leaves the log.
+    const auto metrics = testing::text_of(folder / "metrics.jsonl");
+    testing::write_text(folder / "metrics.jsonl", metrics.substr(0, metrics.rfind('\n', metrics.size() - 2) + 1));
     core::install_stop_handler();
     std::raise(SIGTERM);
+    testing::CapturedStderr log(folder / "log");
     const auto summary = testing::run(config, rank.group);
     CHECK(summary.stopped);
     CHECK_FALSE(summary.validation_after);
-    CHECK_FALSE(fs::exists(report));
+    CHECK_FALSE(summary.reported);
+    CHECK_THAT(log.text(), contains("stopped: step 2 of 2; checkpoint ") && !contains("report.html"));
     rank.group.shutdown();
   });
 }
@@ -114,14 +123,14 @@ TEST_CASE("ranks that see different run folders refuse to start", "[stage]") {
       config.output_dir += "-elsewhere";  // what a disk of its own is to a second machine
     }
     rank.group.barrier();
-    CHECK_THAT(message_of<DistributedError>([&] { TrainingRun(config, rank.group, torch::kCPU); }),
+    CHECK_THAT(thrown<DistributedError>([&] { TrainingRun(config, rank.group, torch::kCPU); }).what(),
                contains("the ranks disagree on step; got 2 on rank 0 and 0 on rank 1; expected "
                         "output_dir and the data on disks that all ranks see"));
     rank.group.shutdown();
   });
 }
 
-TEST_CASE("a rank that cannot start tells the others why", "[stage]") {
+TEST_CASE("a rank that cannot start sends its reason to the others", "[stage]") {
   run_ranks(2, [] {
     Rank rank;
     const auto config = rank.config();
@@ -130,12 +139,12 @@ TEST_CASE("a rank that cannot start tells the others why", "[stage]") {
       while (!fs::exists(there)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
       fs::create_directories(config.output_dir);
       const core::FolderLock lock(config.output_dir);
-      const auto message = message_of<ConfigError>([&] { TrainingRun(config, rank.group, torch::kCPU); });
-      CHECK_THAT(message, contains("another run is writing into this folder"));
-      rank.group.abandon(message);
+      const auto error = thrown<ConfigError>([&] { TrainingRun(config, rank.group, torch::kCPU); });
+      CHECK_THAT(error.got(), contains("a lock held by process "));
+      rank.group.abandon(error.what());
     } else {
       testing::write_text(there, "");
-      CHECK_THAT(message_of<DistributedError>([&] { TrainingRun(config, rank.group, torch::kCPU); }),
+      CHECK_THAT(thrown<DistributedError>([&] { TrainingRun(config, rank.group, torch::kCPU); }).what(),
                  contains("rank 0") && contains("another run is writing into this folder"));
     }
   });

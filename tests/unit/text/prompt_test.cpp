@@ -6,13 +6,18 @@
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/text/fixtures.h"
 
 namespace convllava::text {
 namespace {
 
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using Ids = std::vector<int64_t>;
+
+constexpr const char* kTurnsMustAlternate = "turns must alternate";
+constexpr const char* kNoImage = "\"<image>\" in a record without an image";
 
 constexpr auto kBoth = {TokenizerBehaviour::kLegacy, TokenizerBehaviour::kNonLegacy};
 const std::string kSystem =
@@ -58,9 +63,9 @@ std::vector<std::string> learned(const std::vector<Turn>& turns, bool has_image,
   return learned(tokenizer, encode_conversation(tokenizer, format, turns, has_image));
 }
 
-std::string refusal(const std::vector<Turn>& turns, bool has_image, Template format = Template::kV1) {
+DataError refusal(const std::vector<Turn>& turns, bool has_image, Template format = Template::kV1) {
   const auto tokenizer = small();
-  return message_of<DataError>([&] { encode_conversation(tokenizer, format, turns, has_image); });
+  return thrown<DataError>([&] { encode_conversation(tokenizer, format, turns, has_image); });
 }
 
 }  // namespace
@@ -181,39 +186,52 @@ TEST_CASE("a leading assistant turn is dropped", "[text]") {
 }
 
 TEST_CASE("turns that do not alternate are rejected", "[text]") {
-  CHECK(refusal({}, false) == "the conversation has no turns; expected a human turn and its answer");
+  CHECK(refusal({}, false) ==
+        Parts{.kind = "the conversation has no turns", .expected = "a human turn and its answer"});
   CHECK(refusal({assistant("a")}, false) ==
-        "the conversation has an answer and no question; expected a human turn and its answer");
-  CHECK(refusal({human("a"), human("b"), assistant("c")}, false) ==
-        "turn 2: turns must alternate; got a second human turn in a row; expected the assistant's answer");
-  CHECK(refusal({human("a"), assistant("b"), assistant("c")}, false) ==
-        "turn 3: turns must alternate; got a second assistant turn in a row; expected a human turn");
-  CHECK(refusal({assistant("a"), assistant("b")}, false) ==
-        "turn 2: turns must alternate; got a second assistant turn in a row; expected a human turn");
+        Parts{.kind = "the conversation has an answer and no question", .expected = "a human turn and its answer"});
+  CHECK(refusal({human("a"), human("b"), assistant("c")}, false) == Parts{.where = "turn 2",
+                                                                          .kind = kTurnsMustAlternate,
+                                                                          .got = "a second human turn in a row",
+                                                                          .expected = "the assistant's answer"});
+  CHECK(refusal({human("a"), assistant("b"), assistant("c")}, false) == Parts{.where = "turn 3",
+                                                                              .kind = kTurnsMustAlternate,
+                                                                              .got = "a second assistant turn in a row",
+                                                                              .expected = "a human turn"});
+  CHECK(refusal({assistant("a"), assistant("b")}, false) == Parts{.where = "turn 2",
+                                                                  .kind = kTurnsMustAlternate,
+                                                                  .got = "a second assistant turn in a row",
+                                                                  .expected = "a human turn"});
   CHECK(refusal({human("a"), assistant("b"), human("c")}, false) ==
-        "turn 3: the conversation ends with a human turn; expected the assistant's answer");
-  CHECK(message_of<DataError>([] {
+        Parts{.where = "turn 3", .expected = "the assistant's answer"});
+  CHECK(thrown<DataError>([] {
           encode_question(small(), Template::kV1, {human("a"), assistant("b")}, false);
-        }) == "turn 2: the conversation ends with an answer; expected a question at the end");
+        }) ==
+        Parts{.where = "turn 2", .kind = "the conversation ends with an answer", .expected = "a question at the end"});
 }
 
 TEST_CASE("placeholders that do not fit the record's image are rejected", "[text]") {
   CHECK(refusal({human("<image>\na"), assistant("b")}, false) ==
-        "\"<image>\" in a record without an image; expected no \"<image>\", or an image");
+        Parts{.kind = kNoImage, .expected = "no \"<image>\", or an image"});
   CHECK(refusal({human("a"), assistant("see <image>")}, false) ==
-        "\"<image>\" in a record without an image; expected no \"<image>\", or an image");
-  CHECK(refusal({human("a"), assistant("b")}, true) ==
-        "the record has an image and no \"<image>\"; expected \"<image>\" in one of its human turns");
+        Parts{.kind = kNoImage, .expected = "no \"<image>\", or an image"});
+  CHECK(refusal({human("a"), assistant("b")}, true) == Parts{.kind = "the record has an image and no \"<image>\"",
+                                                             .expected = "\"<image>\" in one of its human turns"});
   CHECK(refusal({human("<image>"), assistant("b"), human("<image>"), assistant("d")}, true) ==
-        "\"<image>\" in more than one turn; got 2 turns; expected one, because a record has one image");
+        Parts{.kind = "\"<image>\" in more than one turn",
+              .got = "2 turns",
+              .expected = "one, because a record has one image"});
   CHECK(refusal({human("a"), assistant("<image>")}, true) ==
-        "\"<image>\" in an assistant turn; expected \"<image>\" in one of the human turns");
+        Parts{.kind = "\"<image>\" in an assistant turn", .expected = "\"<image>\" in one of the human turns"});
   CHECK(refusal({human("<ima<image>ge> a"), assistant("b")}, true) ==
-        "removing \"<image>\" from a turn leaves another; got \"<ima<image>ge> a\"; expected \"<image>\" once");
-  CHECK(message_of<DataError>([] { encode_question(small(), Template::kV1, {human("<image>")}, false); }) ==
-        "\"<image>\" in a question without an image; expected no \"<image>\", or an image");
-  CHECK(message_of<DataError>([] { encode_question(small(), Template::kV1, {human("a")}, true); }) ==
-        "the question has an image and no \"<image>\"; expected \"<image>\" in one of its human turns");
+        Parts{.kind = "removing \"<image>\" from a turn leaves another",
+              .got = "\"<ima<image>ge> a\"",
+              .expected = "\"<image>\" once"});
+  CHECK(thrown<DataError>([] { encode_question(small(), Template::kV1, {human("<image>")}, false); }) ==
+        Parts{.kind = "\"<image>\" in a question without an image", .expected = "no \"<image>\", or an image"});
+  CHECK(thrown<DataError>([] { encode_question(small(), Template::kV1, {human("a")}, true); }) ==
+        Parts{.kind = "the question has an image and no \"<image>\"",
+              .expected = "\"<image>\" in one of its human turns"});
 }
 
 TEST_CASE("what was said before a question is data, not markup", "[text]") {
@@ -249,9 +267,12 @@ TEST_CASE("the words of bare text and of a question about an image are data too"
 
 TEST_CASE("the plain template takes one image and its caption", "[text]") {
   CHECK(refusal({human("a"), assistant("b")}, false, Template::kPlain) ==
-        "turn 1: the template \"plain\" needs an image; got a turn without \"<image>\"; expected \"<image>\"");
+        Parts{.where = "turn 1",
+              .kind = "the template \"plain\" needs an image",
+              .got = "a turn without \"<image>\"",
+              .expected = "\"<image>\""});
   CHECK(refusal({human("<image>"), assistant("b"), human("c"), assistant("d")}, true, Template::kPlain) ==
-        "too many turns for the template \"plain\"; got 4; expected an image and its caption");
+        Parts{.kind = "too many turns for the template \"plain\"", .got = "4", .expected = "an image and its caption"});
   CHECK(encode_question(small(), Template::kPlain, {human("<image> what?")}, true) == Ids{1, kImageToken});
 }
 

@@ -1,21 +1,16 @@
 #include "convllava/text/templates.h"
 
-#include <optional>
 #include <set>
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 
 namespace convllava::text {
 namespace {
 
-std::optional<ConfigError> error_of(std::string_view name) {
-  try {
-    template_from_name(name);
-  } catch (const ConfigError& error) {
-    return error;
-  }
-  return std::nullopt;
+ConfigError error_of(std::string_view name) {
+  return convllava::testing::thrown<ConfigError>([&] { template_from_name(name); });
 }
 
 }  // namespace
@@ -45,13 +40,12 @@ TEST_CASE("each template has a meaning, and a text where an answer ends", "[text
 
 TEST_CASE("an unknown template is an error with the known names", "[text]") {
   const auto error = error_of("llava-v1");
-  REQUIRE(error);
-  CHECK(error->kind() == "unknown conversation template");
-  CHECK(error->got() == "\"llava-v1\"");
-  CHECK(error->expected().starts_with("one of v1, plain, llava_v1, "));
-  CHECK(error->expected().ends_with("vicuna_v1 (did you mean \"llava_v1\"?)"));
-  CHECK(error_of("chatml_with_tools")->expected().ends_with("vicuna_v1"));
-  CHECK(error_of("")->got() == "\"\"");
+  CHECK(error.kind() == "unknown conversation template");
+  CHECK(error.got() == "\"llava-v1\"");
+  CHECK(error.expected().starts_with("one of v1, plain, llava_v1, "));
+  CHECK(error.expected().ends_with("vicuna_v1 (did you mean \"llava_v1\"?)"));
+  CHECK(error_of("chatml_with_tools").expected().ends_with("vicuna_v1"));
+  CHECK(error_of("").got() == "\"\"");
 }
 
 TEST_CASE("generation stops at the end of an answer in training", "[text]") {

@@ -7,16 +7,21 @@
 
 #include "convllava/core/error.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/text/fixtures.h"
 
 namespace convllava::text {
 namespace {
 
 using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using testing::golden;
 using testing::llama_folder;
 using Ids = std::vector<int64_t>;
+
+constexpr const char* kNotASentencePieceModel = "not a SentencePiece model";
+constexpr const char* kCannotReadSettings = "cannot read the tokenizer's settings";
 
 constexpr auto kBoth = {TokenizerBehaviour::kLegacy, TokenizerBehaviour::kNonLegacy};
 
@@ -210,9 +215,9 @@ TEST_CASE("special tokens spelled inside words are the characters that they are 
 TEST_CASE("decoding passes over ids that a padded embedding adds, and refuses negative ones", "[text]") {
   const auto tokenizer = small();
   CHECK(tokenizer.decode({70, 600, 71, 100000}) == tokenizer.decode({70, 71}));
-  CHECK(message_of<DataError>([&] {
+  CHECK(thrown<DataError>([&] {
           tokenizer.decode({5, -200});
-        }) == "decode: invalid token id; got -200; expected 0 or more");
+        }) == Parts{.where = "decode", .kind = "invalid token id", .got = "-200", .expected = "0 or more"});
 }
 
 TEST_CASE("a tokenizer carries its file and its special ids", "[text]") {
@@ -277,42 +282,54 @@ TEST_CASE("the end token that the files beside the model name is known as transf
 TEST_CASE("a tokenizer that cannot be loaded is rejected with its path", "[text]") {
   const testing::TemporaryFolder folder("errors");
   const auto load = [&](const std::string& name) {
-    return message_of<DataError>([&] { Tokenizer::load(folder.path() / name); });
+    return thrown<DataError>([&] { Tokenizer::load(folder.path() / name); });
   };
   const auto path = [&](const std::string& name) { return (folder.path() / name).string(); };
 
-  const std::string none =
-      ": the tokenizer does not exist; expected a SentencePiece model (tokenizer.model), or a folder "
-      "with one";
-  CHECK(load("none.model") == path("none.model") + none);
-  CHECK(load("") == path("tokenizer.model") + none);
+  const std::string none = "the tokenizer does not exist";
+  CHECK(load("none.model") == Parts{.where = path("none.model"),
+                                    .kind = none,
+                                    .expected = "a SentencePiece model (tokenizer.model), or a folder with one"});
+  CHECK(load("") == Parts{.where = path("tokenizer.model"), .kind = none});
 
   folder.write("text.model", "not a model at all\n");
-  CHECK(load("text.model") ==
-        path("text.model") + ": not a SentencePiece model; got 19 bytes; expected a tokenizer.model file");
+  CHECK(load("text.model") == Parts{.where = path("text.model"),
+                                    .kind = kNotASentencePieceModel,
+                                    .got = "19 bytes",
+                                    .expected = "a tokenizer.model file"});
   folder.write("empty.model", "");
-  CHECK(load("empty.model") ==
-        path("empty.model") + ": not a SentencePiece model; got 0 bytes; expected a tokenizer.model file");
+  CHECK(load("empty.model") == Parts{.where = path("empty.model"),
+                                     .kind = kNotASentencePieceModel,
+                                     .got = "0 bytes",
+                                     .expected = "a tokenizer.model file"});
   folder.write("cut.model", copy_of_small().substr(0, 4000));
-  CHECK_THAT(load("cut.model"), contains("cut.model: not a SentencePiece model; got 4000 bytes"));
+  CHECK(load("cut.model") == Parts{.where = "cut.model", .kind = kNotASentencePieceModel, .got = "4000 bytes"});
 
   // Field 2 of the model (what it was trained with) appended with eos_piece (field 47) "<end>".
   folder.write("no_eos.model", copy_of_small() + std::string("\x12\x08\xfa\x02\x05<end>", 10));
-  CHECK(load("no_eos.model") ==
-        path("no_eos.model") + ": the model lacks a special token; got ids 1, -1, 0; expected <s>, </s> and <unk>");
+  CHECK(load("no_eos.model") == Parts{.where = path("no_eos.model"),
+                                      .kind = "the model lacks a special token",
+                                      .got = "ids 1, -1, 0",
+                                      .expected = "<s>, </s> and <unk>"});
 
   folder.write("tokenizer.model", copy_of_small());
   folder.write("tokenizer_config.json", R"({"legacy": "yes"})");
-  CHECK(load("") == path("tokenizer_config.json") + ": legacy: wrong type; got \"yes\"; expected true or false");
+  CHECK(
+      load("") ==
+      Parts{.where = path("tokenizer_config.json"), .field = "legacy", .got = "\"yes\"", .expected = "true or false"});
   folder.write("tokenizer_config.json", R"({"eos_token": 5})");
-  CHECK(load("") ==
-        path("tokenizer_config.json") + ": eos_token: wrong type; got 5; expected text, or an object with \"content\"");
+  CHECK(load("") == Parts{.where = path("tokenizer_config.json"),
+                          .field = "eos_token",
+                          .got = "5",
+                          .expected = "text, or an object with \"content\""});
   folder.write("tokenizer_config.json", R"({"legacy": tr)");
-  CHECK(load("") == path("tokenizer_config.json") +
-                        ": cannot read the tokenizer's settings; got syntax error while parsing value - invalid "
-                        "literal; expected a JSON object");
+  CHECK(load("") == Parts{.where = path("tokenizer_config.json"),
+                          .kind = kCannotReadSettings,
+                          .got = "syntax error while parsing value - invalid literal",
+                          .expected = "a JSON object"});
   folder.write("tokenizer_config.json", "[]");
-  CHECK(load("") == path("tokenizer_config.json") + ": cannot read the tokenizer's settings; expected a JSON object");
+  CHECK(load("") ==
+        Parts{.where = path("tokenizer_config.json"), .kind = kCannotReadSettings, .expected = "a JSON object"});
 }
 
 }  // namespace convllava::text

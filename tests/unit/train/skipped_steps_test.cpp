@@ -29,7 +29,7 @@ TEST_CASE("one step more than allowed in a row is found at once, wherever the ro
   }
 }
 
-TEST_CASE("steps that are left out with good ones between them are counted and go on", "[train]") {
+TEST_CASE("skipped steps between good ones are counted, and training continues", "[train]") {
   std::vector<int> skipped;
   for (int i = 0; i < 60; ++i) skipped.push_back(i % 4 != 3);
   CHECK(found_at(skipped, 3) == 0);

@@ -1,6 +1,7 @@
 #include "convllava/train/step_meter.h"
 
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include "tests/catch.h"

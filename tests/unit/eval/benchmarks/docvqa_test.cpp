@@ -4,13 +4,15 @@
 #include "convllava/core/error.h"
 #include "convllava/eval/registry.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/eval/fixtures.h"
 
 namespace convllava::eval {
 namespace {
 
 using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using testing::shared_data;
 using testing::TemporaryFolder;
 using testing::vqa_file;
@@ -45,14 +47,14 @@ TEST_CASE("a DocVQA file that cannot be asked or scored is refused", "[eval]") {
   const TemporaryFolder folder("eval_docvqa_broken");
   const auto& benchmark = find_benchmark("docvqa");
   write_text(folder / kDocVqaFile, vqa_file({R"({"questionId": 5, "question": "What?"})"}));
-  CHECK_THAT(message_of<DataError>([&] { benchmark.load(folder.path())->questions(); }),
-             contains("data[0]: names no image"));
-  CHECK_THAT(message_of<DataError>([&] {
-               benchmark.load(folder.path())->score({{"5", "a", ""}}, "p.jsonl");
-             }),
-             contains("has no reference answers"));
+  CHECK(thrown<DataError>([&] { benchmark.load(folder.path())->questions(); }) ==
+        Parts{.where = "data[0]", .kind = "the question has no image"});
+  CHECK(thrown<DataError>([&] {
+          benchmark.load(folder.path())->score({{"5", "a", ""}}, "p.jsonl");
+        }) == Parts{.where = "data[0]", .expected = "a split with answers, such as val"});
   CHECK_FALSE(benchmark.load(folder.path())->has_answers());
-  CHECK_THAT(message_of<DataError>([&] { benchmark.load(folder / "none")->questions(); }), contains(kDocVqaFile));
+  CHECK_THAT(thrown<DataError>([&] { benchmark.load(folder / "none")->questions(); }).expected(),
+             contains(kDocVqaFile));
 }
 
 TEST_CASE("the ANLS of a published example is 0.378", "[eval]") {

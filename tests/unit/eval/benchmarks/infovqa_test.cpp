@@ -3,12 +3,14 @@
 #include "convllava/core/error.h"
 #include "convllava/eval/registry.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/eval/fixtures.h"
 
 namespace convllava::eval {
 namespace {
 
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using testing::golden;
 using testing::TemporaryFolder;
 using testing::vqa_file;
@@ -59,7 +61,7 @@ TEST_CASE("an InfographicVQA question without an image is rejected", "[eval]") {
   const TemporaryFolder folder("eval_infovqa_no_image");
   write_text(folder / kInfoVqaFile, vqa_file({R"({"questionId": 5, "question": "What?"})"}));
   const auto benchmark = find_benchmark("infovqa").load(folder.path());
-  CHECK_THAT(message_of<DataError>([&] { benchmark->questions(); }), convllava::testing::contains("data[0]"));
+  CHECK(thrown<DataError>([&] { benchmark->questions(); }) == Parts{.where = "data[0]"});
 }
 
 }  // namespace convllava::eval

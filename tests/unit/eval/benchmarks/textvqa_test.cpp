@@ -3,13 +3,15 @@
 #include "convllava/core/error.h"
 #include "convllava/eval/registry.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/eval/fixtures.h"
 
 namespace convllava::eval {
 namespace {
 
 using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using testing::golden;
 using testing::json_list;
 using testing::OrdinaryUser;
@@ -17,6 +19,11 @@ using testing::shared_data;
 using testing::TemporaryFolder;
 using testing::vqa_file;
 using testing::write_text;
+
+constexpr const char* kSomeHaveNoAnswer = "some questions have no answer";
+constexpr const char* kTwoAnswers = "the question has two answers";
+constexpr const char* kNotAPrompt = "not a prompt of LLaVA";
+constexpr const char* kWrongNumber = "wrong number of reference answers for soft accuracy";
 
 constexpr const char* kTextVqaFile = "TextVQA_0.5.1_val.json";
 constexpr const char* kSuffix = "\nAnswer the question using a single word or phrase.";
@@ -88,22 +95,28 @@ TEST_CASE("LLaVA's answers are matched by image and question", "[eval]") {
     }
     return find_benchmark("textvqa").load(folder.path())->score(predictions, "p.jsonl")[0].value;
   };
-  const auto message = [&](const std::vector<std::pair<std::string, std::string>>& questions_and_texts) {
-    return message_of<DataError>([&] { score(questions_and_texts); });
+  const auto error = [&](const std::vector<std::pair<std::string, std::string>>& questions_and_texts) {
+    return thrown<DataError>([&] { score(questions_and_texts); });
   };
   // The question that was asked twice has one entry in eval_textvqa.py's dict: the last.
   CHECK(score({{"r", "b"}, {"q", "a"}, {"R", "c"}}) == Approx(200.0 / 3));
-  CHECK(message({{"q", "a"}, {"r", "b"}}) ==
-        "p.jsonl: questions without an answer; got 1 of 3, for example 2; expected one answer for each question");
-  CHECK(message({{"q", "a"}, {"r", "b"}, {"q", "c"}, {"r", "d"}}) ==
-        "p.jsonl:3: a question is answered twice; got 0; expected one answer, as in p.jsonl:1");
-  CHECK(message({{"q", "a"}, {"s", "b"}}) ==
-        "p.jsonl:2: the image has no such question; got h0 \"s\"; expected an \"image_id\" and a \"question\" of the "
-        "benchmark's file");
-  CHECK_THAT(message({{"q", "a"}, {"r\nand more", "b"}}),
-             contains("p.jsonl:2: a prompt that LLaVA does not make; got \"r\\x0aand more"));
-  CHECK_THAT(message({{"q", "a"}, {"OCR tokens: A, B. Question: r?", "b"}}),
-             contains("p.jsonl:2: a prompt that LLaVA does not make"));
+  CHECK(error({{"q", "a"}, {"r", "b"}}) == Parts{.where = "p.jsonl",
+                                                 .kind = kSomeHaveNoAnswer,
+                                                 .got = "1 of 3, for example 2",
+                                                 .expected = "one answer for each question"});
+  CHECK(error({{"q", "a"}, {"r", "b"}, {"q", "c"}, {"r", "d"}}) ==
+        Parts{.where = "p.jsonl:3", .kind = kTwoAnswers, .got = "0", .expected = "only the answer in p.jsonl:1"});
+  CHECK(error({{"q", "a"}, {"s", "b"}}) ==
+        Parts{.where = "p.jsonl:2",
+              .kind = "the benchmark has no such question about this image",
+              .got = "h0 \"s\"",
+              .expected = "an \"image_id\" and a \"question\" of the benchmark's file"});
+  CHECK(error({{"q", "a"}, {"r\nand more", "b"}}) ==
+        Parts{.where = "p.jsonl:2",
+              .kind = kNotAPrompt,
+              .got = "\"r\\x0aand more\\x0aAnswer the question using a s...\""});
+  CHECK(error({{"q", "a"}, {"OCR tokens: A, B. Question: r?", "b"}}) ==
+        Parts{.where = "p.jsonl:2", .kind = kNotAPrompt});
 }
 
 TEST_CASE("TextVQA's file can have any name when it is given itself", "[eval]") {
@@ -111,25 +124,26 @@ TEST_CASE("TextVQA's file can have any name when it is given itself", "[eval]") 
   write_text(folder / "mine.json", vqa_file({entry("1", "what", "\"answers\": " + json_list("x"))}));
   CHECK(find_benchmark("textvqa").load(folder / "mine.json")->questions().size() == 1);
   CHECK(find_benchmark("textvqa").load(folder / "mine.json")->file() == folder / "mine.json");
-  const auto message = message_of<DataError>([&] { find_benchmark("textvqa").load(folder.path())->questions(); });
-  CHECK_THAT(message, contains("the benchmark's file is not there; got a folder without it"));
-  CHECK_THAT(message, contains(kTextVqaFile));
-  CHECK_THAT(message_of<DataError>([&] { find_benchmark("textvqa").load(folder / "none")->questions(); }),
-             contains("no such file or folder"));
-  CHECK_THAT(message, contains("or the path of a file in that format, as for every other split"));
+  const auto error = thrown<DataError>([&] { find_benchmark("textvqa").load(folder.path())->questions(); });
+  CHECK(error ==
+        Parts{.kind = "the benchmark's file was not found",
+              .got = std::string("a folder without ") + kTextVqaFile,
+              .expected = std::string("a folder with ") + kTextVqaFile + ", or the path of another split's file"});
+  CHECK(thrown<DataError>([&] { find_benchmark("textvqa").load(folder / "none")->questions(); }) ==
+        Parts{.got = "no such file or folder"});
 }
 
-TEST_CASE("a path to TextVQA that cannot be followed is told with the reason", "[eval]") {
+TEST_CASE("an invalid path to TextVQA is reported with the reason", "[eval]") {
   const TemporaryFolder folder("eval_textvqa_path");
-  const auto message = [](const std::filesystem::path& path) {
-    return message_of<DataError>([&] { find_benchmark("textvqa").load(path)->questions(); });
+  const auto error = [](const std::filesystem::path& path) {
+    return thrown<DataError>([&] { find_benchmark("textvqa").load(path)->questions(); });
   };
-  CHECK_THAT(message(folder / std::string(300, 'n')), contains("got File name too long"));
+  CHECK(error(folder / std::string(300, 'n')) == Parts{.got = "File name too long"});
   std::filesystem::create_directories(folder / "locked/inside");
   std::filesystem::permissions(folder / "locked", std::filesystem::perms(0));
   {
     const OrdinaryUser user;
-    CHECK_THAT(message(folder / "locked/inside"), contains("got Permission denied"));
+    CHECK(error(folder / "locked/inside") == Parts{.got = "Permission denied"});
   }
   std::filesystem::permissions(folder / "locked", std::filesystem::perms(0755));
 }
@@ -159,16 +173,18 @@ TEST_CASE("predictions that do not fit the questions are refused", "[eval]") {
   const std::string answers = "\"answers\": " + json_list("two");
   write_text(folder / kTextVqaFile,
              vqa_file({entry("1", "q", answers), entry("2", "q", answers), entry("3", "q", answers)}));
-  const auto message = [&](const std::vector<Prediction>& predictions) {
-    return message_of<DataError>([&] { find_benchmark("textvqa").load(folder.path())->score(predictions, "p.jsonl"); });
+  const auto error = [&](const std::vector<Prediction>& predictions) {
+    return thrown<DataError>([&] { find_benchmark("textvqa").load(folder.path())->score(predictions, "p.jsonl"); });
   };
-  CHECK_THAT(message({}), contains("p.jsonl: questions without an answer; got 3 of 3, for example 1, 2, 3"));
-  CHECK_THAT(message({{"1", "a", ""}}), contains("questions without an answer; got 2 of 3, for example 2, 3"));
-  CHECK(message({{"1", "a", "", 1}, {"2", "b", "", 2}, {"1", "b", "", 4}}) ==
-        "p.jsonl:4: a question is answered twice; got 1; expected one answer, as in p.jsonl:1");
-  CHECK(message({{"1", "a", "", 1}, {"2", "a", "", 2}, {"99", "b", "", 3}, {"3", "b", "", 4}}) ==
-        "p.jsonl:3: an answer to a question that the benchmark does not have; got 99; expected the ids of its 3 "
-        "questions");
+  CHECK(error({}) == Parts{.where = "p.jsonl", .kind = kSomeHaveNoAnswer, .got = "3 of 3, for example 1, 2, 3"});
+  CHECK(error({{"1", "a", ""}}) == Parts{.kind = kSomeHaveNoAnswer, .got = "2 of 3, for example 2, 3"});
+  CHECK(error({{"1", "a", "", 1}, {"2", "b", "", 2}, {"1", "b", "", 4}}) ==
+        Parts{.where = "p.jsonl:4", .kind = kTwoAnswers, .got = "1", .expected = "only the answer in p.jsonl:1"});
+  CHECK(error({{"1", "a", "", 1}, {"2", "a", "", 2}, {"99", "b", "", 3}, {"3", "b", "", 4}}) ==
+        Parts{.where = "p.jsonl:3",
+              .kind = "unknown question id",
+              .got = "99",
+              .expected = "the id of one of the benchmark's 3 questions"});
 }
 
 TEST_CASE("a split without reference answers can be asked but not scored", "[eval]") {
@@ -177,61 +193,70 @@ TEST_CASE("a split without reference answers can be asked but not scored", "[eva
   const auto& benchmark = find_benchmark("textvqa");
   CHECK(benchmark.load(folder / "TextVQA_0.5.1_test.json")->questions().size() == 1);
   CHECK_FALSE(benchmark.load(folder / "TextVQA_0.5.1_test.json")->has_answers());
-  CHECK_THAT(message_of<DataError>([&] {
-               benchmark.load(folder / "TextVQA_0.5.1_test.json")->score({{"1", "a", ""}}, "p.jsonl");
-             }),
-             contains("data[0]: has no reference answers, so these predictions cannot be scored"));
+  CHECK(thrown<DataError>([&] {
+          benchmark.load(folder / "TextVQA_0.5.1_test.json")->score({{"1", "a", ""}}, "p.jsonl");
+        }) == Parts{.where = "data[0]", .kind = "no reference answers to score with"});
 
   const std::string answers = "\"answers\": " + json_list("x");
   write_text(folder / "some.json", vqa_file({entry("1", "q", answers), entry("2", "q", "")}));
-  CHECK_THAT(message_of<DataError>([&] { benchmark.load(folder / "some.json")->has_answers(); }),
-             contains("data[1]: has no reference answers, which other questions have"));
+  CHECK(thrown<DataError>([&] { benchmark.load(folder / "some.json")->has_answers(); }) ==
+        Parts{.where = "data[1]",
+              .kind = "no reference answers, but other questions have some. Use --predict-only to skip scoring"});
   write_text(folder / "all.json", vqa_file({entry("1", "q", answers), entry("2", "q", answers)}));
   CHECK(benchmark.load(folder / "all.json")->has_answers());
   write_text(folder / "one_of_ten.json", vqa_file({entry("1", "q", answers), entry("2", "q", R"("answers": ["x"])")}));
-  CHECK_THAT(message_of<DataError>([&] { benchmark.load(folder / "one_of_ten.json")->has_answers(); }),
-             contains("data[1]: not the ten answers that soft accuracy is defined for; got 1; expected 10"));
+  CHECK(thrown<DataError>([&] { benchmark.load(folder / "one_of_ten.json")->has_answers(); }) ==
+        Parts{.where = "data[1]", .kind = kWrongNumber, .got = "1", .expected = "10"});
 }
 
 TEST_CASE("a TextVQA file that is broken is refused with the place", "[eval]") {
   const TemporaryFolder folder("eval_textvqa_broken");
-  const auto message = [&](const std::string& bytes) {
+  const auto error = [&](const std::string& bytes) {
     write_text(folder / kTextVqaFile, bytes);
-    return message_of<DataError>([&] {
+    return thrown<DataError>([&] {
       const auto& benchmark = find_benchmark("textvqa");
       benchmark.load(folder.path())->questions();
       benchmark.load(folder.path())->score({{"1", "a", ""}}, "p.jsonl");
     });
   };
   const std::string answers = "\"answers\": " + json_list("x");
-  CHECK_THAT(message("{\"data\": [\n{\"question_id\": 1,\n \"quest"),
-             contains("val.json:3: the file ends in the middle; got syntax error") && !contains("json.exception"));
-  CHECK_THAT(message("{\"data\":\n oops}"), contains("val.json:2: not JSON; got syntax error") &&
-                                                !contains("json.exception") && !contains("last read"));
-  CHECK_THAT(message("{\"data\":\n" + std::string(200'000, '[')),
-             contains("val.json:2: not JSON; got more than 127 levels of nesting"));
-  CHECK_THAT(message(""), contains("val.json: the file is empty; expected JSON in the benchmark's official layout"));
-  CHECK_THAT(message("\n"), contains("val.json: the file is empty"));
-  CHECK_THAT(message("[]"), contains("not in the benchmark's layout; got array"));
-  CHECK_THAT(message("{\"data\": []}"), contains("an object whose \"data\" is a list of questions"));
-  CHECK_THAT(message(vqa_file({"5"})), contains("data[0]: not an object; got number"));
-  CHECK_THAT(message(vqa_file({"{\"question\": \"q\"}"})), contains("data[0]: \"question_id\" is absent"));
-  CHECK_THAT(message(vqa_file({"{\"question_id\": 1, \"question\": [2]}"})),
-             contains("data[0]: \"question\" has the wrong type; got [2]; expected text"));
-  CHECK_THAT(message(vqa_file({"{\"question_id\": 1, \"question\": \"q\", \"image\": 5}"})),
-             contains("data[0]: \"image\" has the wrong type; got 5; expected a path"));
-  CHECK_THAT(message(vqa_file({"{\"question_id\": 1, \"question\": \"\"}"})),
-             contains("data[0]: \"question\" is empty; expected text"));
-  CHECK_THAT(message(vqa_file({entry("1e999", "q", answers)})),
-             contains("val.json: a number that cannot be represented; got number overflow") && contains("1e999"));
-  CHECK_THAT(message(vqa_file({entry("1", "q", "\"answers\": [1]")})),
-             contains("\"answers\" has the wrong type; got [1]; expected a list of texts"));
-  CHECK_THAT(message(vqa_file({entry("1", "q", answers), entry("1", "q", answers)})),
-             contains("data[1]: \"question_id\" was used before; got 1"));
-  CHECK_THAT(message(vqa_file({"{\"question_id\": 1, \"question\": \"q\", " + answers + "}"})),
-             contains("data[0]: names no image"));
-  CHECK_THAT(message(vqa_file({entry("1", "q", "\"answers\": [\"x\"]")})),
-             contains("not the ten answers that soft accuracy is defined for; got 1; expected 10"));
+  const auto incomplete = error("{\"data\": [\n{\"question_id\": 1,\n \"quest");
+  CHECK(incomplete == Parts{.where = "val.json:3", .kind = "the file is incomplete"});
+  CHECK_THAT(incomplete.got(), contains("syntax error") && !contains("json.exception"));
+  const auto invalid = error("{\"data\":\n oops}");
+  CHECK(invalid == Parts{.where = "val.json:2", .expected = "JSON in the benchmark's official format"});
+  CHECK_THAT(invalid.got(), contains("syntax error") && !contains("json.exception") && !contains("last read"));
+  CHECK(error("{\"data\":\n" + std::string(200'000, '[')) ==
+        Parts{.where = "val.json:2", .got = "more than 127 levels of nesting"});
+  CHECK(error("") == Parts{.where = "val.json", .expected = "JSON in the benchmark's official format"});
+  CHECK(error("\n") == Parts{.where = "val.json", .kind = "the file is empty"});
+  CHECK(error("[]") == Parts{.where = "val.json", .kind = "not a JSON object", .got = "array"});
+  CHECK(error("{\"data\": {}}") ==
+        Parts{.where = "val.json", .field = "data", .kind = "not a list of questions", .got = "{}"});
+  CHECK(error("{\"data\": []}") == Parts{.where = "val.json",
+                                         .field = "data",
+                                         .kind = "the file has no questions",
+                                         .got = "[]",
+                                         .expected = "at least one question"});
+  CHECK(error(vqa_file({"5"})) == Parts{.where = "data[0]", .got = "number"});
+  CHECK(error(vqa_file({"{\"question\": \"q\"}"})) ==
+        Parts{.where = "data[0]", .field = "question_id", .got = "", .expected = "text or a whole number"});
+  CHECK(error(vqa_file({"{\"question_id\": 1, \"question\": [2]}"})) ==
+        Parts{.where = "data[0]", .field = "question", .got = "[2]", .expected = "text"});
+  CHECK(error(vqa_file({"{\"question_id\": 1, \"question\": \"q\", \"image\": 5}"})) ==
+        Parts{.where = "data[0]", .field = "image", .got = "5", .expected = "text"});
+  CHECK(error(vqa_file({"{\"question_id\": 1, \"question\": \"\"}"})) ==
+        Parts{.where = "data[0]", .field = "question", .kind = "the field is empty", .expected = "text"});
+  CHECK(error(vqa_file({entry("1e999", "q", answers)})) ==
+        Parts{.where = "val.json", .kind = "a number is out of range", .got = "number overflow parsing '1e999'"});
+  CHECK(error(vqa_file({entry("1", "q", "\"answers\": [1]")})) ==
+        Parts{.field = "answers", .got = "[1]", .expected = "a list of texts"});
+  CHECK(error(vqa_file({entry("1", "q", answers), entry("1", "q", answers)})) ==
+        Parts{.where = "data[1]", .field = "question_id", .kind = "the id occurs twice", .got = "1"});
+  CHECK(error(vqa_file({"{\"question_id\": 1, \"question\": \"q\", " + answers + "}"})) ==
+        Parts{.where = "data[0]", .kind = "the question has no image"});
+  CHECK(error(vqa_file({entry("1", "q", "\"answers\": [\"x\"]")})) ==
+        Parts{.kind = kWrongNumber, .got = "1", .expected = "10"});
 }
 
 TEST_CASE("scene text in TextVQA's format is read with its images", "[eval]") {

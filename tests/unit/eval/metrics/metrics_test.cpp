@@ -2,13 +2,14 @@
 #include "convllava/eval/metrics/anls.h"
 #include "convllava/eval/metrics/vqa_accuracy.h"
 #include "tests/catch.h"
+#include "tests/support/errors.h"
 #include "tests/unit/eval/fixtures.h"
 
 namespace convllava::eval {
 namespace {
 
-using convllava::testing::contains;
-using convllava::testing::message_of;
+using convllava::testing::Parts;
+using convllava::testing::thrown;
 using testing::golden;
 
 }  // namespace
@@ -69,8 +70,8 @@ TEST_CASE("ANLS counts code points and cuts at one half", "[eval]") {
 }
 
 TEST_CASE("a score without references is refused", "[eval]") {
-  CHECK_THAT(message_of<DataError>([] { soft_accuracy("a", {}); }), contains("no reference answers"));
-  CHECK_THAT(message_of<DataError>([] { anls("a", {}); }), contains("no reference answers"));
+  CHECK(thrown<DataError>([] { soft_accuracy("a", {}); }) == Parts{.where = "soft accuracy"});
+  CHECK(thrown<DataError>([] { anls("a", {}); }) == Parts{.where = "ANLS", .kind = "no reference answers"});
 }
 
 }  // namespace convllava::eval
