@@ -165,3 +165,22 @@ TEST_CASE("images that a tower expects otherwise prepared are refused, wherever 
   source.from = directory.path();
   CHECK(refusal_of(source) == Parts{.field = "image_mean"});
 }
+
+TEST_CASE("a tower of another family comes from its directory, and options of ConvNeXt are refused for it", "[train]") {
+  const Directory directory;
+  ModelSource source;
+  source.vision_from = CONVLLAVA_SOURCE_DIR "/tests/golden/checkpoint/clip_vit";
+  source.llm_from = directory.path();
+  CHECK(resolve_model_shape(source).tower().model_type() == "clip_vision_model");
+  source.vision_depths = {1, 1};
+  CHECK(refusal(source) == Parts{.field = "model.vision_depths",
+                                 .kind = "is an option of ConvNeXt",
+                                 .got = "clip_vision_model",
+                                 .expected = "no value"});
+  source.vision_depths = {};
+  source.size = "tiny";
+  CHECK(refusal(source) == Parts{.field = "model.vision_from",
+                                 .kind = "its tower is not that of model.size",
+                                 .got = "clip_vision_model in " + source.vision_from,
+                                 .expected = "convnext of tiny"});
+}
