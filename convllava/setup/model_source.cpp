@@ -9,10 +9,11 @@ void ModelSource::visit_fields(config::FieldVisitor& visitor) {
       "the language model takes its shape from there; empty takes all shapes from the directories.");
   visitor.path("from", from,
                "Checkpoint of the previous stage: tower, projector, language model and tokenizer are read from it.");
-  visitor.path("vision_from", vision_from,
-               "Hugging Face ConvNeXt directory that the tower starts from. Stages that it lacks, such as the paper's "
-               "fifth, are added and start from random weights. Its patches and the epsilon of its norms count, also "
-               "beside `size`.");
+  visitor.path(
+      "vision_from", vision_from,
+      "Directory that the tower starts from: a ConvNeXt in Hugging Face's, OpenCLIP's or timm's names, or a "
+      "CLIP ViT of Hugging Face. Stages that a ConvNeXt lacks, such as the paper's fifth, are added and start from "
+      "random weights. Its patches and the epsilon of its norms count, also beside `size`.");
   visitor.path("llm_from", llm_from, "Hugging Face LLaMA directory that the language model starts from.");
   visitor.path("tokenizer", tokenizer,
                "`tokenizer.model` or the directory that holds it; empty takes the one beside the language model.");
