@@ -132,7 +132,7 @@ void ChatSession::greet() const {
 }
 
 void ChatSession::show(const std::string& path) {
-  pretrained_.model->config().tower();
+  pretrained_.model->config().tower();  // throws where the model has none
   question_.image = image::load_image(path);
   question_.turns.clear();
 }

@@ -27,7 +27,7 @@ std::string read_text(const fs::path& path) {
   try {
     return core::read_file(path, core::kMaxSettingsBytes);
   } catch (const DataError& error) {
-    throw CheckpointError(error.place(), error.kind(), error.got(), error.expected());
+    throw error_as<CheckpointError>(error);
   }
 }
 

@@ -75,7 +75,7 @@ config::Origins read_fields(const fs::path& path, const config::VisitFields& vis
   try {
     return config::read_yaml(read_text(path), path.string(), visit, {}, config::YamlKind::kRecord);
   } catch (const ConfigError& error) {
-    throw CheckpointError(error.place(), error.kind(), error.got(), error.expected());
+    throw error_as<CheckpointError>(error);
   }
 }
 

@@ -82,7 +82,7 @@ void read_bytes(const core::WatchedFile& file, uint64_t offset, uint64_t count, 
   try {
     file.read(static_cast<int64_t>(offset), static_cast<int64_t>(count), bytes);
   } catch (const DataError& error) {
-    throw CheckpointError(error.place(), error.kind(), error.got(), error.expected());
+    throw error_as<CheckpointError>(error);
   }
 }
 

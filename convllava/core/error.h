@@ -66,6 +66,12 @@ class Error : public std::runtime_error {
   std::string expected_;
 };
 
+/// The same error as one of another type, for a layer whose callers expect that one.
+template <class Other>
+Other error_as(const Error& error) {
+  return Other(error.place(), error.kind(), error.got(), error.expected());
+}
+
 /// A mistake in a configuration file or on a command line. Exit code 2.
 class ConfigError : public Error {
  public:

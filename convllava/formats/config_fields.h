@@ -35,7 +35,7 @@ void validate_stored(const Validate& validate) {
   try {
     validate();
   } catch (const ConfigError& error) {
-    throw CheckpointError(error.place(), error.kind(), error.got(), error.expected());
+    throw error_as<CheckpointError>(error);
   }
 }
 

@@ -71,6 +71,32 @@ int64_t guess_image_size(const checkpoint::JsonObject& model, const fs::path& ab
   return assumed;
 }
 
+/// Where a directory has no config.json of its tower.
+model::VisionConfigPtr measure_tower(const fs::path& directory) {
+  TensorShapes shapes;
+  const checkpoint::ModelShards shards(directory);
+  for (const auto& [name, info] : shards.tensors()) {
+    const bool stored = name.starts_with(kStoredTowerPrefix);
+    shapes[stored ? name.substr(kStoredTowerPrefix.size()) : name] = info.shape;
+  }
+  for (const auto& format : tower_formats()) {
+    if (auto config = format.measure(shapes, directory.string())) return config;
+  }
+  throw CheckpointError(directory.string(), "no weights of a vision tower in it", {},
+                        "a config.json with model_type " + tower_model_types() +
+                            ", or tensors with Hugging Face's, OpenCLIP's or timm's names");
+}
+
+model::VisionConfigPtr read_tower_config(const fs::path& tower) {
+  if (checkpoint::path_exists(tower / kConfigFile)) {
+    const checkpoint::JsonObject file(tower / kConfigFile);
+    const std::string type = file.text("model_type", "");
+    if (const auto* format = find_tower_format(type)) return format->read_config(file);
+    if (!type.empty() && !is_llava(type)) file.fail_value("model_type", tower_model_types());
+  }
+  return measure_tower(tower);
+}
+
 }  // namespace
 
 image::PreprocessOptions read_image_options(const fs::path& directory) {
@@ -99,36 +125,6 @@ model::LanguageConfig read_language_config(const fs::path& directory) {
   const checkpoint::JsonObject file(directory / kConfigFile);
   return language_format_of(file).read_config(file, directory);
 }
-
-namespace {
-
-/// Where a directory has no config.json of its tower.
-model::VisionConfigPtr measure_tower(const fs::path& directory) {
-  TensorShapes shapes;
-  const checkpoint::ModelShards shards(directory);
-  for (const auto& [name, info] : shards.tensors()) {
-    const bool stored = name.starts_with(kStoredTowerPrefix);
-    shapes[stored ? name.substr(kStoredTowerPrefix.size()) : name] = info.shape;
-  }
-  for (const auto& format : tower_formats()) {
-    if (auto config = format.measure(shapes, directory.string())) return config;
-  }
-  throw CheckpointError(directory.string(), "no weights of a vision tower in it", {},
-                        "a config.json with model_type " + tower_model_types() +
-                            ", or tensors with Hugging Face's, OpenCLIP's or timm's names");
-}
-
-model::VisionConfigPtr read_tower_config(const fs::path& tower) {
-  if (checkpoint::path_exists(tower / kConfigFile)) {
-    const checkpoint::JsonObject file(tower / kConfigFile);
-    const std::string type = file.text("model_type", "");
-    if (const auto* format = find_tower_format(type)) return format->read_config(file);
-    if (!type.empty() && !is_llava(type)) file.fail_value("model_type", tower_model_types());
-  }
-  return measure_tower(tower);
-}
-
-}  // namespace
 
 model::VisionConfigPtr read_vision_config(const fs::path& directory) {
   const fs::path tower = tower_directory(directory);

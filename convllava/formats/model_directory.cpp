@@ -273,7 +273,7 @@ text::Tokenizer load_tokenizer(const std::filesystem::path& directory) {
   try {
     return text::Tokenizer::load(directory);
   } catch (const DataError& error) {
-    throw CheckpointError(error.place(), error.kind(), error.got(), error.expected());
+    throw error_as<CheckpointError>(error);
   }
 }
 

@@ -17,8 +17,8 @@
 //   convllava.yaml               Record (record.h)
 //   state/                       optimizer state, for resuming (training_state.h)
 //
-// `directory` is such a directory. `find_checkpoint` (retention.h) gives the newest one of a run folder; pretrained.h
-// opens either.
+// `directory` is such a directory. `find_checkpoint` (open_checkpoint.h) gives the newest one of a run folder;
+// pretrained.h opens either.
 
 namespace convllava::formats {
 

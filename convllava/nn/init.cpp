@@ -33,6 +33,11 @@ void fill_default(const torch::Tensor& weight, const torch::Tensor& bias) {
   fill_drawn(bias, draw);
 }
 
+void fill_norm(const torch::Tensor& weight, const torch::Tensor& bias) {
+  fill(weight, 1);
+  fill(bias, 0);
+}
+
 void initialize(const std::vector<Block>& blocks) {
   for (const auto& block : blocks) {
     if (block.initialize) block.initialize();

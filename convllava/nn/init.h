@@ -21,6 +21,9 @@ void fill_normal(torch::Tensor tensor, double deviation);
 /// PyTorch's default for Linear and Conv2d: weight and bias from U(-b, b), b = 1 / sqrt(fan_in) of the weight.
 void fill_default(const torch::Tensor& weight, const torch::Tensor& bias);
 
+/// Of a normalisation: weight 1, bias 0.
+void fill_norm(const torch::Tensor& weight, const torch::Tensor& bias);
+
 /// Fresh weights for all of them, in this order.
 void initialize(const std::vector<Block>& blocks);
 

@@ -26,7 +26,7 @@ std::string with_thousands(int64_t value) {
   return digits;
 }
 
-/// "fresh", "from PATH" or "from PATH; vision.stages.5 fresh".
+/// "fresh", "from PATH" or "from PATH (vision.stages.5 fresh)".
 std::string origin(const std::string& path, const std::vector<nn::Block>& fresh) {
   if (path.empty()) return "fresh";
   std::vector<std::string> groups;

@@ -19,7 +19,7 @@ std::string token_text(const std::optional<int64_t>& token) { return token ? std
 
 /// Refuses a checkpoint that is not of the size that is asked for, naming the first number.
 void require_size(const ModelSource& source, const model::ModelConfig& named, const model::ModelConfig& saved) {
-  const auto require = [&](const char* field, const auto& wanted, const auto& found) {
+  const auto require = [&](const std::string& field, const auto& wanted, const auto& found) {
     if (wanted == found) return;
     throw ConfigError({"", "model.size"}, "differs from the checkpoint in model.from",
                       fmt::format("{} {} of {}", field, wanted, source.size),
@@ -29,7 +29,7 @@ void require_size(const ModelSource& source, const model::ModelConfig& named, co
   const auto found = saved.vision ? saved.vision->shape_numbers() : decltype(wanted){};
   require("vision model_type", named.tower().model_type(), saved.vision ? saved.vision->model_type() : "none");
   for (size_t i = 0; i < wanted.size(); ++i) {
-    require(("vision " + wanted[i].first).c_str(), wanted[i].second, found[i].second);
+    require("vision " + wanted[i].first, wanted[i].second, found[i].second);
   }
   const model::LanguageConfig& llm = named.llm;
   const model::LanguageConfig& other = saved.llm;

@@ -18,11 +18,6 @@ void fill_linear(const nn::LinearImpl& linear, double deviation) {
   nn::fill(linear.bias, 0);
 }
 
-void fill_layer_norm(nn::ChannelLayerNormImpl& norm) {
-  nn::fill(norm.weight, 1);
-  nn::fill(norm.bias, 0);
-}
-
 int64_t image_count(const nn::BatchShape& batch) {
   int64_t count = 0;
   for (const auto& images : batch.images) count += images.count;
@@ -126,8 +121,8 @@ void ClipLayerImpl::initialize(int64_t layers) {
   fill_linear(*out_proj, 1 / std::sqrt(hidden));
   fill_linear(*fc1, 1 / std::sqrt(2 * hidden));
   fill_linear(*fc2, into);
-  fill_layer_norm(*layer_norm1);
-  fill_layer_norm(*layer_norm2);
+  nn::fill_norm(layer_norm1->weight, layer_norm1->bias);
+  nn::fill_norm(layer_norm2->weight, layer_norm2->bias);
 }
 
 ClipVisionImpl::ClipVisionImpl(ClipVisionConfig config, const torch::TensorOptions& options) : config_(config) {
@@ -165,7 +160,7 @@ void ClipVisionImpl::add_blocks(torch::nn::Module& embeddings) {
   };
   runner.add(std::move(first));
   auto norm = nn::make_block("vision_model.pre_layrnorm", "vision.pre_layrnorm", *pre_layrnorm);
-  norm.initialize = [this] { fill_layer_norm(*pre_layrnorm); };
+  norm.initialize = [this] { nn::fill_norm(pre_layrnorm->weight, pre_layrnorm->bias); };
   norm.cost = [config = config_](const nn::BatchShape& batch, int64_t bytes) {
     const int64_t rows = image_count(batch) * (1 + config.num_patches());
     return nn::BlockCost{.kept = rows * (config.hidden_size * bytes + 2 * nn::kFloatBytes)};

@@ -14,11 +14,6 @@ namespace {
 torch::Tensor channels_last_view(const torch::Tensor& x) { return x.permute({0, 2, 3, 1}); }
 torch::Tensor channels_first_view(const torch::Tensor& x) { return x.permute({0, 3, 1, 2}); }
 
-void fill_norm(nn::ChannelLayerNormImpl& norm) {
-  nn::fill(norm.weight, 1);
-  nn::fill(norm.bias, 0);
-}
-
 /// Of all images, one position for each square of `stride` pixels.
 int64_t positions(const nn::BatchShape& batch, int64_t stride) {
   int64_t sum = 0;
@@ -102,7 +97,7 @@ torch::Tensor ConvNextLayerImpl::forward(const torch::Tensor& x) {
 
 void ConvNextLayerImpl::initialize(double layer_scale) {
   nn::fill_default(dwconv->weight, dwconv->bias);
-  fill_norm(*layernorm);
+  nn::fill_norm(layernorm->weight, layernorm->bias);
   nn::fill_default(pwconv1->weight, pwconv1->bias);
   nn::fill_default(pwconv2->weight, pwconv2->bias);
   nn::fill(layer_scale_parameter, layer_scale);
@@ -150,7 +145,7 @@ void ConvNextImpl::add_stem() {
   auto block = nn::make_block("embeddings", "vision.stem", *named_children()["embeddings"]);
   block.initialize = [this] {
     nn::fill_default(patch_embeddings->weight, patch_embeddings->bias);
-    fill_norm(*stem_norm);
+    nn::fill_norm(stem_norm->weight, stem_norm->bias);
   };
   block.cost = [stride = config_.patch_size, channels = config_.hidden_sizes[0]](const nn::BatchShape& batch,
                                                                                  int64_t bytes) {
@@ -170,7 +165,8 @@ void ConvNextImpl::add_stage(int64_t index) {
   if (stage->downsampling_layer) {
     auto block = nn::make_block(name + ".downsampling_layer", path + ".downsampling_layer", *stage->downsampling_layer);
     block.initialize = [stage] {
-      fill_norm(stage->downsampling_layer->at<nn::ChannelLayerNormImpl>(0));
+      const auto& norm = stage->downsampling_layer->at<nn::ChannelLayerNormImpl>(0);
+      nn::fill_norm(norm.weight, norm.bias);
       auto& conv = stage->downsampling_layer->at<nn::ConvImpl>(1);
       nn::fill_default(conv.weight, conv.bias);
     };
