@@ -27,7 +27,7 @@ void write_vision_json(const std::filesystem::path& directory, const model::Visi
 /// `mm_vision_tower` is used ("...-ConvNeXt-1536"), or else 768, with a warning. Throws CheckpointError.
 image::PreprocessOptions read_image_options(const std::filesystem::path& directory);
 
-/// tokenizer.model, tokenizer_config.json and special_tokens_map.json.
+/// The tokenizer's files: tokenizer.model, tokenizer_config.json and special_tokens_map.json of a SentencePiece one.
 void write_tokenizer(const std::filesystem::path& directory, const text::Tokenizer& tokenizer, int64_t max_length);
 
 /// Where the tower of a directory is: in its `vision_tower/`, or in itself.

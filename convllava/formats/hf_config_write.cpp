@@ -115,19 +115,9 @@ void write_vision_json(const fs::path& directory, const model::VisionConfig& vis
 }
 
 void write_tokenizer(const fs::path& directory, const text::Tokenizer& tokenizer, int64_t max_length) {
-  core::write_file_atomic(directory / "tokenizer.model", tokenizer.model_bytes());
-  const Json special = {{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<unk>"}};
-  write_json(directory / "special_tokens_map.json", special);
-  Json json = {{"tokenizer_class", "LlamaTokenizer"},
-               {"legacy", tokenizer.behaviour() == text::TokenizerBehaviour::kLegacy},
-               {"add_bos_token", true},
-               {"add_eos_token", false},
-               {"model_max_length", max_length},
-               {"padding_side", "right"},
-               {"clean_up_tokenization_spaces", false},
-               {"sp_model_kwargs", Json::object()}};
-  json.update(special);
-  write_json(directory / "tokenizer_config.json", json);
+  for (const auto& [name, contents] : tokenizer.files(max_length)) {
+    core::write_file_atomic(directory / name, contents);
+  }
 }
 
 }  // namespace convllava::formats

@@ -95,7 +95,7 @@ void require_same_tokenizer(const RunConfig& config, const setup::ModelSource& b
   } catch (const CheckpointError&) {  // it lay beside weights that are gone
     return;
   }
-  if (own.model_bytes() == tokenizer->model_bytes() && own.behaviour() == tokenizer->behaviour()) return;
+  if (own == *tokenizer) return;
   const auto& beside = config.model.from.empty() ? config.model.llm_from : config.model.from;
   refuse_change("model.tokenizer", run, named.empty() ? beside : named, "the one that its checkpoints hold");
 }

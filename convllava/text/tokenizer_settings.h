@@ -5,9 +5,12 @@
 #include <optional>
 #include <string>
 
-#include "convllava/text/tokenizer.h"
-
 namespace convllava::text {
+
+/// How text around special tokens is split into pieces (transformers' `legacy` flag).
+/// `kLegacy`: every piece of text between special tokens gets the dummy prefix "▁".
+/// `kNonLegacy` (transformers >= 4.34 with legacy=false): only the start of the whole string does.
+enum class TokenizerBehaviour { kLegacy, kNonLegacy };
 
 /// The settings in the folder of a tokenizer.model, as transformers reads them.
 struct TokenizerSettings {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "convllava/formats/hf_config.h"
+#include "convllava/text/sentencepiece_tokenizer.h"
 #include "tests/catch.h"
 #include "tests/unit/formats/fixtures.h"
 
@@ -97,15 +98,14 @@ TEST_CASE("native images are not cropped to a square", "[checkpoint]") {
 
 TEST_CASE("tokenizer files carry the model and its behaviour", "[checkpoint]") {
   const TemporaryFolder folder("tokenizer");
-  const auto model = small_tokenizer();
+  const std::string model = text_of(convllava::testing::kTokenizer);
   for (const auto behaviour : {text::TokenizerBehaviour::kLegacy, text::TokenizerBehaviour::kNonLegacy}) {
-    write_text(folder / "tokenizer.model", model.model_bytes());
-    std::filesystem::remove(folder / "tokenizer_config.json");
-    const auto tokenizer = text::Tokenizer::load(folder / "tokenizer.model", behaviour);
+    const text::Tokenizer tokenizer(text::load_sentencepiece(convllava::testing::kTokenizer, behaviour));
     write_tokenizer(folder.path(), tokenizer, 2048);
-    CHECK(text::Tokenizer::load(folder.path()).behaviour() == tokenizer.behaviour());
+    CHECK(text::Tokenizer::load(folder.path()) == tokenizer);
+    CHECK(json_of(folder / "tokenizer_config.json")["legacy"] == (behaviour == text::TokenizerBehaviour::kLegacy));
   }
-  CHECK(text_of(folder / "tokenizer.model") == model.model_bytes());
+  CHECK(text_of(folder / "tokenizer.model") == model);
   const auto json = json_of(folder / "tokenizer_config.json");
   CHECK(json["model_max_length"] == 2048);
   CHECK(json["padding_side"] == "right");

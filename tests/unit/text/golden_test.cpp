@@ -81,34 +81,32 @@ void check_conversations(const Tokenizer& tokenizer, const std::vector<Conversat
 }  // namespace
 
 TEST_CASE("ids and labels equal LLaVA's with a small tokenizer, non-legacy", "[text]") {
-  check_conversations(Tokenizer::load(golden("tokenizer.model"), TokenizerBehaviour::kNonLegacy), llava_conversations(),
+  check_conversations(testing::small(TokenizerBehaviour::kNonLegacy), llava_conversations(),
                       read_json(golden("expected_small.json"))["non_legacy"]);
 }
 
 TEST_CASE("ids and labels equal LLaVA's with a small tokenizer, legacy", "[text]") {
-  check_conversations(Tokenizer::load(golden("tokenizer.model"), TokenizerBehaviour::kLegacy), llava_conversations(),
+  check_conversations(testing::small(TokenizerBehaviour::kLegacy), llava_conversations(),
                       read_json(golden("expected_small.json"))["legacy"]);
 }
 
 TEST_CASE("ids and labels equal LLaVA's with LLaMA's tokenizer, non-legacy", "[text]") {
   if (!testing::has_llama()) SKIP(testing::kNoLlama);
-  check_conversations(Tokenizer::load(llama_folder(), TokenizerBehaviour::kNonLegacy), llava_conversations(),
+  check_conversations(testing::llama(TokenizerBehaviour::kNonLegacy), llava_conversations(),
                       read_json(golden("expected_llama.json"))["non_legacy"]);
 }
 
 TEST_CASE("ids and labels equal LLaVA's with LLaMA's tokenizer, legacy", "[text]") {
   if (!testing::has_llama()) SKIP(testing::kNoLlama);
-  check_conversations(Tokenizer::load(llama_folder(), TokenizerBehaviour::kLegacy), llava_conversations(),
+  check_conversations(testing::llama(TokenizerBehaviour::kLegacy), llava_conversations(),
                       read_json(golden("expected_llama.json"))["legacy"]);
 }
 
 TEST_CASE("ids and labels of chat templates equal those of transformers", "[text]") {
   const auto file = read_json(golden("chat_templates.json"));
   const auto conversations = read_conversations(file);
-  check_conversations(Tokenizer::load(golden("tokenizer.model"), TokenizerBehaviour::kNonLegacy), conversations,
-                      file["non_legacy"]);
-  check_conversations(Tokenizer::load(golden("tokenizer.model"), TokenizerBehaviour::kLegacy), conversations,
-                      file["legacy"]);
+  check_conversations(testing::small(TokenizerBehaviour::kNonLegacy), conversations, file["non_legacy"]);
+  check_conversations(testing::small(TokenizerBehaviour::kLegacy), conversations, file["legacy"]);
 }
 
 TEST_CASE("the text of chat templates, and of the prompt for the last answer, equal those of transformers", "[text]") {
@@ -125,7 +123,7 @@ TEST_CASE("the text of chat templates, and of the prompt for the last answer, eq
 
 TEST_CASE("the prompt of each question begins the training text of its answer, but for special tokens in words",
           "[text]") {
-  const auto tokenizer = Tokenizer::load(golden("tokenizer.model"));
+  const auto tokenizer = testing::small();
   const auto conversations = llava_conversations();
   REQUIRE(conversations.size() == 1000);
   int compared = 0;

@@ -14,20 +14,17 @@ namespace {
 
 using convllava::testing::Parts;
 using convllava::testing::thrown;
+using testing::kBoth;
+using testing::small;
 using Ids = std::vector<int64_t>;
 
 constexpr const char* kTurnsMustAlternate = "turns must alternate";
 constexpr const char* kNoImage = "\"<image>\" in a record without an image";
 
-constexpr auto kBoth = {TokenizerBehaviour::kLegacy, TokenizerBehaviour::kNonLegacy};
 const std::string kSystem =
     "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, "
     "and "
     "polite answers to the user's questions.";
-
-Tokenizer small(TokenizerBehaviour behaviour = TokenizerBehaviour::kNonLegacy) {
-  return Tokenizer::load(testing::golden("tokenizer.model"), behaviour);
-}
 
 Turn human(const std::string& text) { return {Speaker::kHuman, text}; }
 Turn assistant(const std::string& text) { return {Speaker::kAssistant, text}; }
@@ -77,7 +74,7 @@ TEST_CASE("the published prompt with one image has its published ids", "[text]")
                       1404, 29915, 29879, 5155, 29889, 3148,  1001,  29901, 29871, kImageToken, 29871, 13};
   const Ids assistant_colon = {319, 1799, 9047, 13566, 29901};
   for (const auto behaviour : kBoth) {
-    const auto tokenizer = Tokenizer::load(testing::llama_folder(), behaviour);
+    const auto tokenizer = testing::llama(behaviour);
     const auto ids = encode_question(tokenizer, Template::kV1, {human("<image>\nWhat")}, true);
     Ids expected = system;
     expected.push_back(5618);
