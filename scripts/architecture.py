@@ -1,4 +1,4 @@
-"""Draws docs/architecture.svg, the folders of convllava/ in floors, from the table LAYERS of check_layers.py.
+"""Draws docs/architecture.svg, the folders of convllava/ in layers, from the table LAYERS of check_layers.py.
 
     .venv/bin/python scripts/architecture.py
 """
@@ -88,7 +88,7 @@ def draw():
     height = 2 * MARGIN + len(floors) * (floor_height + GAP) + 10
     size = f'width="{width}" height="{height}"'
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {size}>',
-             "<title>Folders of convllava/ in floors</title>", f"<style>{STYLE}</style>",
+             "<title>Folders of convllava/ in layers</title>", f"<style>{STYLE}</style>",
              f'<rect class="page" {size}/>']
     for level, folders in enumerate(floors):
         top = MARGIN + (len(floors) - 1 - level) * (floor_height + GAP)
@@ -98,7 +98,7 @@ def draw():
         for number, folder in enumerate(folders):
             parts += draw_box(folder, left + number * (BOX_WIDTH + GAP), top + GAP)
     parts.append(f'<text class="holds" x="{MARGIN}" y="{height - MARGIN}">'
-                 "A folder includes only folders of lower floors.</text>")
+                 "A folder includes only folders of lower layers.</text>")
     return "\n".join([*parts, "</svg>", ""])
 
 

@@ -9,7 +9,7 @@
 #include "convllava/apps/run_rank.h"
 #include "convllava/apps/start.h"
 #include "convllava/core/log.h"
-#include "convllava/core/process.h"
+#include "convllava/core/stop_signal.h"
 #include "convllava/distributed/launch.h"
 #include "convllava/distributed/process_group.h"
 #include "convllava/nn/libtorch.h"

@@ -1,6 +1,6 @@
 #pragma once
 
-// The resampler of resize.cpp: two passes, 8 bits, with the padding as part of the weights.
+// The resampler of resize_and_pad.cpp: two passes, 8 bits, with the padding as part of the weights.
 
 #include <cstdint>
 #include <vector>

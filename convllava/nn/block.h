@@ -77,7 +77,4 @@ struct ParameterCounts {
 };
 ParameterCounts count_parameters(const torch::nn::Module& module);
 
-/// No weight decay for biases, norms and layer scales: everything of less than two dimensions.
-inline bool decays(const torch::Tensor& parameter) { return parameter.dim() > 1; }
-
 }  // namespace convllava::nn

@@ -7,8 +7,6 @@
 namespace convllava::nn {
 namespace {
 
-/// One chunk of fp32 logits stays below this.
-
 /// sum += a @ b, with `sum` in fp32 whatever the type of the others.
 void add_product(torch::Tensor& sum, const torch::Tensor& a, const torch::Tensor& b) {
   if (a.scalar_type() == torch::kFloat) {

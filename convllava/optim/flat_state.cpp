@@ -5,6 +5,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/nn/weight_decay.h"
 
 namespace convllava::optim {
 namespace {

@@ -5,7 +5,8 @@
 
 #include "convllava/config/fields.h"
 
-// Learning rate and weight decay of groups of parameters: those of one module, with or without decay.
+// Learning rate and weight decay of groups of parameters: those of one module, with or without decay
+// (nn/weight_decay.h).
 
 namespace convllava::optim {
 

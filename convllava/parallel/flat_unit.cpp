@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "convllava/nn/libtorch.h"
+#include "convllava/nn/weight_decay.h"
 
 namespace convllava::parallel {
 namespace {

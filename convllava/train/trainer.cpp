@@ -1,7 +1,7 @@
 #include "convllava/train/trainer.h"
 
 #include "convllava/core/error.h"
-#include "convllava/core/process.h"
+#include "convllava/core/stop_signal.h"
 #include "convllava/core/progress.h"
 #include "convllava/nn/libtorch.h"
 

@@ -6,7 +6,7 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
-#include "convllava/core/process.h"
+#include "convllava/core/stop_signal.h"
 #include "convllava/data/loader.h"
 #include "convllava/infer/answer.h"
 #include "convllava/infer/tensors.h"

@@ -41,7 +41,7 @@ int main() {
   const auto features = tower->forward(torch::randn({1, 3, 192, 320}));
   std::printf("192x320 pixels -> %ld tokens of %ld\n", features.size(1), features.size(2));
 
-  // 2. The model: visual tokens spliced into the text, greedy decoding.
+  // 2. The model: visual tokens among the text, greedy decoding.
   model::ConvLlava convllava(shape);
   nn::initialize(convllava->blocks());
   const auto batch = made_up_batch();

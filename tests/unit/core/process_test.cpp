@@ -3,12 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <iostream>
-#include <thread>
 
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
@@ -67,45 +63,6 @@ TEST_CASE("variables that libraries read while they are loaded are set by a seco
   CHECK(WEXITSTATUS(once) == 7);
 }
 
-TEST_CASE("a stop signal sets a flag, and the first one counts", "[core]") {
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU}) {
-    const int status = in_child([&] {
-      install_stop_handler();
-      if (stop_signal() != 0) return 1;
-      std::raise(signal);
-      std::raise(SIGINT);  // at once: the same request
-      return stop_signal() == signal ? 7 : 1;
-    });
-    REQUIRE(WIFEXITED(status));
-    CHECK(WEXITSTATUS(status) == 7);
-  }
-}
-
-TEST_CASE("a hang-up is a stop signal unless nohup has it ignored", "[core]") {
-  for (const bool ignored : {false, true}) {
-    const int status = in_child([&] {
-      std::signal(SIGHUP, ignored ? SIG_IGN : SIG_DFL);
-      install_stop_handler();
-      std::raise(SIGHUP);
-      return stop_signal();
-    });
-    REQUIRE(WIFEXITED(status));
-    CHECK(WEXITSTATUS(status) == (ignored ? 0 : SIGHUP));
-  }
-}
-
-TEST_CASE("a reader of the output that goes away does not end a run", "[core]") {
-  const int status = in_child([] {
-    install_stop_handler();
-    int ends[2];
-    if (pipe(ends) != 0) return 1;
-    close(ends[0]);
-    return write(ends[1], "a", 1) < 0 && errno == EPIPE ? 7 : 1;
-  });
-  REQUIRE(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 7);
-}
-
 TEST_CASE("a stream that was closed does not lend its number to a file", "[core]") {
   const TemporaryFolder folder("closed");
   const int status = in_child([&] {
@@ -151,20 +108,6 @@ TEST_CASE("a limit on the size of files is an error with a message, not a death"
   REQUIRE(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 4);
   CHECK_THAT(testing::text_of(folder / "stderr"), testing::contains("cannot write; got File too large"));
-}
-
-TEST_CASE("the same signal again, later, ends the process; another one does not", "[core]") {
-  const int status = in_child([] {
-    install_stop_handler();
-    std::raise(SIGUSR1);
-    std::this_thread::sleep_for(std::chrono::milliseconds(5100));
-    std::raise(SIGTERM);
-    if (stop_signal() != SIGUSR1) return 1;
-    std::raise(SIGUSR1);
-    return 0;
-  });
-  REQUIRE(WIFSIGNALED(status));
-  CHECK(WTERMSIG(status) == SIGUSR1);
 }
 
 }  // namespace convllava::core

@@ -1,4 +1,5 @@
 #include "convllava/nn/libtorch.h"
+#include "convllava/nn/weight_decay.h"
 #include "convllava/parallel/replicate.h"
 #include "tests/catch.h"
 #include "tests/unit/parallel/blocks.h"

@@ -60,7 +60,7 @@ TEST_CASE("paths that do not exist are named with their field", "[config]") {
               .field = "model.vision_from",
               .kind = kDoesNotExist,
               .got = "none",
-              .expected = "a Hugging Face ConvNeXt directory"});
+              .expected = "a directory with a ConvNeXt or a CLIP ViT"});
   CHECK(refusal_of([](auto& c) { c.model.llm_from = "none"; }) == Parts{.where = "a.yaml",
                                                                         .field = "model.llm_from",
                                                                         .kind = kDoesNotExist,

@@ -10,7 +10,7 @@
 #include "convllava/checkpoint/run_folder.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
-#include "convllava/core/process.h"
+#include "convllava/core/stop_signal.h"
 #include "convllava/stage/training_run.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
