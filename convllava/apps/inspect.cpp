@@ -29,11 +29,16 @@ namespace {
 
 void print_parameters(const stage::RunConfig& config) {
   const auto plan = stage::plan_model(config, stage::Paths::kMayBeAbsent);
+  if (stage::can_resume(config)) {
+    core::log_info(
+        fmt::format("output_dir: {} holds a run; the shapes are those of its checkpoint", config.output_dir));
+  }
   for (const auto& [field, path] :
        {std::pair("model.from", config.model.from), std::pair("model.vision_from", config.model.vision_from),
         std::pair("model.llm_from", config.model.llm_from)}) {
-    if (path.empty() || checkpoint::path_exists(path)) continue;
-    core::log_warning(fmt::format("{}: {} does not exist; its shapes are taken from model.size", field, path));
+    if (path.empty() || checkpoint::path_exists(path) || stage::can_resume(config)) continue;
+    core::log_warning(fmt::format("{}: {} does not exist; the shapes of {} are used", field, path,
+                                  config.model.size.empty() ? "convllava-7b" : config.model.size));
   }
   fmt::print("{}\n{}", setup::parameter_table(*plan.outline, config.train), stage::needs_table(*plan.outline, config));
 }

@@ -55,7 +55,7 @@ class Error : public std::runtime_error {
         expected_(expected) {}
 
   const Place& place() const { return place_; }
-  const std::string& kind() const { return kind_; }          ///< what is wrong, the same words for each case of it
+  const std::string& kind() const { return kind_; }          ///< what is wrong
   const std::string& got() const { return got_; }            ///< the value found; "" where it adds nothing
   const std::string& expected() const { return expected_; }  ///< what is allowed
 

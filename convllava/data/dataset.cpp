@@ -85,6 +85,10 @@ void check(const std::vector<DataSource>& sources, const SampleOptions& options)
 int64_t visual_tokens(std::pair<int64_t, int64_t> size, int64_t before, const SampleOptions& options,
                       std::string_view origin) {
   const int64_t tokens = options.visual_tokens(size.first, size.second);
+  if (tokens < 1) {
+    throw DataError("", "gives no visual token", fmt::format("{}x{} pixels after resizing", size.second, size.first),
+                    "a size that the vision tower takes");
+  }
   if (before + tokens <= options.max_length) return tokens;
   throw DataError("", "the image does not fit into max_length",
                   fmt::format("{}{} visual tokens after {} tokens of text", origin, tokens, before),

@@ -23,8 +23,14 @@ namespace fs = std::filesystem;
 namespace {
 
 /// What LLaVA's descendants may switch on and this library does not have.
-void refuse_llava_variants(const checkpoint::JsonObject& file) {
-  if (file.whole("mm_vision_select_layer", -1) != -1) file.fail_value("mm_vision_select_layer", "-1");
+void refuse_llava_variants(const checkpoint::JsonObject& file, const model::VisionConfig& tower) {
+  const int64_t layer = format_of(tower).select_layer;
+  if (file.whole("mm_vision_select_layer", layer) != layer) {
+    file.fail_value("mm_vision_select_layer", std::to_string(layer));
+  }
+  if (file.text("mm_vision_select_feature", "patch") != "patch") {
+    file.fail_value("mm_vision_select_feature", "\"patch\"");
+  }
   if (file.flag("mm_use_im_start_end", false)) file.fail_value("mm_use_im_start_end", "false");
 }
 
@@ -56,10 +62,9 @@ int64_t read_image_size(const checkpoint::JsonObject& file) {
   return side;
 }
 
-/// The same where there is no preprocessor_config.json: what the tower's name ends with ("...-ConvNeXt-1536"), or the
-/// default.
-int64_t guess_image_size(const checkpoint::JsonObject& model, const fs::path& absent) {
-  const std::string tower = model.text("mm_vision_tower", "");
+/// The same where there is no preprocessor_config.json: what the name of the tower ends with ("...-ConvNeXt-1536"), or
+/// the default.
+int64_t guess_image_size(const std::string& tower, const fs::path& absent) {
   const size_t dash = tower.rfind('-');
   const std::string_view end = dash == tower.npos ? "" : std::string_view(tower).substr(dash + 1);
   int64_t size = 0;
@@ -80,39 +85,51 @@ model::VisionConfigPtr measure_tower(const fs::path& directory) {
     shapes[stored ? name.substr(kStoredTowerPrefix.size()) : name] = info.shape;
   }
   for (const auto& format : tower_formats()) {
+    if (format.measure == nullptr) continue;
     if (auto config = format.measure(shapes, directory.string())) return config;
   }
-  throw CheckpointError(directory.string(), "no weights of a vision tower in it", {},
-                        "a config.json with model_type " + tower_model_types() +
-                            ", or tensors with Hugging Face's, OpenCLIP's or timm's names");
+  throw CheckpointError(directory.string(), "no vision tower in it", {},
+                        "a config.json with model_type " + tower_model_types() + ", or the tensors of a ConvNeXt");
 }
 
+/// A model with a text tower beside (CLIPModel) has the fields of its tower in `vision_config`.
 model::VisionConfigPtr read_tower_config(const fs::path& tower) {
-  if (checkpoint::path_exists(tower / kConfigFile)) {
-    const checkpoint::JsonObject file(tower / kConfigFile);
-    const std::string type = file.text("model_type", "");
-    if (const auto* format = find_tower_format(type)) return format->read_config(file);
-    if (!type.empty() && !is_llava(type)) file.fail_value("model_type", tower_model_types());
-  }
+  if (!checkpoint::path_exists(tower / kConfigFile)) return measure_tower(tower);
+  const checkpoint::JsonObject file(tower / kConfigFile);
+  const std::string type = file.text("model_type", "");
+  if (is_llava(type)) return measure_tower(tower);
+  const checkpoint::JsonObject fields = file.is_object("vision_config") ? file.object("vision_config") : file;
+  const std::string family = fields.text("model_type", "");
+  if (const auto* format = find_tower_format(family)) return format->read_config(fields);
+  if (!family.empty()) fields.fail_value("model_type", tower_model_types());
   return measure_tower(tower);
 }
 
 }  // namespace
 
-image::PreprocessOptions read_image_options(const fs::path& directory) {
-  const checkpoint::JsonObject model(directory / kConfigFile);
-  const std::string aspect = model.text("image_aspect_ratio", "square");
-  if (aspect.starts_with("anyres")) {
-    model.fail_value("image_aspect_ratio", "\"pad\", \"native\" or \"square\"");
-  }
+image::PreprocessOptions read_image_options(const fs::path& directory, const model::VisionConfig& tower) {
   image::PreprocessOptions options;
   options.aspect = image::Aspect::kCrop;
-  for (const auto& [name, known] : image::kAspectNames) {
-    if (aspect == llava_aspect_name(known)) options.aspect = known;
+  options.stats = tower.pixel_stats();
+  std::string tower_name;
+  if (checkpoint::path_exists(directory / kConfigFile)) {
+    const checkpoint::JsonObject model(directory / kConfigFile);
+    const std::string aspect = model.text("image_aspect_ratio", "square");
+    if (aspect.starts_with("anyres")) {
+      model.fail_value("image_aspect_ratio", "\"pad\", \"native\" or \"square\"");
+    }
+    for (const auto& [name, known] : image::kAspectNames) {
+      if (aspect == llava_aspect_name(known)) options.aspect = known;
+    }
+    tower_name = model.text("mm_vision_tower", "");
   }
   const fs::path path = tower_directory(directory) / kPreprocessorFile;
-  options.size =
-      checkpoint::path_exists(path) ? read_image_size(checkpoint::JsonObject(path)) : guess_image_size(model, path);
+  if (checkpoint::path_exists(path)) {
+    options.size = read_image_size(checkpoint::JsonObject(path));
+  } else {
+    const auto fixed = tower.fixed_image_size();
+    options.size = fixed ? *fixed : guess_image_size(tower_name, path);
+  }
   return options;
 }
 
@@ -138,9 +155,9 @@ model::ModelConfig read_model_config(const fs::path& directory) {
   model.llm = read_language_config(directory);
   const checkpoint::JsonObject file(directory / kConfigFile);
   if (!is_llava(file.text("model_type"))) return model;
-  refuse_llava_variants(file);
   model.projector_type = read_projector_type(file);
   model.vision = read_vision_config(directory);
+  refuse_llava_variants(file, *model.vision);
   return model;
 }
 

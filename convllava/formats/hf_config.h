@@ -22,10 +22,11 @@ void write_model_json(const std::filesystem::path& directory, const model::Model
 void write_vision_json(const std::filesystem::path& directory, const model::VisionConfig& vision,
                        const image::PreprocessOptions& image, torch::ScalarType dtype);
 
-/// How the images of a ConvLLaVA directory are prepared: `image_aspect_ratio` of its config.json, and `crop_size` or
-/// else `size` of the tower's preprocessor_config.json. Where that file is absent, the number at the end of
-/// `mm_vision_tower` is used ("...-ConvNeXt-1536"), or else 768, with a warning. Throws CheckpointError.
-image::PreprocessOptions read_image_options(const std::filesystem::path& directory);
+/// How the images of a ConvLLaVA directory, or of its `tower` alone, are prepared: `image_aspect_ratio` of config.json,
+/// and `crop_size` or else `size` of the tower's preprocessor_config.json. Where that file is absent, the tower's only
+/// size is used, or the number at the end of `mm_vision_tower` ("...-ConvNeXt-1536"), or else 768, with a warning.
+/// Throws CheckpointError.
+image::PreprocessOptions read_image_options(const std::filesystem::path& directory, const model::VisionConfig& tower);
 
 /// The tokenizer's files: tokenizer.model, tokenizer_config.json and special_tokens_map.json of a SentencePiece one.
 void write_tokenizer(const std::filesystem::path& directory, const text::Tokenizer& tokenizer, int64_t max_length);

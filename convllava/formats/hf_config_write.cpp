@@ -47,7 +47,7 @@ void add_llava_fields(Json& json, const model::ModelConfig& model, const checkpo
   json["mm_vision_tower"] = "vision_tower";
   json["mm_hidden_size"] = model.vision->output_size();
   json["mm_projector_type"] = model.projector_type;
-  json["mm_vision_select_layer"] = -1;
+  json["mm_vision_select_layer"] = format_of(*model.vision).select_layer;
   json["mm_vision_select_feature"] = "patch";
   json["mm_patch_merge_type"] = "flat";
   json["mm_use_im_start_end"] = false;

@@ -25,6 +25,7 @@ struct LanguageFormat {
 
 const std::vector<LanguageFormat>& language_formats();
 
+/// Throws CheckpointError for a family without a format.
 const LanguageFormat& language_format_of(const model::LanguageConfig& llm);
 /// The format of a config.json. Throws CheckpointError for a `model_type` that is none of the table's.
 const LanguageFormat& language_format_of(const checkpoint::JsonObject& file);

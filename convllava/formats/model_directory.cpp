@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/safetensors.h"
@@ -130,6 +131,21 @@ struct ModelFiles {
   Offer offer;
 };
 
+/// The files of a language model and what they offer; other tensors in them do not matter.
+struct LanguageFiles {
+  LanguageFiles(const fs::path& directory, const model::LanguageConfig& llm) : shards(directory) {
+    collect_model(directory, shards, nullptr, false, offer);
+    offer.foreign.clear();
+    std::erase_if(offer.sources, [](const auto& entry) { return !entry.first.starts_with(kLlmPrefix); });
+    drop_tied_head(directory, llm, offer);
+  }
+  LanguageFiles(const LanguageFiles&) = delete;
+  LanguageFiles& operator=(const LanguageFiles&) = delete;
+
+  checkpoint::ModelShards shards;
+  Offer offer;
+};
+
 /// True for equal shapes, and for a 1x1 convolution's weight [out, in, 1, 1] where a linear layer's [out, in] is
 /// expected.
 bool fits(const std::vector<int64_t>& stored, torch::IntArrayRef wanted) {
@@ -193,7 +209,8 @@ std::string tower_name(const std::string& name) {
   return name.starts_with(kTowerPrefix) ? name : std::string(kTowerPrefix) + name;
 }
 
-/// The first block behind the last group (nn::Block::group) of which anything is offered.
+/// The first block of the groups (nn::Block::group) at the end of the tower of which nothing is offered. Only numbered
+/// groups may be missing: the stages of a ConvNeXt, not all layers of a ViT.
 std::vector<nn::Block>::const_iterator blocks_behind(const std::vector<nn::Block>& blocks, const Offer& offer) {
   const auto offered = [&](const nn::Block& block) {
     return std::any_of(block.parameters.begin(), block.parameters.end(),
@@ -201,8 +218,34 @@ std::vector<nn::Block>::const_iterator blocks_behind(const std::vector<nn::Block
   };
   auto end = std::find_if(blocks.rbegin(), blocks.rend(), offered).base();
   while (end != blocks.begin() && end != blocks.end() && end->group() == std::prev(end)->group()) ++end;
-  return end;
+  const auto numbered = [](const nn::Block& block) { return std::isdigit(block.group().back()) != 0; };
+  return std::all_of(end, blocks.end(), numbered) ? end : blocks.end();
 }
+
+/// The files of a tower, what they offer, and which of its blocks they have.
+struct TowerFiles {
+  TowerFiles(const fs::path& directory, const model::VisionTower& tower)
+      : path(tower_directory(directory)), shards(path) {
+    collect_tower(path, shards, tower.config(), offer);
+    offer.foreign.clear();
+    if (offer.sources.empty()) {
+      throw CheckpointError(path.string(), "no weights of the tower in it", {},
+                            fmt::format("the tensors of a {}", tower.config().model_type()));
+    }
+    fresh = blocks_behind(tower.blocks(), offer);
+    for (auto block = tower.blocks().begin(); block != fresh; ++block) {
+      for (const auto& [name, tensor] : block->parameters) stored.emplace_back(tower_name(name), tensor);
+    }
+  }
+  TowerFiles(const TowerFiles&) = delete;
+  TowerFiles& operator=(const TowerFiles&) = delete;
+
+  fs::path path;
+  checkpoint::ModelShards shards;
+  Offer offer;
+  std::vector<nn::Block>::const_iterator fresh;
+  Parameters stored;  ///< the parameters of the blocks before `fresh`
+};
 
 }  // namespace
 
@@ -239,34 +282,24 @@ void load_model(const fs::path& directory, model::ConvLlavaImpl& model) {
   load(directory, parameters_of(model), files.offer);
 }
 
+void check_language_model(const fs::path& directory, const model::LanguageModel& outline) {
+  check(directory, parameters_of(outline, kLlmPrefix), LanguageFiles(directory, outline.config()).offer);
+}
+
 void load_language_model(const fs::path& directory, model::LanguageModel& llm) {
-  const checkpoint::ModelShards shards(directory);
-  Offer offer;
-  collect_model(directory, shards, nullptr, false, offer);
-  offer.foreign.clear();
-  std::erase_if(offer.sources, [](const auto& entry) { return !entry.first.starts_with(kLlmPrefix); });
-  drop_tied_head(directory, llm.config(), offer);
-  load(directory, parameters_of(llm, kLlmPrefix), offer);
+  const LanguageFiles files(directory, llm.config());
+  load(directory, parameters_of(llm, kLlmPrefix), files.offer);
+}
+
+void check_vision_tower(const fs::path& directory, const model::VisionTower& outline) {
+  const TowerFiles files(directory, outline);
+  check(files.path, files.stored, files.offer);
 }
 
 std::vector<nn::Block> load_vision_tower(const fs::path& directory, model::VisionTower& tower) {
-  const fs::path path = tower_directory(directory);
-  const checkpoint::ModelShards shards(path);
-  Offer offer;
-  collect_tower(path, shards, tower.config(), offer);
-  offer.foreign.clear();
-  if (offer.sources.empty()) {
-    throw CheckpointError(path.string(), fmt::format("no weights of a {} tower in it", tower.config().model_type()), {},
-                          "tensors with Hugging Face's, OpenCLIP's or timm's names");
-  }
-  const auto& blocks = tower.blocks();
-  const auto fresh = blocks_behind(blocks, offer);
-  Parameters leading;
-  for (auto block = blocks.begin(); block != fresh; ++block) {
-    for (const auto& [name, tensor] : block->parameters) leading.emplace_back(tower_name(name), tensor);
-  }
-  load(path, leading, offer);
-  return {fresh, blocks.end()};
+  const TowerFiles files(directory, tower);
+  load(files.path, files.stored, files.offer);
+  return {files.fresh, tower.blocks().end()};
 }
 
 text::Tokenizer load_tokenizer(const std::filesystem::path& directory) {

@@ -13,7 +13,7 @@
 //   model*.safetensors           language model and projector (model.mm_projector.*)
 //   generation_config.json, tokenizer.model, tokenizer_config.json, special_tokens_map.json
 //   vision_tower/                config.json, preprocessor_config.json, model*.safetensors;
-//                                ConvNextModel.from_pretrained reads it
+//                                transformers' ConvNextModel or CLIPVisionModel reads it
 //   convllava.yaml               Record (record.h)
 //   state/                       optimizer state, for resuming (training_state.h)
 //
@@ -35,10 +35,12 @@ model::ModelConfig read_model_config(const std::filesystem::path& directory);
 model::LanguageConfig read_language_config(const std::filesystem::path& directory);
 model::VisionConfigPtr read_vision_config(const std::filesystem::path& directory);
 
-/// Compares the names and shapes of a checkpoint's tensors with those of `outline`. With an outline on the meta device,
-/// a config.json that does not match the weights is reported before a model of that size is allocated. Throws as
-/// `load_model` does.
+/// Compare the names and shapes of a directory's tensors with those of `outline`. With an outline on the meta device, a
+/// config.json that does not match the weights is reported before a model of that size is allocated. Throw as
+/// `load_model`, `load_language_model` and `load_vision_tower` do.
 void check_model(const std::filesystem::path& directory, const model::ConvLlavaImpl& outline);
+void check_language_model(const std::filesystem::path& directory, const model::LanguageModel& outline);
+void check_vision_tower(const std::filesystem::path& directory, const model::VisionTower& outline);
 
 /// Loads all parts, whatever the types of file and model. The tower comes from `vision_tower/` or, where that is
 /// absent, from the model files (`model.vision_tower.vision_tower.*`, the published layout). Throws CheckpointError
@@ -48,7 +50,7 @@ void load_model(const std::filesystem::path& directory, model::ConvLlavaImpl& mo
 /// The language model of a Hugging Face (or ConvLLaVA) directory; other tensors in it are ignored.
 void load_language_model(const std::filesystem::path& directory, model::LanguageModel& llm);
 
-/// The tower of a directory of its own, or of a ConvLLaVA one. The directory may lack the last stages of the tower:
+/// The tower of a directory of its own, or of a ConvLLaVA one. The directory may lack the last stages of a ConvNeXt:
 /// their blocks keep their values and are returned. Text towers and heads in the files are ignored.
 std::vector<nn::Block> load_vision_tower(const std::filesystem::path& directory, model::VisionTower& tower);
 

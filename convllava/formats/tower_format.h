@@ -19,12 +19,15 @@ using TensorShapes = std::map<std::string, std::vector<int64_t>>;
 /// How the towers of one family are stored.
 struct TowerFormat {
   std::string_view model_type;  ///< of config.json, and of the family's VisionConfig
+  /// LLaVA's `mm_vision_select_layer` of the tower's features: -1 is the network's output, -2 the states before its
+  /// last layer.
+  int64_t select_layer = -1;
   /// From the fields of config.json. Throws CheckpointError.
   model::VisionConfigPtr (*read_config)(const checkpoint::JsonObject& file);
   /// The text of config.json. `dtype`: "bfloat16" and the like.
   std::string (*write_config)(const model::VisionConfig& config, int64_t image_size, std::string_view dtype);
   /// The shape of the tower whose tensors these are, for directories without a config.json of it; null where they are
-  /// no tower of this family. Throws CheckpointError for `where`.
+  /// no tower of this family. A null function where tensors do not tell the shape. Throws CheckpointError for `where`.
   model::VisionConfigPtr (*measure)(const TensorShapes& shapes, const std::string& where);
   /// The parameter of the tower that a tensor holds, whatever library named it; nothing for text towers and heads.
   std::optional<std::string> (*parameter_of)(std::string_view tensor);

@@ -64,14 +64,14 @@ Image preprocess(const Image& source, const PreprocessOptions& options) {
 void PreprocessOptions::visit_fields(config::FieldVisitor& visitor) {
   visitor.fixed_on_resume().field(
       "size", size,
-      "Side of the image in pixels; with `native`, its short side. A tower of five stages makes one visual "
-      "token of 64 x 64 pixels: 768 gives 144 tokens, 1024 gives 256, 1536 gives 576. "
-      "Take a multiple of 64: the model does not see the rest.",
+      "Side of the image in pixels; with `native`, its short side. A ConvNeXt of five stages makes one visual "
+      "token of 64 x 64 pixels: 768 gives 144 tokens, 1024 gives 256, 1536 gives 576. Take a multiple of 64: it does "
+      "not see the rest. A CLIP ViT takes one size, 336 in LLaVA-1.5.",
       {64, 16384});
   visitor.fixed_on_resume().choice<Aspect>(
       "aspect", aspect, {kAspectNames.begin(), kAspectNames.end()},
       "How an image that is not square is brought to its size: `pad` adds a border of the mean colour, `native` "
-      "keeps the aspect ratio and gives more tokens to long images, `crop` cuts the middle out.");
+      "keeps the aspect ratio and gives more tokens to long images (not with a CLIP ViT), `crop` cuts the middle out.");
 }
 
 }  // namespace convllava::image

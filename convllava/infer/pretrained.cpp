@@ -24,7 +24,7 @@ checkpoint::Record record_of(const std::filesystem::path& directory, const model
   if (!shape.vision) {
     record.prompt_template = text::Template::kPlain;
   } else {
-    record.image = formats::read_image_options(directory);
+    record.image = formats::read_image_options(directory, *shape.vision);
   }
   return record;
 }
@@ -77,7 +77,7 @@ PretrainedTower load_pretrained_tower(const std::filesystem::path& path, const t
   const auto shape = formats::read_vision_config(directory);
   const auto stored = checkpoint::read_record(directory);
   PretrainedTower pretrained{shape->make(torch::TensorOptions(device).dtype(dtype)),
-                             stored ? stored->image : formats::read_image_options(directory)};
+                             stored ? stored->image : formats::read_image_options(directory, *shape)};
   pretrained.image.stats = shape->pixel_stats();
   formats::load_vision_tower(directory, *pretrained.tower);
   pretrained.tower->eval();

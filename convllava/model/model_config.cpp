@@ -86,36 +86,36 @@ ModelConfig named_model_config(std::string_view name) {
 
 void validate(const LanguageConfig& llm, std::string_view where) {
   const ConfigCheck check(where);
-  check.positive("llm.vocab_size", llm.vocab_size);
-  check.positive("llm.hidden_size", llm.hidden_size);
-  check.positive("llm.intermediate_size", llm.intermediate_size);
-  check.positive("llm.num_hidden_layers", llm.num_hidden_layers);
-  check.positive("llm.num_attention_heads", llm.num_attention_heads);
-  check.positive("llm.num_key_value_heads", llm.num_key_value_heads);
-  check.positive("llm.max_position_embeddings", llm.max_position_embeddings);
-  check.positive("llm.rms_norm_eps", llm.rms_norm_eps);
-  check.positive("llm.rope_theta", llm.rope_theta);
+  check.positive("vocab_size", llm.vocab_size);
+  check.positive("hidden_size", llm.hidden_size);
+  check.positive("intermediate_size", llm.intermediate_size);
+  check.positive("num_hidden_layers", llm.num_hidden_layers);
+  check.positive("num_attention_heads", llm.num_attention_heads);
+  check.positive("num_key_value_heads", llm.num_key_value_heads);
+  check.positive("max_position_embeddings", llm.max_position_embeddings);
+  check.positive("rms_norm_eps", llm.rms_norm_eps);
+  check.positive("rope_theta", llm.rope_theta);
   if (llm.hidden_size % llm.num_attention_heads != 0) {
-    check.fail("llm.num_attention_heads", "does not divide llm.hidden_size", std::to_string(llm.num_attention_heads),
+    check.fail("num_attention_heads", "does not divide hidden_size", std::to_string(llm.num_attention_heads),
                fmt::format("a divisor of {}", llm.hidden_size));
   }
   if (llm.num_attention_heads % llm.num_key_value_heads != 0) {
-    check.fail("llm.num_key_value_heads", "does not divide llm.num_attention_heads",
-               std::to_string(llm.num_key_value_heads), fmt::format("a divisor of {}", llm.num_attention_heads));
+    check.fail("num_key_value_heads", "does not divide num_attention_heads", std::to_string(llm.num_key_value_heads),
+               fmt::format("a divisor of {}", llm.num_attention_heads));
   }
   if (llm.head_dim() % 2 != 0) {
-    check.fail("llm.hidden_size", "rotary positions need heads of even width", fmt::format("width {}", llm.head_dim()),
-               "an even quotient of llm.hidden_size and llm.num_attention_heads");
+    check.fail("hidden_size", "rotary positions need heads of even width", fmt::format("width {}", llm.head_dim()),
+               "an even quotient of hidden_size and num_attention_heads");
   }
-  if (llm.bos_token_id) check.token("llm.bos_token_id", *llm.bos_token_id, llm.vocab_size);
-  for (const int64_t token : llm.eos_token_id) check.token("llm.eos_token_id", token, llm.vocab_size);
-  if (llm.pad_token_id) check.token("llm.pad_token_id", *llm.pad_token_id, llm.vocab_size);
+  if (llm.bos_token_id) check.token("bos_token_id", *llm.bos_token_id, llm.vocab_size);
+  for (const int64_t token : llm.eos_token_id) check.token("eos_token_id", token, llm.vocab_size);
+  if (llm.pad_token_id) check.token("pad_token_id", *llm.pad_token_id, llm.vocab_size);
 }
 
 void validate(const ModelConfig& config, std::string_view where) {
   if (!config.vision) ConfigCheck(where).fail("vision", "there is no vision tower", "", "a model with a vision tower");
-  config.vision->validate(where);
-  validate(config.llm, where);
+  config.vision->validate(fmt::format("{}: vision", where));
+  validate(config.llm, fmt::format("{}: llm", where));
 }
 
 const VisionConfig& ModelConfig::tower() const {

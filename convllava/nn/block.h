@@ -35,7 +35,7 @@ struct BatchShape {
 /// bytes.
 struct BlockCost {
   double multiply_adds = 0;        ///< products with weights: linear layers, convolutions
-  double attention = 0;            ///< multiply-adds of causal attention, whose factors are both activations
+  double attention = 0;            ///< multiply-adds of attention, whose factors are both activations
   int64_t kept = 0;                ///< stored for backward, where autograd records the block
   int64_t input = 0;               ///< of these its input: all that is stored where the block is recomputed
   int64_t forward_workspace = 0;   ///< temporary, where nothing is stored

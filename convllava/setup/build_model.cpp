@@ -136,19 +136,19 @@ std::string parameter_table(const model::ConvLlavaImpl& model, const optim::Grou
     total.tensors += row.tensors;
     per_module[row.module] += row.all;
   }
-  std::string text = fmt::format("{:<18}{:>16}{:>9}{:>16}{:>10}{:>8}\n", "part", "parameters", "tensors", "trainable",
-                                 "peak lr", "decay");
+  std::string text = fmt::format("{:<18} {:>15} {:>8} {:>15} {:>9} {:>7}\n", "part", "parameters", "tensors",
+                                 "trainable", "peak lr", "decay");
   for (const auto& row : rows) {
-    text += fmt::format("{:<18}{:>16}{:>9}{:>16}", row.name, with_thousands(row.all), row.tensors,
+    text += fmt::format("{:<18} {:>15} {:>8} {:>15}", row.name, with_thousands(row.all), row.tensors,
                         row.trainable == 0 ? "frozen" : with_thousands(row.trainable));
     if (row.trainable > 0)
-      text += fmt::format("{:>10.2g}{:>8.2g}", groups.peak(row.module).lr, groups.peak(row.module).weight_decay);
+      text += fmt::format(" {:>9.2g} {:>7.2g}", groups.peak(row.module).lr, groups.peak(row.module).weight_decay);
     text += "\n";
   }
   for (const auto& [module, count] : per_module) {
-    text += fmt::format("{:<18}{:>16}\n", "all " + module, with_thousands(count));
+    text += fmt::format("{:<18} {:>15}\n", "all " + module, with_thousands(count));
   }
-  return text + fmt::format("{:<18}{:>16}{:>9}{:>16}\n", "total", with_thousands(total.all), total.tensors,
+  return text + fmt::format("{:<18} {:>15} {:>8} {:>15}\n", "total", with_thousands(total.all), total.tensors,
                             with_thousands(total.trainable));
 }
 

@@ -110,7 +110,8 @@ model::VisionConfigPtr resolve_other(const ModelSource& source, const model::Vis
   if (named && stored && named->shape_numbers() != stored->shape_numbers()) {
     throw ConfigError({"", "model.vision_from"}, "its tower is not that of model.size",
                       fmt::format("{} in {}", stored->model_type(), source.vision_from),
-                      fmt::format("{} of {}", named->model_type(), source.size));
+                      fmt::format("{} of {}; or no model.size, and the shapes of vision_from and llm_from",
+                                  named->model_type(), source.size));
   }
   return tower;
 }

@@ -21,11 +21,14 @@ void check_tokenizer(const text::Tokenizer& tokenizer, const model::LanguageConf
 }
 
 /// Rules that need the shape of the model.
-void check_lengths(const model::ModelConfig& shape, const RunConfig& config) {
+void check_images_and_lengths(const model::ModelConfig& shape, const RunConfig& config) {
   const int64_t max_length = config.data.max_length;
   if (max_length > shape.llm.max_position_embeddings) {
     throw ConfigError({"", "data.max_length"}, "more than the positions of the language model",
                       std::to_string(max_length), fmt::format("at most {}", shape.llm.max_position_embeddings));
+  }
+  if (config.image.aspect == image::Aspect::kNative && shape.tower().fixed_image_size()) {
+    throw ConfigError({"", "image.aspect"}, "the tower takes square images only", "native", "pad or crop");
   }
   const int64_t size = config.image.size;
   const int64_t visual_tokens = shape.tower().num_tokens(size, size);
@@ -50,12 +53,18 @@ PlannedModel plan_model(const RunConfig& config, Paths paths) {
     plan.tokenizer = load_tokenizer(source);
     check_tokenizer(*plan.tokenizer, plan.shape.llm);
   }
-  check_lengths(plan.shape, config);
+  check_images_and_lengths(plan.shape, config);
   plan.outline = model::ConvLlava(plan.shape, torch::TensorOptions(torch::kMeta));
   setup::set_trainable(*plan.outline, config.trainable);
   plan.outline->set_recompute(config.train.recompute);
   if (!source.from.empty() && is_there(source.from)) {
     formats::check_model(formats::OpenCheckpoint(source.from).path(), *plan.outline);
+  }
+  if (!source.vision_from.empty() && is_there(source.vision_from)) {
+    formats::check_vision_tower(formats::OpenCheckpoint(source.vision_from).path(), *plan.outline->vision_tower);
+  }
+  if (!source.llm_from.empty() && is_there(source.llm_from)) {
+    formats::check_language_model(formats::OpenCheckpoint(source.llm_from).path(), *plan.outline->llm);
   }
   return plan;
 }

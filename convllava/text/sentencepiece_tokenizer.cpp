@@ -85,33 +85,32 @@ class SentencePieceTokenizer : public TokenizerModel {
   std::vector<std::pair<std::string, std::string>> files(int64_t max_length) const override;
 
  private:
-  void read_vocabulary(const fs::path& file, const TokenizerSettings& settings);
+  void read_vocabulary(const fs::path& file);
   int64_t special_id(size_t index) const;
   sentencepiece::ImmutableSentencePieceText split(std::string_view text) const;
   void append_text(const Source& source, size_t begin, size_t end, std::vector<TokenPiece>& pieces) const;
 
   sentencepiece::SentencePieceProcessor processor_;
   std::string bytes_;
-  TokenizerBehaviour behaviour_;
+  TokenizerSettings settings_;
   Vocabulary vocabulary_;
   size_t guard_pieces_ = 0;
 };
 
 SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& file, TokenizerBehaviour fallback)
-    : bytes_(core::read_file(file, core::kMaxSettingsBytes)) {
-  const auto settings = read_tokenizer_settings(file.parent_path(), fallback);
-  behaviour_ = settings.behaviour;
-  const bool non_legacy = behaviour_ == TokenizerBehaviour::kNonLegacy;
+    : bytes_(core::read_file(file, core::kMaxSettingsBytes)),
+      settings_(read_tokenizer_settings(file.parent_path(), fallback)) {
+  const bool non_legacy = settings_.behaviour == TokenizerBehaviour::kNonLegacy;
   const auto status = processor_.LoadFromSerializedProto(non_legacy ? bytes_ + std::string(kNoDummyPrefix) : bytes_);
   if (!status.ok()) {
     throw DataError(file.string(), "not a SentencePiece model", fmt::format("{} bytes", bytes_.size()),
                     "a tokenizer.model file");
   }
-  read_vocabulary(file, settings);
+  read_vocabulary(file);
   guard_pieces_ = split(kGuard).pieces_size();
 }
 
-void SentencePieceTokenizer::read_vocabulary(const fs::path& file, const TokenizerSettings& settings) {
+void SentencePieceTokenizer::read_vocabulary(const fs::path& file) {
   const int64_t bos = processor_.bos_id();
   const int64_t eos = processor_.eos_id();
   const int64_t unk = processor_.unk_id();
@@ -125,7 +124,7 @@ void SentencePieceTokenizer::read_vocabulary(const fs::path& file, const Tokeniz
                  .unk_id = unk,
                  .end_ids = {eos},
                  .has_dummy_prefix = true};
-  const int64_t end = settings.eos_id.value_or(processor_.PieceToId(settings.eos_token));
+  const int64_t end = settings_.eos_id.value_or(processor_.PieceToId(settings_.eos_token));
   if (end != eos && end != unk) vocabulary_.end_ids.push_back(end);
 }
 
@@ -157,7 +156,7 @@ void SentencePieceTokenizer::append_text(const Source& source, size_t begin, siz
                                          std::vector<TokenPiece>& pieces) const {
   const auto text = std::string_view(source.text).substr(begin, end - begin);
   const bool guarded =
-      behaviour_ == TokenizerBehaviour::kNonLegacy && (text.starts_with(kSpace) || text.starts_with(' '));
+      settings_.behaviour == TokenizerBehaviour::kNonLegacy && (text.starts_with(kSpace) || text.starts_with(' '));
   const auto encoded = guarded ? split(std::string(kGuard).append(text)) : split(text);
   const size_t shift = guarded ? kGuard.size() : 0;
   for (size_t i = guarded ? guard_pieces_ : 0; i < encoded.pieces_size(); ++i) {
@@ -171,8 +170,8 @@ std::vector<TokenPiece> SentencePieceTokenizer::encode(std::string_view text,
                                                        const std::vector<TextRange>& words) const {
   std::vector<TokenPiece> pieces;
   if (text.empty()) return pieces;
-  const Source source = make_source(text, behaviour_);
-  const bool non_legacy = behaviour_ == TokenizerBehaviour::kNonLegacy;
+  const Source source = make_source(text, settings_.behaviour);
+  const bool non_legacy = settings_.behaviour == TokenizerBehaviour::kNonLegacy;
   const int space_id = processor_.PieceToId(kSpace);
   for (size_t position = 0; position < source.text.size();) {
     const auto special = find_special(source, position, words);
@@ -189,9 +188,10 @@ std::vector<TokenPiece> SentencePieceTokenizer::encode(std::string_view text,
 
 std::vector<std::pair<std::string, std::string>> SentencePieceTokenizer::files(int64_t max_length) const {
   using Json = nlohmann::ordered_json;
-  const Json special = {{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<unk>"}};
+  const std::string end = settings_.eos_token.empty() ? "</s>" : settings_.eos_token;
+  const Json special = {{"bos_token", "<s>"}, {"eos_token", end}, {"unk_token", "<unk>"}, {"pad_token", "<unk>"}};
   Json config = {{"tokenizer_class", "LlamaTokenizer"},
-                 {"legacy", behaviour_ == TokenizerBehaviour::kLegacy},
+                 {"legacy", settings_.behaviour == TokenizerBehaviour::kLegacy},
                  {"add_bos_token", true},
                  {"add_eos_token", false},
                  {"model_max_length", max_length},
@@ -199,6 +199,11 @@ std::vector<std::pair<std::string, std::string>> SentencePieceTokenizer::files(i
                  {"clean_up_tokenization_spaces", false},
                  {"sp_model_kwargs", Json::object()}};
   config.update(special);
+  if (settings_.eos_id) {  // a token that tokenizer.model does not have
+    const Json added = {{"content", end},  {"lstrip", false},      {"normalized", false},
+                        {"rstrip", false}, {"single_word", false}, {"special", true}};
+    config["added_tokens_decoder"] = {{std::to_string(*settings_.eos_id), added}};
+  }
   return {{"tokenizer.model", bytes_},
           {"special_tokens_map.json", special.dump(2) + "\n"},
           {"tokenizer_config.json", config.dump(2) + "\n"}};

@@ -36,11 +36,11 @@ std::string take_characters(std::string& bytes, bool all) {
   return text;
 }
 
+/// By the name of the file; a file of another name is of the first family.
 const TokenizerFamily& family_of(const fs::path& file) {
   const auto& families = tokenizer_families();
-  const auto found = std::find_if(families.begin(), families.end(), [&](const TokenizerFamily& family) {
-    return fs::path(family.file).extension() == file.extension();
-  });
+  const auto found = std::find_if(families.begin(), families.end(),
+                                  [&](const TokenizerFamily& family) { return family.file == file.filename(); });
   return found == families.end() ? families.front() : *found;
 }
 

@@ -1,6 +1,6 @@
 """Writes tests/golden/model/clip_vit.safetensors, features and gradients of transformers' CLIPVisionModel as LLaVA-1.5 takes them
-(`mm_vision_select_layer` -2, without the class token), and tests/golden/checkpoint/clip_vit, the same network as its own
-save_pretrained stores it. Seeded; run with the packages of scripts/golden/requirements.txt:
+(`mm_vision_select_layer` -2, without the class token), and the same network as save_pretrained stores it: tests/golden/checkpoint/clip_vit
+alone, clip_model in a CLIPModel beside a text tower. Seeded; run with the packages of scripts/golden/requirements.txt:
 
     .venv/bin/python scripts/golden/clip_vit.py
 """
@@ -10,10 +10,20 @@ import pathlib
 import torch
 import transformers
 from safetensors.torch import save_file
-from transformers import CLIPVisionConfig, CLIPVisionModel
+from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig, CLIPVisionModel
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden"
 VERSIONS = {"torch": torch.__version__, "transformers": transformers.__version__, "seed": "20240524"}
+
+
+def save_beside_text_tower(tower):
+    text = CLIPTextConfig(vocab_size=12, hidden_size=8, intermediate_size=12, num_hidden_layers=1, num_attention_heads=2,
+                          max_position_embeddings=6)
+    with torch.random.fork_rng():
+        both = CLIPModel(CLIPConfig(text_config=text.to_dict(), vision_config=tower.config.to_dict(), projection_dim=4))
+    vision = {key.removeprefix("vision_model."): value for key, value in tower.state_dict().items()}
+    both.vision_model.load_state_dict(vision)
+    both.save_pretrained(GOLDEN / "checkpoint" / "clip_model")
 
 
 def main():
@@ -27,6 +37,7 @@ def main():
             parameter.normal_(1.0 if "norm" in name and name.endswith("weight") else 0.0, 0.2)
     folder = GOLDEN / "checkpoint" / "clip_vit"
     tower.save_pretrained(folder)
+    save_beside_text_tower(tower)
     pixels = torch.randn(2, 3, 28, 28)
     features = tower(pixels, output_hidden_states=True).hidden_states[-2][:, 1:]
     weight = torch.randn_like(features)

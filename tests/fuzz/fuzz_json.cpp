@@ -8,6 +8,7 @@
 #include "convllava/eval/benchmarks/vqa_file.h"
 #include "convllava/formats/hf_config.h"
 #include "convllava/formats/model_directory.h"
+#include "convllava/model/vision/convnext.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/files.h"
 
@@ -59,7 +60,7 @@ class Directory {
     const std::function<void()> readers[] = {
         [&] { formats::read_model_config(path); },
         [&] { formats::read_vision_config(path); },
-        [&] { formats::read_image_options(path); },
+        [&] { formats::read_image_options(path, model::ConvNextConfig()); },
         [&] { checkpoint::ModelShards{path}; },
         [&] { checkpoint::load_training_state(path); },
         [&] { text::Tokenizer::load(path); },

@@ -50,11 +50,6 @@ std::string write_clip_vit(const model::VisionConfig& config, int64_t /*image_si
   return json.dump(2) + "\n";
 }
 
-/// The tensors do not tell the number of heads.
-model::VisionConfigPtr measure_clip_vit(const TensorShapes& /*shapes*/, const std::string& /*where*/) {
-  return nullptr;
-}
-
 /// transformers 4 and the published files put `vision_model.` in front of all names, transformers 5 does not.
 std::string_view without_prefix(std::string_view tensor) {
   constexpr std::string_view kPrefix = "vision_model.";
@@ -81,9 +76,10 @@ bool is_unused_in_clip_vit(const model::VisionConfig& config, std::string_view t
 
 TowerFormat clip_vit_format() {
   return {.model_type = "clip_vision_model",
+          .select_layer = -2,
           .read_config = read_clip_vit,
           .write_config = write_clip_vit,
-          .measure = measure_clip_vit,
+          .measure = nullptr,  // tensors do not tell the number of heads
           .parameter_of = clip_vit_parameter,
           .is_unused = is_unused_in_clip_vit};
 }

@@ -136,6 +136,7 @@ model::VisionConfigPtr measure_convnext(const TensorShapes& shapes, const std::s
 
 TowerFormat convnext_format() {
   return {.model_type = "convnext",
+          .select_layer = -1,
           .read_config = read_convnext,
           .write_config = write_convnext,
           .measure = measure_convnext,

@@ -49,21 +49,21 @@ std::string ClipVisionConfig::image_sizes() const { return fmt::format("{} x {} 
 
 void ClipVisionConfig::validate(std::string_view where) const {
   const ConfigCheck check(where);
-  check.positive("vision.hidden_size", hidden_size);
-  check.positive("vision.intermediate_size", intermediate_size);
-  check.positive("vision.num_attention_heads", num_attention_heads);
-  check.positive("vision.image_size", image_size);
-  check.positive("vision.patch_size", patch_size);
-  check.positive("vision.layer_norm_eps", layer_norm_eps);
+  check.positive("hidden_size", hidden_size);
+  check.positive("intermediate_size", intermediate_size);
+  check.positive("num_attention_heads", num_attention_heads);
+  check.positive("image_size", image_size);
+  check.positive("patch_size", patch_size);
+  check.positive("layer_norm_eps", layer_norm_eps);
   if (num_hidden_layers < 2) {
-    check.fail("vision.num_hidden_layers", "out of range", std::to_string(num_hidden_layers), "at least 2");
+    check.fail("num_hidden_layers", "out of range", std::to_string(num_hidden_layers), "at least 2");
   }
   if (hidden_size % num_attention_heads != 0) {
-    check.fail("vision.num_attention_heads", "does not divide vision.hidden_size", std::to_string(num_attention_heads),
+    check.fail("num_attention_heads", "does not divide hidden_size", std::to_string(num_attention_heads),
                fmt::format("a divisor of {}", hidden_size));
   }
   if (image_size % patch_size != 0) {
-    check.fail("vision.patch_size", "does not divide vision.image_size", std::to_string(patch_size),
+    check.fail("patch_size", "does not divide image_size", std::to_string(patch_size),
                fmt::format("a divisor of {}", image_size));
   }
 }
@@ -170,7 +170,8 @@ void ClipVisionImpl::add_blocks(torch::nn::Module& embeddings) {
     auto* layer = layers->ptr(i)->as<ClipLayerImpl>();
     const std::string end = "layers." + std::to_string(i);
     auto block = nn::make_block("vision_model.encoder." + end, "vision." + end, *layer);
-    block.used_once = block.recomputable = true;
+    block.used_once = true;  // images have one size, so a batch is one forward pass
+    block.recomputable = true;
     block.initialize = [this, layer] { layer->initialize(config_.num_hidden_layers); };
     block.cost = [config = config_](const nn::BatchShape& batch, int64_t bytes) {
       return clip_layer_cost(config, image_count(batch), bytes);

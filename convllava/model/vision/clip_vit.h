@@ -29,6 +29,7 @@ struct ClipVisionConfig final : VisionConfig {
   int64_t output_size() const override { return hidden_size; }
   int64_t num_tokens(int64_t height, int64_t width) const override;
   std::string image_sizes() const override;
+  std::optional<int64_t> fixed_image_size() const override { return image_size; }
   void validate(std::string_view where) const override;
   std::vector<std::pair<std::string, std::string>> shape_numbers() const override;
   bool equals(const VisionConfig& other) const override;

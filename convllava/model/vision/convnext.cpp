@@ -43,19 +43,18 @@ std::string ConvNextConfig::image_sizes() const { return fmt::format("at least {
 
 void ConvNextConfig::validate(std::string_view where) const {
   const ConfigCheck check(where);
-  if (depths.empty()) check.fail("vision.depths", "the tower has no stages", "", "at least one depth");
+  if (depths.empty()) check.fail("depths", "the tower has no stages", "", "at least one depth");
   if (depths.size() != hidden_sizes.size()) {
-    check.fail("vision.hidden_sizes", "not as many as vision.depths", std::to_string(hidden_sizes.size()),
+    check.fail("hidden_sizes", "not as many as depths", std::to_string(hidden_sizes.size()),
                std::to_string(depths.size()));
   }
   if (num_stages() > kMostStages) {
-    check.fail("vision.depths", "too many stages", std::to_string(num_stages()),
-               fmt::format("at most {}", kMostStages));
+    check.fail("depths", "too many stages", std::to_string(num_stages()), fmt::format("at most {}", kMostStages));
   }
-  for (const int64_t depth : depths) check.positive("vision.depths", depth);
-  for (const int64_t width : hidden_sizes) check.positive("vision.hidden_sizes", width);
-  check.positive("vision.patch_size", patch_size);
-  check.positive("vision.layer_norm_eps", layer_norm_eps);
+  for (const int64_t depth : depths) check.positive("depths", depth);
+  for (const int64_t width : hidden_sizes) check.positive("hidden_sizes", width);
+  check.positive("patch_size", patch_size);
+  check.positive("layer_norm_eps", layer_norm_eps);
 }
 
 std::vector<std::pair<std::string, std::string>> ConvNextConfig::shape_numbers() const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,10 +41,12 @@ class VisionConfig {
   virtual int64_t num_tokens(int64_t height, int64_t width) const = 0;
   /// The sizes that it takes, for messages: "at least 64 pixels on a side".
   virtual std::string image_sizes() const = 0;
+  /// The side of its images in pixels, where the tower takes squares of one size only.
+  virtual std::optional<int64_t> fixed_image_size() const { return std::nullopt; }
   /// Mean and deviation of the pixels that the tower was trained on.
   virtual image::PixelStats pixel_stats() const { return image::kClipPixels; }
 
-  /// Throws ConfigError when the numbers do not fit together. `where` names the file.
+  /// Throws ConfigError when the numbers do not fit together. `where` names the file, or what else has the fields.
   virtual void validate(std::string_view where) const = 0;
   /// The numbers that another tower must share to have the same parameters and the same tokens, as text.
   virtual std::vector<std::pair<std::string, std::string>> shape_numbers() const = 0;

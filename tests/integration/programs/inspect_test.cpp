@@ -207,7 +207,7 @@ TEST_CASE("inspect prints what a stage needs, without weights, data or a GPU", "
   const auto shown = inspect("--params", config);
   check(shown, 0, "states = weights 14.9 GB + gradients 2.0 GB + optimizer 6.0 GB");
   CHECK_THAT(shown.output,
-             contains("model.llm_from: ") && contains(" does not exist; its shapes are taken from model.size"));
+             contains("model.llm_from: ") && contains(" does not exist; the shapes of convllava-7b are used"));
   CHECK_THAT(shown.output, contains("8 samples of 832 tokens") && contains("8 samples of 2048 tokens"));
   CHECK_THAT(shown.output, contains("for 2 checkpoints of 20.9 GB, and one more while it is written"));
 }

@@ -36,7 +36,8 @@ TEST_CASE("values nested without end are refused in every JSON file of a checkpo
   }
   refuses("config.json", R"({"model_type": "convnext", "depths": @})", [&] { formats::read_vision_config(path); });
   folder.write("config.json", "{}");
-  refuses("preprocessor_config.json", R"({"crop_size": @})", [&] { formats::read_image_options(path); });
+  refuses("preprocessor_config.json", R"({"crop_size": @})",
+          [&] { formats::read_image_options(path, model::ConvNextConfig()); });
   refuses("model.safetensors.index.json", R"({"weight_map": {"a": @}})", [&] { ModelShards{path}; });
   std::filesystem::create_directory(folder / "state");
   refuses("state/state.json", R"({"step": @})", [&] { load_training_state(path); });

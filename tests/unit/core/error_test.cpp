@@ -24,6 +24,12 @@ TEST_CASE("a message inside a message leaves one got and one expected", "[core]"
   CHECK(DataError("a", "rank 1 left: " + inner).kind() == "rank 1 left: " + inner);
 }
 
+TEST_CASE("an error as one of another type keeps its parts", "[core]") {
+  const auto error = error_as<CheckpointError>(DataError({"a.json", "size"}, "out of range", "0", "at least 1"));
+  CHECK(std::string(error.what()) == "a.json: size: out of range; got 0; expected at least 1");
+  CHECK(error.place().field == "size");
+}
+
 TEST_CASE("each kind of error has its exit code", "[core]") {
   CHECK(exit_code(ConfigError("")) == 2);
   CHECK(exit_code(DataError("")) == 3);

@@ -241,6 +241,18 @@ TEST_CASE("all tokens of an image must be within max_length, in any turn", "[dat
       Parts{.kind = kImageDoesNotFit, .got = "8x8 pixels, resized to 64x64: 4 visual tokens after 76 tokens of text"});
 }
 
+TEST_CASE("an image of a size that the tower does not take is rejected", "[data]") {
+  const TemporaryFolder folder;
+  folder.write_image("a.ppm", 8, 16);
+  SampleOptions options = small_options();
+  options.image.aspect = image::Aspect::kNative;
+  options.visual_tokens = [](int64_t height, int64_t width) { return height == width ? 4 : 0; };
+  CHECK(sample_error(folder, "[" + record_json("a.ppm", "q", "a") + "]", options) ==
+        Parts{.kind = "gives no visual token",
+              .got = "64x128 pixels after resizing",
+              .expected = "a size that the vision tower takes"});
+}
+
 TEST_CASE("weights and sizes that cannot work are rejected", "[data]") {
   const TemporaryFolder folder;
   const auto path = folder.write("set.json", "[" + record_json("", "q", "a") + "]");

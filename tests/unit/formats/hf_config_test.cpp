@@ -67,7 +67,7 @@ image::PreprocessOptions read_options(const Json& model, const Json& processor) 
   const TemporaryFolder folder("images");
   write_text(folder / "config.json", model.dump());
   if (!processor.is_null()) write_text(folder / "preprocessor_config.json", processor.dump());
-  return read_image_options(folder.path());
+  return read_image_options(folder.path(), model::ConvNextConfig());
 }
 
 int64_t image_size(const std::string& processor) { return read_options(Json::object(), Json::parse(processor)).size; }
@@ -171,8 +171,8 @@ TEST_CASE("a LLaMA file with missing, mistyped or impossible fields is refused",
   CHECK(llama_error("model_type", nullptr) == Parts{.field = "model_type", .got = "none", .expected = "text"});
   CHECK(llama_error("rope_scaling", "linear") ==
         Parts{.field = "rope_scaling", .got = "\"linear\"", .expected = "an object"});
-  CHECK_THAT(llama_error("num_attention_heads", 7).what(), contains("num_attention_heads"));
-  CHECK_THAT(llama_error("num_attention_heads", 0).what(), contains("num_attention_heads"));
+  CHECK(llama_error("num_attention_heads", 7) == Parts{.where = "config.json", .field = "num_attention_heads"});
+  CHECK(llama_error("num_attention_heads", 0) == Parts{.where = "config.json", .field = "num_attention_heads"});
 }
 
 TEST_CASE("sizes that no model has are refused where they are read", "[checkpoint]") {
@@ -259,7 +259,7 @@ TEST_CASE("a tower of another family, or with variants that it does not have, is
   CHECK(vision_error("depths", nullptr) == Parts{.field = "depths"});
   CHECK(vision_error("depths", {3, "3"}) ==
         Parts{.field = "depths", .got = "[3,\"3\"]", .expected = "a list of whole numbers"});
-  CHECK_THAT(vision_error("depths", {3, 3}).what(), contains("config.json: vision.hidden_sizes: "));
+  CHECK(vision_error("depths", {3, 3}) == Parts{.where = "config.json", .field = "hidden_sizes"});
 }
 
 TEST_CASE("a tower without config.json is measured from its tensors", "[checkpoint]") {
@@ -295,17 +295,16 @@ TEST_CASE("tensors of an impossible tower are refused before one is built", "[ch
                          .expected = "at most 1024"});
   tensors["stem.0.weight"] = {4, 3, 4, 4};
   tensors["stages.0.blocks.0.gamma"] = {int64_t{1} << 60, 0};
-  CHECK(error() == Parts{.where = "tower", .field = "vision.hidden_sizes", .kind = "out of range", .got = "0"});
+  CHECK(error() == Parts{.where = "tower", .field = "hidden_sizes", .kind = "out of range", .got = "0"});
 }
 
 TEST_CASE("a directory without a tower is refused", "[checkpoint]") {
   const TemporaryFolder folder("nothing");
   checkpoint::write_safetensors(folder / "model.safetensors", {{"encoder.layers.0.weight", torch::zeros({1})}});
   CHECK(thrown<CheckpointError>([&] { read_vision_config(folder.path()); }) ==
-        Parts{.kind = "no weights of a vision tower in it",
-              .expected =
-                  "a config.json with model_type \"convnext\" or \"clip_vision_model\", or tensors with Hugging "
-                  "Face's, OpenCLIP's or timm's names"});
+        Parts{.kind = "no vision tower in it",
+              .expected = "a config.json with model_type \"convnext\" or \"clip_vision_model\", or the tensors of a "
+                          "ConvNeXt"});
 }
 
 }  // namespace convllava::formats

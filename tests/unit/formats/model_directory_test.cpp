@@ -245,6 +245,8 @@ TEST_CASE("LLaVA variants that the model does not implement are refused", "[chec
         Parts{.where = "config.json", .field = "mm_projector_type", .got = "\"linear\"", .expected = "\"mlp2x_gelu\""});
   CHECK(error_with("\"mm_vision_select_layer\": -1", "\"mm_vision_select_layer\": -2") ==
         Parts{.field = "mm_vision_select_layer", .got = "-2", .expected = "-1"});
+  CHECK(error_with("\"mm_vision_select_feature\": \"patch\"", "\"mm_vision_select_feature\": \"cls_patch\"") ==
+        Parts{.field = "mm_vision_select_feature", .got = "\"cls_patch\"", .expected = "\"patch\""});
   CHECK(error_with("\"mm_use_im_start_end\": false", "\"mm_use_im_start_end\": true") ==
         Parts{.field = "mm_use_im_start_end", .got = "true", .expected = "false"});
 }

@@ -1,6 +1,7 @@
 #include <functional>
 #include <map>
 
+#include "convllava/formats/hf_config.h"
 #include "convllava/formats/model_directory.h"
 #include "tests/catch.h"
 #include "tests/support/errors.h"
@@ -134,11 +135,19 @@ TEST_CASE("a stage that is missing in the middle is not passed over", "[checkpoi
              contains("13 missing: vision_tower.encoder.stages.1."));
 }
 
+TEST_CASE("a tower alone, without any JSON file, has the default image options", "[checkpoint]") {
+  const TemporaryFolder log("log");
+  const CapturedStderr captured(log / "stderr");
+  const auto options = read_image_options(golden("openclip"), *read_vision_config(golden("openclip")));
+  CHECK(options.size == 768);
+  CHECK(options.aspect == image::Aspect::kCrop);
+}
+
 TEST_CASE("a file without a tower is refused", "[checkpoint]") {
   const TemporaryFolder folder("none");
   checkpoint::write_safetensors(folder / "model.safetensors", {{"text_projection", torch::zeros({2})}});
   CHECK(load_error(folder.path(), random_tower(with_stages({1}, {4}))) ==
-        Parts{.expected = "tensors with Hugging Face's, OpenCLIP's or timm's names"});
+        Parts{.expected = "the tensors of a convnext"});
 }
 
 TEST_CASE("two tensors for one parameter are refused", "[checkpoint]") {

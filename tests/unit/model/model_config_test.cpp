@@ -86,36 +86,33 @@ TEST_CASE("towers whose numbers do not fit together are refused", "[config]") {
   };
   tower.depths = {3, 3, 27, 3};
   CHECK(refusal() == Parts{.where = "config.json",
-                           .field = "vision.hidden_sizes",
-                           .kind = "not as many as vision.depths",
+                           .field = "hidden_sizes",
+                           .kind = "not as many as depths",
                            .got = "5",
                            .expected = "4"});
   tower.depths = {};
   CHECK(refusal() == Parts{.where = "config.json",
-                           .field = "vision.depths",
+                           .field = "depths",
                            .kind = "the tower has no stages",
                            .expected = "at least one depth"});
   tower.depths = {3, 3, 0, 3, 6};
-  CHECK(refusal("") == Parts{.field = "vision.depths", .got = "0", .expected = "at least 1"});
+  CHECK(refusal("") == Parts{.field = "depths", .got = "0", .expected = "at least 1"});
   tower = {};
   tower.hidden_sizes[0] = -1;
-  CHECK(refusal() ==
-        Parts{.where = "config.json", .field = "vision.hidden_sizes", .got = "-1", .expected = "at least 1"});
+  CHECK(refusal() == Parts{.where = "config.json", .field = "hidden_sizes", .got = "-1", .expected = "at least 1"});
   tower = {};
   tower.depths.assign(13, 1);
   tower.hidden_sizes.assign(13, 8);
-  CHECK(refusal() == Parts{.where = "config.json",
-                           .field = "vision.depths",
-                           .kind = "too many stages",
-                           .got = "13",
-                           .expected = "at most 12"});
+  CHECK(
+      refusal() ==
+      Parts{
+          .where = "config.json", .field = "depths", .kind = "too many stages", .got = "13", .expected = "at most 12"});
   tower = {};
   tower.patch_size = 0;
-  CHECK(refusal() == Parts{.where = "config.json", .field = "vision.patch_size", .got = "0", .expected = "at least 1"});
+  CHECK(refusal() == Parts{.where = "config.json", .field = "patch_size", .got = "0", .expected = "at least 1"});
   tower = {};
   tower.layer_norm_eps = 0;
-  CHECK(refusal() ==
-        Parts{.where = "config.json", .field = "vision.layer_norm_eps", .got = "0", .expected = "more than 0"});
+  CHECK(refusal() == Parts{.where = "config.json", .field = "layer_norm_eps", .got = "0", .expected = "more than 0"});
 }
 
 TEST_CASE("a model to train needs a vision tower", "[config]") {
@@ -136,36 +133,35 @@ TEST_CASE("language models whose numbers do not fit together are refused", "[con
   LanguageConfig config;
   config.num_attention_heads = 30;
   CHECK(refusal(config) == Parts{.where = "config.json",
-                                 .field = "llm.num_attention_heads",
-                                 .kind = "does not divide llm.hidden_size",
+                                 .field = "num_attention_heads",
+                                 .kind = "does not divide hidden_size",
                                  .got = "30",
                                  .expected = "a divisor of 4096"});
   config = {};
   config.num_key_value_heads = 5;
   CHECK(refusal(config) == Parts{.where = "config.json",
-                                 .field = "llm.num_key_value_heads",
-                                 .kind = "does not divide llm.num_attention_heads",
+                                 .field = "num_key_value_heads",
+                                 .kind = "does not divide num_attention_heads",
                                  .got = "5",
                                  .expected = "a divisor of 32"});
   config = {};
   config.hidden_size = 96;
   CHECK(refusal(config) == Parts{.where = "config.json",
-                                 .field = "llm.hidden_size",
+                                 .field = "hidden_size",
                                  .kind = "rotary positions need heads of even width",
                                  .got = "width 3",
-                                 .expected = "an even quotient of llm.hidden_size and llm.num_attention_heads"});
+                                 .expected = "an even quotient of hidden_size and num_attention_heads"});
   config = {};
   config.vocab_size = 0;
-  CHECK(refusal(config) ==
-        Parts{.where = "config.json", .field = "llm.vocab_size", .got = "0", .expected = "at least 1"});
+  CHECK(refusal(config) == Parts{.where = "config.json", .field = "vocab_size", .got = "0", .expected = "at least 1"});
   config = {};
   config.eos_token_id = {2, 32000};
   CHECK(refusal(config) ==
-        Parts{.where = "config.json", .field = "llm.eos_token_id", .got = "32000", .expected = "0 to 31999"});
+        Parts{.where = "config.json", .field = "eos_token_id", .got = "32000", .expected = "0 to 31999"});
   config = {};
   config.rope_theta = -1;
   CHECK(refusal(config) ==
-        Parts{.where = "config.json", .field = "llm.rope_theta", .got = "-1", .expected = "more than 0"});
+        Parts{.where = "config.json", .field = "rope_theta", .got = "-1", .expected = "more than 0"});
 }
 
 }  // namespace convllava::model

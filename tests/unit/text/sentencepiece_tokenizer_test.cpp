@@ -260,7 +260,11 @@ TEST_CASE("the end token that the files beside the model name is known as transf
     Ids expected = {2};
     const auto& named = entry["eos_token_id"];
     if (!named.is_null() && named != 2) expected.push_back(named);
-    CHECK(Tokenizer::load(folder.path()).end_ids() == expected);
+    const auto tokenizer = Tokenizer::load(folder.path());
+    CHECK(tokenizer.end_ids() == expected);
+    const testing::TemporaryFolder saved("saved");
+    for (const auto& [name, contents] : tokenizer.files(64)) saved.write(name, contents);
+    CHECK(Tokenizer::load(saved.path()).end_ids() == expected);
   }
 }
 

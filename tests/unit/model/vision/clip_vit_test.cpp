@@ -72,17 +72,15 @@ TEST_CASE("a CLIP whose numbers do not fit together is invalid", "[model]") {
   config.num_attention_heads = 3;
   const auto refusal = [&] { return thrown<ConfigError>([&] { config.validate("config.json"); }); };
   CHECK(refusal() == Parts{.where = "config.json",
-                           .field = "vision.num_attention_heads",
-                           .kind = "does not divide vision.hidden_size",
+                           .field = "num_attention_heads",
+                           .kind = "does not divide hidden_size",
                            .got = "3",
                            .expected = "a divisor of 16"});
   config = tiny_clip();
   config.image_size = 30;
-  CHECK(refusal() == Parts{.field = "vision.patch_size",
-                           .kind = "does not divide vision.image_size",
-                           .got = "14",
-                           .expected = "a divisor of 30"});
+  CHECK(refusal() ==
+        Parts{.field = "patch_size", .kind = "does not divide image_size", .got = "14", .expected = "a divisor of 30"});
   config = tiny_clip();
   config.num_hidden_layers = 1;
-  CHECK(refusal() == Parts{.field = "vision.num_hidden_layers", .got = "1", .expected = "at least 2"});
+  CHECK(refusal() == Parts{.field = "num_hidden_layers", .got = "1", .expected = "at least 2"});
 }
