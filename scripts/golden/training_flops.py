@@ -1,5 +1,5 @@
 """Writes tests/golden/model/training_flops.json: what torch's FlopCounterMode counts in forward and backward of transformers'
-ConvNextModel, the projector and LlamaForCausalLM, for several sets of trained parameters. Run with the packages of
+ConvNextModel, the projector and LlamaForCausalLM, for several sets of trained parameters, and of CLIPVisionModel. Run with the packages of
 scripts/golden/requirements.txt:
 
     .venv/bin/python scripts/golden/training_flops.py
@@ -12,7 +12,7 @@ import torch
 import transformers
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
-from transformers import ConvNextConfig, ConvNextModel, LlamaConfig, LlamaForCausalLM
+from transformers import CLIPVisionConfig, CLIPVisionModel, ConvNextConfig, ConvNextModel, LlamaConfig, LlamaForCausalLM
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "model" / "training_flops.json"
 aten = torch.ops.aten
@@ -88,6 +88,19 @@ def count(model, trained, size, text, supervised):
             "supervised_tokens": supervised, "flops": counter.get_total_flops() - table - attention // 2}
 
 
+def count_clip():
+    """Forward pass, and forward and backward with everything trained. LLaVA's features do not need CLIP's last layer: these two layers
+    are those of a network of three."""
+    config = CLIPVisionConfig(hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2, image_size=28,
+                              patch_size=14, attn_implementation="eager")
+    tower = CLIPVisionModel(config)
+    with FlopCounterMode(display=False) as forward, torch.no_grad():
+        tower(torch.zeros(2, 3, 28, 28))
+    with FlopCounterMode(display=False, custom_mapping={aten.convolution_backward: conv_backward}) as training:
+        tower(torch.zeros(2, 3, 28, 28, requires_grad=True)).last_hidden_state.sum().backward()
+    return {"images": 2, "forward": forward.get_total_flops(), "training": training.get_total_flops()}
+
+
 def main():
     torch.manual_seed(0)
     model = Model()
@@ -96,7 +109,7 @@ def main():
              if sample[0] or any(name.startswith("llm") for name in trained)]
     lines = ",\n".join(json.dumps(case) for case in cases)
     made_with = f"torch {torch.__version__}, transformers {transformers.__version__}"
-    OUT.write_text(f'{{"made_with": "{made_with}", "cases": [\n{lines}\n]}}\n')
+    OUT.write_text(f'{{"made_with": "{made_with}", "clip": {json.dumps(count_clip())}, "cases": [\n{lines}\n]}}\n')
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "convllava/model/vision/clip_vit.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
 #include "tests/support/tiny_model.h"
@@ -34,6 +35,11 @@ double teraflops(const std::vector<std::string>& trained, const nn::BatchShape& 
   return model::TrainingFlops(outline(model::named_model_config("convllava-7b"), trained)->blocks())(batch) / 1e12;
 }
 
+nlohmann::json read_golden() {
+  std::ifstream file(CONVLLAVA_SOURCE_DIR "/tests/golden/model/training_flops.json");
+  return nlohmann::json::parse(file);
+}
+
 Approx about(double value) { return Approx(value).epsilon(0.005); }
 
 }  // namespace
@@ -42,8 +48,7 @@ TEST_CASE("training costs what torch counts in forward and backward of the refer
   model::ModelConfig config;
   config.vision = testing::convnext({1, 1, 2, 1, 1}, {8, 12, 16, 20, 24});
   config.llm = testing::tiny_llama();
-  std::ifstream file(CONVLLAVA_SOURCE_DIR "/tests/golden/model/training_flops.json");
-  const auto cases = nlohmann::json::parse(file).at("cases");
+  const auto cases = read_golden().at("cases");
   REQUIRE(cases.size() == 14);
   for (const auto& item : cases) {
     INFO(item.dump());
@@ -53,6 +58,22 @@ TEST_CASE("training costs what torch counts in forward and backward of the refer
     if (visual > 0) batch.images.push_back({item.at("height"), item.at("width"), 1});
     CHECK(model::TrainingFlops(outline(config, item.at("trained"))->blocks())(batch) == item.at("flops").get<double>());
   }
+}
+
+TEST_CASE("a CLIP tower costs what torch counts in CLIPVisionModel", "[model]") {
+  model::ClipVisionConfig config;
+  config.hidden_size = 16;
+  config.intermediate_size = 24;
+  config.num_hidden_layers = 3;
+  config.num_attention_heads = 2;
+  config.image_size = 28;
+  const auto expected = read_golden().at("clip");
+  nn::BatchShape batch;
+  batch.images.push_back({28, 28, expected.at("images")});
+  const auto tower = config.make(torch::kMeta);
+  CHECK(model::TrainingFlops(tower->blocks())(batch) == expected.at("training").get<double>());
+  for (auto& parameter : tower->parameters()) parameter.set_requires_grad(false);
+  CHECK(model::TrainingFlops(tower->blocks())(batch) == expected.at("forward").get<double>());
 }
 
 TEST_CASE("ConvNeXt-L counts the 34.4 GMAC at 224 pixels that timm gives", "[model]") {
