@@ -76,7 +76,7 @@ ProductTrial try_products() {
 
 std::string set_cpu_arithmetic(const std::function<ProductTrial()>& trial) {
   constexpr auto kDefault = "fp32 products by LibTorch's default library: oneDNN ";
-  if (!at::hasMKLDNN()) return std::string(kDefault) + "is not part of this LibTorch";
+  if (!at::hasMKLDNN()) return fmt::format("{}is not part of this LibTorch", kDefault);
   const auto result = trial();
   const double gain = result.default_seconds / result.onednn_seconds;
   const bool exact = result.difference <= kMostDifference;

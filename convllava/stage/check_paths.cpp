@@ -52,7 +52,8 @@ void check_paths(const RunConfig& config, const std::string& where, bool can_res
   if (!can_resume) {
     const setup::ModelSource& model = config.model;
     check.require("model.from", model.from, PathKind::kFolder, "the run folder or checkpoint of the previous stage");
-    check.require("model.vision_from", model.vision_from, PathKind::kFolder, "a directory with a ConvNeXt or a CLIP ViT");
+    check.require("model.vision_from", model.vision_from, PathKind::kFolder,
+                  "a directory with a ConvNeXt or a CLIP ViT");
     check.require("model.llm_from", model.llm_from, PathKind::kFolder, "a Hugging Face LLaMA directory");
     check.require("model.tokenizer", model.tokenizer, PathKind::kEither, "a tokenizer.model file");
   }

@@ -1,8 +1,8 @@
 #include "convllava/train/trainer.h"
 
 #include "convllava/core/error.h"
-#include "convllava/core/stop_signal.h"
 #include "convllava/core/progress.h"
+#include "convllava/core/stop_signal.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::train {

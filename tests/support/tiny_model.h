@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "convllava/model/model_config.h"
+#include "convllava/model/vision/clip_vit.h"
 #include "convllava/model/vision/convnext.h"
 #include "tests/support/small_tokenizer.h"
 
@@ -19,6 +20,17 @@ inline std::shared_ptr<model::ConvNextConfig> convnext(std::vector<int64_t> dept
   config->depths = std::move(depths);
   config->hidden_sizes = std::move(hidden_sizes);
   config->layer_scale_init_value = layer_scale_init_value;
+  return config;
+}
+
+/// The tower of scripts/golden/clip_vit.py.
+inline model::ClipVisionConfig tiny_clip() {
+  model::ClipVisionConfig config;
+  config.hidden_size = 16;
+  config.intermediate_size = 24;
+  config.num_hidden_layers = 3;
+  config.num_attention_heads = 2;
+  config.image_size = 28;
   return config;
 }
 

@@ -9,6 +9,7 @@ namespace convllava::checkpoint {
 namespace {
 
 using namespace formats::testing;
+using convllava::testing::contains;
 using convllava::testing::Parts;
 using convllava::testing::thrown;
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "convllava/formats/tower_format.h"
 #include "tests/catch.h"
 #include "tests/unit/formats/fixtures.h"
 

@@ -1,5 +1,7 @@
 #include <cmath>
 
+#include "convllava/model/connector.h"
+#include "convllava/model/convllava.h"
 #include "convllava/nn/init.h"
 #include "tests/catch.h"
 #include "tests/support/golden.h"

@@ -3,7 +3,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "convllava/model/vision/clip_vit.h"
+#include "convllava/model/convllava.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
 #include "tests/support/tiny_model.h"
@@ -61,16 +61,10 @@ TEST_CASE("training costs what torch counts in forward and backward of the refer
 }
 
 TEST_CASE("a CLIP tower costs what torch counts in CLIPVisionModel", "[model]") {
-  model::ClipVisionConfig config;
-  config.hidden_size = 16;
-  config.intermediate_size = 24;
-  config.num_hidden_layers = 3;
-  config.num_attention_heads = 2;
-  config.image_size = 28;
   const auto expected = read_golden().at("clip");
   nn::BatchShape batch;
   batch.images.push_back({28, 28, expected.at("images")});
-  const auto tower = config.make(torch::kMeta);
+  const auto tower = testing::tiny_clip().make(torch::kMeta);
   CHECK(model::TrainingFlops(tower->blocks())(batch) == expected.at("training").get<double>());
   for (auto& parameter : tower->parameters()) parameter.set_requires_grad(false);
   CHECK(model::TrainingFlops(tower->blocks())(batch) == expected.at("forward").get<double>());

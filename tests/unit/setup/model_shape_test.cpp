@@ -179,8 +179,9 @@ TEST_CASE("a tower of another family comes from its directory, and options of Co
                                  .expected = "no value"});
   source.vision_depths = {};
   source.size = "tiny";
-  CHECK(refusal(source) == Parts{.field = "model.vision_from",
-                                 .kind = "its tower is not that of model.size",
-                                 .got = "clip_vision_model in " + source.vision_from,
-                                 .expected = "convnext of tiny; or no model.size, and the shapes of vision_from and llm_from"});
+  CHECK(refusal(source) ==
+        Parts{.field = "model.vision_from",
+              .kind = "its tower is not that of model.size",
+              .got = "clip_vision_model in " + source.vision_from,
+              .expected = "convnext of tiny; or no model.size, and the shapes of vision_from and llm_from"});
 }

@@ -5,6 +5,7 @@
 #include "convllava/checkpoint/run_folder.h"
 #include "convllava/core/files.h"
 #include "convllava/report/metric_log.h"
+#include "tests/catch.h"
 #include "tests/support/process.h"
 #include "tests/support/tiny_run.h"
 #include "tests/unit/stage/runs.h"

@@ -16,6 +16,7 @@
 #include "convllava/setup/build_model.h"
 #include "convllava/stage/check_config.h"
 #include "tests/catch.h"
+#include "tests/support/tiny_model.h"
 
 using namespace convllava;
 

@@ -4,7 +4,6 @@
 
 #include "convllava/core/error.h"
 #include "convllava/formats/model_directory.h"
-#include "convllava/model/vision/clip_vit.h"
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
 #include "tests/support/errors.h"
@@ -21,11 +20,7 @@ namespace {
 struct ClipRun {
   ClipRun() : config(testing::tiny_run(folder.path())) {
     model::ModelConfig shape = model::named_model_config("tiny");
-    model::ClipVisionConfig tower;
-    tower.hidden_size = 16;
-    tower.intermediate_size = 24;
-    tower.num_hidden_layers = 3;
-    tower.num_attention_heads = 2;
+    auto tower = testing::tiny_clip();
     tower.image_size = 64;
     tower.patch_size = 16;
     shape.vision = std::make_shared<model::ClipVisionConfig>(tower);

@@ -6,23 +6,14 @@
 #include "tests/catch.h"
 #include "tests/support/errors.h"
 #include "tests/support/golden.h"
+#include "tests/support/tiny_model.h"
 
 using namespace convllava;
 using testing::Parts;
 using testing::thrown;
+using testing::tiny_clip;
 
 namespace {
-
-/// The network of scripts/golden/clip_vit.py.
-model::ClipVisionConfig tiny_clip() {
-  model::ClipVisionConfig config;
-  config.hidden_size = 16;
-  config.intermediate_size = 24;
-  config.num_hidden_layers = 3;
-  config.num_attention_heads = 2;
-  config.image_size = 28;
-  return config;
-}
 
 void check_clip(bool recompute) {
   const auto file = testing::golden("model/clip_vit.safetensors");

@@ -1,7 +1,9 @@
 #include "convllava/model/vision/convnext.h"
 
 #include "convllava/nn/init.h"
+#include "tests/catch.h"
 #include "tests/support/golden.h"
+#include "tests/support/tiny_model.h"
 
 using namespace convllava;
 using testing::golden;
