@@ -82,9 +82,11 @@ class SentencePieceTokenizer : public TokenizerModel {
   const Vocabulary& vocabulary() const override { return vocabulary_; }
   Token token(int64_t id) const override;
   std::vector<TokenPiece> encode(std::string_view text, const std::vector<TextRange>& words) const override;
+  std::string identity() const override { return (is_legacy() ? "legacy " : "") + bytes_; }
   std::vector<std::pair<std::string, std::string>> files(int64_t max_length) const override;
 
  private:
+  bool is_legacy() const { return settings_.behaviour == TokenizerBehaviour::kLegacy; }
   void read_vocabulary(const fs::path& file);
   int64_t special_id(size_t index) const;
   sentencepiece::ImmutableSentencePieceText split(std::string_view text) const;
@@ -100,8 +102,7 @@ class SentencePieceTokenizer : public TokenizerModel {
 SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& file, TokenizerBehaviour fallback)
     : bytes_(core::read_file(file, core::kMaxSettingsBytes)),
       settings_(read_tokenizer_settings(file.parent_path(), fallback)) {
-  const bool non_legacy = settings_.behaviour == TokenizerBehaviour::kNonLegacy;
-  const auto status = processor_.LoadFromSerializedProto(non_legacy ? bytes_ + std::string(kNoDummyPrefix) : bytes_);
+  const auto status = processor_.LoadFromSerializedProto(is_legacy() ? bytes_ : bytes_ + std::string(kNoDummyPrefix));
   if (!status.ok()) {
     throw DataError(file.string(), "not a SentencePiece model", fmt::format("{} bytes", bytes_.size()),
                     "a tokenizer.model file");
@@ -155,8 +156,7 @@ sentencepiece::ImmutableSentencePieceText SentencePieceTokenizer::split(std::str
 void SentencePieceTokenizer::append_text(const Source& source, size_t begin, size_t end,
                                          std::vector<TokenPiece>& pieces) const {
   const auto text = std::string_view(source.text).substr(begin, end - begin);
-  const bool guarded =
-      settings_.behaviour == TokenizerBehaviour::kNonLegacy && (text.starts_with(kSpace) || text.starts_with(' '));
+  const bool guarded = !is_legacy() && (text.starts_with(kSpace) || text.starts_with(' '));
   const auto encoded = guarded ? split(std::string(kGuard).append(text)) : split(text);
   const size_t shift = guarded ? kGuard.size() : 0;
   for (size_t i = guarded ? guard_pieces_ : 0; i < encoded.pieces_size(); ++i) {
@@ -171,7 +171,6 @@ std::vector<TokenPiece> SentencePieceTokenizer::encode(std::string_view text,
   std::vector<TokenPiece> pieces;
   if (text.empty()) return pieces;
   const Source source = make_source(text, settings_.behaviour);
-  const bool non_legacy = settings_.behaviour == TokenizerBehaviour::kNonLegacy;
   const int space_id = processor_.PieceToId(kSpace);
   for (size_t position = 0; position < source.text.size();) {
     const auto special = find_special(source, position, words);
@@ -179,7 +178,7 @@ std::vector<TokenPiece> SentencePieceTokenizer::encode(std::string_view text,
     if (end > position) append_text(source, position, end, pieces);
     if (!special) break;
     // The prefix of the whole string is dropped when a special token follows it directly.
-    if (non_legacy && pieces.size() == 1 && pieces[0].id == space_id) pieces.clear();
+    if (!is_legacy() && pieces.size() == 1 && pieces[0].id == space_id) pieces.clear();
     pieces.push_back({special_id(special->index), source.origin[special->begin], source.origin[special->end]});
     position = special->end;
   }
@@ -191,7 +190,7 @@ std::vector<std::pair<std::string, std::string>> SentencePieceTokenizer::files(i
   const std::string end = settings_.eos_token.empty() ? "</s>" : settings_.eos_token;
   const Json special = {{"bos_token", "<s>"}, {"eos_token", end}, {"unk_token", "<unk>"}, {"pad_token", "<unk>"}};
   Json config = {{"tokenizer_class", "LlamaTokenizer"},
-                 {"legacy", settings_.behaviour == TokenizerBehaviour::kLegacy},
+                 {"legacy", is_legacy()},
                  {"add_bos_token", true},
                  {"add_eos_token", false},
                  {"model_max_length", max_length},

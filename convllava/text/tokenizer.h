@@ -52,8 +52,8 @@ class Tokenizer {
   /// Names and contents of the files that save it; `max_length`: tokens of a sequence.
   std::vector<std::pair<std::string, std::string>> files(int64_t max_length) const { return model_->files(max_length); }
 
-  /// Whether both give the same tokens: they would be saved alike.
-  bool operator==(const Tokenizer& other) const { return files(0) == other.files(0); }
+  /// Whether both give the same tokens. Their end_ids may differ.
+  bool operator==(const Tokenizer& other) const { return model_->identity() == other.model_->identity(); }
 
  private:
   friend class TextStream;

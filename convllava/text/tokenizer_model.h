@@ -53,6 +53,8 @@ class TokenizerModel {
   virtual Token token(int64_t id) const = 0;
   /// Without BOS. Special tokens spelled in `text` are these tokens, unless they begin inside one of `words`.
   virtual std::vector<TokenPiece> encode(std::string_view text, const std::vector<TextRange>& words) const = 0;
+  /// What decides the tokens of every text: equal for tokenizers that encode alike.
+  virtual std::string identity() const = 0;
   /// Names and contents of the files of a saved model, from which the family and transformers read the same tokenizer.
   /// `max_length`: tokens of a sequence (`model_max_length`).
   virtual std::vector<std::pair<std::string, std::string>> files(int64_t max_length) const = 0;

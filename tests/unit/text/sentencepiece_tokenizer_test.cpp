@@ -262,6 +262,7 @@ TEST_CASE("the end token that the files beside the model name is known as transf
     if (!named.is_null() && named != 2) expected.push_back(named);
     const auto tokenizer = Tokenizer::load(folder.path());
     CHECK(tokenizer.end_ids() == expected);
+    CHECK((tokenizer == small() || tokenizer == small(TokenizerBehaviour::kLegacy)));
     const testing::TemporaryFolder saved("saved");
     for (const auto& [name, contents] : tokenizer.files(64)) saved.write(name, contents);
     CHECK(Tokenizer::load(saved.path()).end_ids() == expected);

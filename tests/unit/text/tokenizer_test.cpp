@@ -31,6 +31,7 @@ class ByteTokenizer : public TokenizerModel {
     return pieces;
   }
 
+  std::string identity() const override { return "bytes"; }
   std::vector<std::pair<std::string, std::string>> files(int64_t) const override { return {{"bytes.txt", "3"}}; }
 
  private:
