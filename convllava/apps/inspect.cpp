@@ -15,6 +15,7 @@
 #include "convllava/core/process.h"
 #include "convllava/core/progress.h"
 #include "convllava/core/suggest.h"
+#include "convllava/formats/hf_config_names.h"
 #include "convllava/formats/open_checkpoint.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/setup/build_model.h"
@@ -29,14 +30,15 @@ namespace {
 
 void print_parameters(const stage::RunConfig& config) {
   const auto plan = stage::plan_model(config, stage::Paths::kMayBeAbsent);
-  if (stage::can_resume(config)) {
+  const bool resumes = stage::can_resume(config);
+  if (resumes) {
     core::log_info(
         fmt::format("output_dir: {} holds a run; the shapes are those of its checkpoint", config.output_dir));
   }
   for (const auto& [field, path] :
        {std::pair("model.from", config.model.from), std::pair("model.vision_from", config.model.vision_from),
         std::pair("model.llm_from", config.model.llm_from)}) {
-    if (path.empty() || checkpoint::path_exists(path) || stage::can_resume(config)) continue;
+    if (path.empty() || checkpoint::path_exists(path) || resumes) continue;
     core::log_warning(fmt::format("{}: {} does not exist; the shapes of {} are used", field, path,
                                   config.model.size.empty() ? "convllava-7b" : config.model.size));
   }
@@ -60,8 +62,9 @@ void print_checkpoint(const std::string& path) {
   const formats::OpenCheckpoint opened(path);
   const auto& directory = opened.path();
   print_tensors(directory);
+  const auto tower = directory / formats::kTowerDirectory;
   std::error_code ignored;
-  if (std::filesystem::exists(directory / "vision_tower", ignored)) print_tensors(directory / "vision_tower");
+  if (std::filesystem::exists(tower, ignored)) print_tensors(tower);
 }
 
 void print_reference() {

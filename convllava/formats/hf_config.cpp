@@ -81,8 +81,7 @@ model::VisionConfigPtr measure_tower(const fs::path& directory) {
   TensorShapes shapes;
   const checkpoint::ModelShards shards(directory);
   for (const auto& [name, info] : shards.tensors()) {
-    const bool stored = name.starts_with(kStoredTowerPrefix);
-    shapes[stored ? name.substr(kStoredTowerPrefix.size()) : name] = info.shape;
+    shapes[std::string(without_stored_prefix(name))] = info.shape;
   }
   for (const auto& format : tower_formats()) {
     if (format.measure == nullptr) continue;
@@ -134,7 +133,7 @@ image::PreprocessOptions read_image_options(const fs::path& directory, const mod
 }
 
 fs::path tower_directory(const fs::path& directory) {
-  const fs::path inside = directory / "vision_tower";
+  const fs::path inside = directory / kTowerDirectory;
   return checkpoint::directory_exists(inside) ? inside : directory;
 }
 

@@ -10,6 +10,8 @@ namespace convllava::formats {
 
 inline constexpr const char* kConfigFile = "config.json";
 inline constexpr const char* kPreprocessorFile = "preprocessor_config.json";
+/// The folder of a model's tower; `mm_vision_tower` names it.
+inline constexpr const char* kTowerDirectory = "vision_tower";
 
 /// LLaVA's word for it, which differs for one.
 inline std::string_view llava_aspect_name(image::Aspect aspect) {

@@ -44,7 +44,7 @@ void add_llava_fields(Json& json, const model::ModelConfig& model, const checkpo
   const bool vision = trains("vision");
   const bool projector = trains("projector");
   const bool llm = trains("llm");
-  json["mm_vision_tower"] = "vision_tower";
+  json["mm_vision_tower"] = kTowerDirectory;
   json["mm_hidden_size"] = model.vision->output_size();
   json["mm_projector_type"] = model.projector_type;
   json["mm_vision_select_layer"] = format_of(*model.vision).select_layer;

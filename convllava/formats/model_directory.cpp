@@ -12,6 +12,7 @@
 #include "convllava/core/files.h"
 #include "convllava/core/suggest.h"
 #include "convllava/formats/hf_config.h"
+#include "convllava/formats/hf_config_names.h"
 #include "convllava/formats/name_map.h"
 #include "convllava/formats/tower_format.h"
 #include "convllava/nn/libtorch.h"
@@ -20,7 +21,6 @@ namespace convllava::formats {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kTowerDirectory = "vision_tower";
 constexpr std::string_view kLlmPrefix = "llm.";
 
 /// A tensor of a file.
@@ -58,14 +58,13 @@ Parameters parameters_of(const torch::nn::Module& module, std::string_view prefi
 /// parts, and rotary frequencies in older files.
 bool is_unused(std::string_view name, const model::VisionConfig* tower) {
   if (name.ends_with(".rotary_emb.inv_freq")) return true;
-  if (name.starts_with(kStoredTowerPrefix)) name.remove_prefix(kStoredTowerPrefix.size());
-  return tower != nullptr && format_of(*tower).is_unused(*tower, name);
+  return tower != nullptr && format_of(*tower).is_unused(*tower, without_stored_prefix(name));
 }
 
 /// `parameter_of` of a model's file, where the tower's tensors may have the names of any library.
 std::optional<std::string> model_parameter(std::string_view name, const model::VisionConfig* tower) {
   if (tower == nullptr || !name.starts_with(kStoredTowerPrefix)) return parameter_of(name);
-  const auto parameter = format_of(*tower).parameter_of(name.substr(kStoredTowerPrefix.size()));
+  const auto parameter = format_of(*tower).parameter_of(without_stored_prefix(name));
   return parameter ? std::optional(std::string(kTowerPrefix) + *parameter) : std::nullopt;
 }
 
@@ -87,9 +86,7 @@ void collect_tower(const fs::path& directory, const checkpoint::ModelShards& sha
                    Offer& offer) {
   for (const auto& [name, info] : shards.tensors()) {
     if (is_unused(name, &config)) continue;
-    const bool stored = name.starts_with(kStoredTowerPrefix);
-    const auto tensor = std::string_view(name).substr(stored ? kStoredTowerPrefix.size() : 0);
-    if (const auto parameter = format_of(config).parameter_of(tensor)) {
+    if (const auto parameter = format_of(config).parameter_of(without_stored_prefix(name))) {
       offer.add(std::string(kTowerPrefix) + *parameter, shards, name, directory);
     } else {
       offer.foreign.push_back(name);

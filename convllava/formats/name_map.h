@@ -19,6 +19,10 @@ std::optional<std::string> rename(std::string_view name, std::string_view from, 
 
 /// Beginning of the names of a tower's tensors in the files of a whole model, as the published checkpoints have it.
 inline constexpr std::string_view kStoredTowerPrefix = "model.vision_tower.vision_tower.";
+/// A tensor's name without it, also in files of a tower alone, which do not have it.
+inline std::string_view without_stored_prefix(std::string_view name) {
+  return name.starts_with(kStoredTowerPrefix) ? name.substr(kStoredTowerPrefix.size()) : name;
+}
 /// Beginning of the names of the tower's parameters.
 inline constexpr std::string_view kTowerPrefix = "vision_tower.";
 

@@ -206,15 +206,7 @@ class Checker {
   void check_lengths() const {
     const DataConfig& data = config_.data;
     if (const auto vision = tower()) {
-      const int64_t size = config_.image.size;
-      const int64_t tokens = vision->num_tokens(size, size);
-      if (tokens < 1) {
-        fail("image.size", "gives no visual token", std::to_string(size), vision->image_sizes());
-      }
-      if (tokens >= data.max_length) {
-        fail("data.max_length", "an image leaves no room for text", std::to_string(data.max_length),
-             fmt::format("more than the {} visual tokens of an image of {} pixels", tokens, size));
-      }
+      check_images(*vision, config_, [&](const auto& field) { return config::origin_of(field, where_, origins_); });
     }
     const setup::ModelSource& model = config_.model;
     if (model.size.empty() || !model.llm_from.empty() || !model.from.empty()) return;
@@ -286,6 +278,24 @@ class Checker {
 };
 
 }  // namespace
+
+void check_images(const model::VisionConfig& tower, const RunConfig& config,
+                  const std::function<std::string(const std::string& field)>& origin_of) {
+  const auto fail = [&](const std::string& field, const char* what, const std::string& got,
+                        const std::string& expected) {
+    throw ConfigError({origin_of(field), field}, what, got, expected);
+  };
+  if (config.image.aspect == image::Aspect::kNative && tower.fixed_image_size()) {
+    fail("image.aspect", "the tower takes square images only", "native", "pad or crop");
+  }
+  const int64_t size = config.image.size;
+  const int64_t tokens = tower.num_tokens(size, size);
+  if (tokens < 1) fail("image.size", "gives no visual token", std::to_string(size), tower.image_sizes());
+  if (tokens >= config.data.max_length) {
+    fail("data.max_length", "an image leaves no room for text", std::to_string(config.data.max_length),
+         fmt::format("more than the {} visual tokens of an image of {} pixels", tokens, size));
+  }
+}
 
 void check_config(const RunConfig& config, const std::string& where) {
   auto visited = config;  // a visitor may write

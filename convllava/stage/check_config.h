@@ -19,6 +19,10 @@ void check_config(const RunConfig& config, const std::string& where);
 /// The rules alone, for a configuration whose ranges its reader has checked. Messages begin with the field's origin.
 void check_rules(const RunConfig& config, const std::string& where, const config::Origins& origins);
 
+/// Images of this size and aspect must suit the tower and leave room for text. `origin_of` a field begins its message.
+void check_images(const model::VisionConfig& tower, const RunConfig& config,
+                  const std::function<std::string(const std::string& field)>& origin_of);
+
 /// Every file and folder the config names must exist. A run that has a checkpoint (`can_resume`) takes its model from
 /// there: `model.from`, `vision_from`, `llm_from` and `tokenizer` may be absent.
 void check_paths(const RunConfig& config, const std::string& where, bool can_resume = false,

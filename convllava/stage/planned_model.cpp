@@ -27,18 +27,7 @@ void check_images_and_lengths(const model::ModelConfig& shape, const RunConfig& 
     throw ConfigError({"", "data.max_length"}, "more than the positions of the language model",
                       std::to_string(max_length), fmt::format("at most {}", shape.llm.max_position_embeddings));
   }
-  if (config.image.aspect == image::Aspect::kNative && shape.tower().fixed_image_size()) {
-    throw ConfigError({"", "image.aspect"}, "the tower takes square images only", "native", "pad or crop");
-  }
-  const int64_t size = config.image.size;
-  const int64_t visual_tokens = shape.tower().num_tokens(size, size);
-  if (visual_tokens < 1) {
-    throw ConfigError({"", "image.size"}, "gives no visual token", std::to_string(size), shape.tower().image_sizes());
-  }
-  if (visual_tokens >= max_length) {
-    throw ConfigError({"", "data.max_length"}, "an image leaves no room for text", std::to_string(max_length),
-                      fmt::format("more than the {} visual tokens of an image of {} pixels", visual_tokens, size));
-  }
+  check_images(shape.tower(), config, [](const std::string&) { return std::string(); });
 }
 
 }  // namespace
