@@ -22,7 +22,8 @@ using namespace convllava;
 namespace {
 
 int train_stage(const stage::RunConfig& config) {
-  const auto environment = distributed::launch_environment();
+  auto environment = distributed::launch_environment();
+  environment.timeouts = config.parallel;
   core::set_log_rank(environment.rank, environment.world_size);
   const auto device = hardware::pick_device(config.device, environment.local_rank);
   core::log_info(apps::set_arithmetic(device));

@@ -7,6 +7,7 @@
 
 #include "convllava/core/log.h"
 #include "convllava/distributed/rendezvous.h"
+#include "convllava/distributed/store_text.h"
 
 namespace convllava::distributed {
 namespace {
@@ -30,10 +31,6 @@ int64_t begun_in(const std::string& beat) {
   std::from_chars(beat.data(), beat.data() + beat.size(), begun);
   return begun;
 }
-
-std::string text_of(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
-
-std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 
 }  // namespace
 

@@ -220,11 +220,9 @@ LaunchEnvironment launch_environment() {
   read_local_ranks(*launcher, local_world_size, environment);
   if (launcher == &kTorchrun) {
     environment.run_id = variable("TORCHELASTIC_RUN_ID").value_or("none");
-    environment.restart_count = number(kTorchrun, "TORCHELASTIC_RESTART_COUNT", 0, kUnlimited).value_or(0);
     environment.agent_store = variable("TORCHELASTIC_USE_AGENT_STORE") == "True";
   } else if (launcher == &kSlurm) {
     environment.run_id = variable("SLURM_JOB_ID").value_or("none") + "." + variable("SLURM_STEP_ID").value_or("0");
-    environment.restart_count = number(kSlurm, "SLURM_RESTART_COUNT", 0, kUnlimited).value_or(0);
   }
   return environment;
 }

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "convllava/distributed/timeouts.h"
+
 namespace convllava::distributed {
 
 struct LaunchEnvironment {
@@ -16,15 +18,15 @@ struct LaunchEnvironment {
   std::string master_address = "127.0.0.1";
   int master_port = 29500;
   std::string run_id = "none";  ///< keeps the keys of different runs apart in a shared store
-  int restart_count = 0;
-  bool agent_store = false;  ///< torchrun already serves the store: every rank is a client
-  bool launched = false;     ///< a launcher started this process, perhaps as the only one
+  bool agent_store = false;     ///< torchrun already serves the store: every rank is a client
+  bool launched = false;        ///< a launcher started this process, perhaps as the only one
 
   /// How long a rank waits for the others to appear.
   std::chrono::milliseconds join_timeout = std::chrono::minutes(5);
   /// How long a collective waits for a rank that is there but does not take part: rank 0 may be writing a checkpoint of
   /// a hundred gigabytes.
   std::chrono::milliseconds collective_timeout = std::chrono::hours(2);
+  TimeoutOptions timeouts;
   /// How often a rank that waits for the others to appear says so.
   std::chrono::milliseconds join_note = std::chrono::seconds(30);
   /// When a rank that waits in a collective says first for whom.

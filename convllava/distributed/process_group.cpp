@@ -27,7 +27,7 @@ using WorkPtr = c10::intrusive_ptr<c10d::Work>;
 
 /// A broken connection can be noticed before the message about the rank behind it arrives.
 constexpr milliseconds kNewsTimeout = std::chrono::seconds(3);
-constexpr milliseconds kRetireTimeout = std::chrono::seconds(5);
+constexpr milliseconds kRetireTimeout = std::chrono::seconds(2);
 /// A rank that dies while the ranks connect breaks the others' attempts before its silence shows which rank it was.
 constexpr milliseconds kConnectingNewsTimeout = Heartbeat::kSilence + std::chrono::seconds(2);
 
@@ -91,7 +91,8 @@ void connect(const StorePtr& store, const LaunchEnvironment& environment, const 
              const std::shared_ptr<FailureSignal>& failure, Connections& made) {
   const auto part = [&](const char* name) { return c10::make_intrusive<c10d::PrefixStore>(name, store); };
   const auto collectives = std::make_shared<AbortSwitch>();
-  made.liveness = std::make_unique<Liveness>(gloo_backend(part("ring"), environment, 1), failure,
+  made.liveness = std::make_unique<Liveness>(gloo_backend(part("ring"), environment, 1),
+                                             std::chrono::seconds(environment.timeouts.silence_seconds), failure,
                                              [collectives] { collectives->abort(); });
   made.host = gloo_backend(part("host"), environment, 2);
   made.data = device.is_cuda() ? nccl_backend(part("nccl"), environment, device) : made.host;

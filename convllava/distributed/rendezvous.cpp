@@ -13,13 +13,12 @@
 
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
+#include "convllava/distributed/generation.h"
 
 namespace convllava::distributed {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-std::string joined_key(int rank) { return fmt::format("joined/{}", rank); }
 
 std::string address_of(const LaunchEnvironment& environment) {
   return fmt::format("{}:{}", environment.master_address, environment.master_port);
@@ -99,14 +98,16 @@ StorePtr connect(const LaunchEnvironment& environment) {
   }
 }
 
-/// Removes from `missing` the ranks that are there; waits up to a second for the first.
-void wait_for_ranks(const StorePtr& store, std::vector<int>& missing) {
-  try {
-    store->wait({joined_key(missing.front())}, std::chrono::seconds(1));
-  } catch (const c10::DistStoreError&) {
-    // Not there yet.
-  }
-  std::erase_if(missing, [&](int rank) { return store->check({joined_key(rank)}); });
+[[noreturn]] void fail_missing(const LaunchEnvironment& environment, const Generation& generation) {
+  const auto other = generation.other_world_sizes();
+  fail(environment, fmt::format("not all ranks joined within {} s", seconds(environment.join_timeout)),
+       other.empty() ? "no connection from " + list_of(generation.missing()) : other,
+       fmt::format("{} processes", environment.world_size));
+}
+
+/// A look at the store costs it a few messages for each rank.
+std::chrono::milliseconds pause_between_looks(int world_size) {
+  return std::chrono::milliseconds(std::clamp(world_size, 20, 500));
 }
 
 }  // namespace
@@ -143,36 +144,26 @@ std::string brief(const std::exception& error) {
 StorePtr join(const LaunchEnvironment& environment) {
   const QuietLog quiet;
   const auto start = Clock::now();
-  const StorePtr store = c10::make_intrusive<c10d::PrefixStore>(
-      fmt::format("{}/{}", environment.run_id, environment.restart_count), connect(environment));
+  const auto run = c10::make_intrusive<c10d::PrefixStore>(environment.run_id, connect(environment));
   std::vector<int> missing;
-  for (int rank = 0; rank < environment.world_size; ++rank) {
-    const bool here = rank == environment.rank || (rank == 0 && !environment.agent_store);
-    if (!here) missing.push_back(rank);
-  }
   try {
-    if (store->add(joined_key(environment.rank), 1) != 1) {
-      fail(environment, "a process of this rank has already joined the run",
-           fmt::format("run {}, restart {}", environment.run_id, environment.restart_count),
-           "one process per rank, and a MASTER_PORT that no other run uses");
+    Generation generation(run, environment);
+    for (auto note = start + environment.join_note; !generation.look();) {
+      missing = generation.missing();
+      const auto now = Clock::now();
+      if (now >= start + environment.join_timeout) fail_missing(environment, generation);
+      if (now >= note && !missing.empty() && speaks(environment.rank, missing)) {
+        note_waiting(fmt::format("{} of {} ranks ({})", missing.size(), environment.world_size, list_of(missing)),
+                     environment, now - start);
+      }
+      if (now >= note) note += environment.join_note;
+      std::this_thread::sleep_for(pause_between_looks(environment.world_size));
     }
-    for (auto note = start + environment.join_note;
-         !missing.empty() && Clock::now() < start + environment.join_timeout;) {
-      wait_for_ranks(store, missing);
-      if (missing.empty() || Clock::now() < note || !speaks(environment.rank, missing)) continue;
-      note_waiting(fmt::format("{} of {} ranks ({})", missing.size(), environment.world_size, list_of(missing)),
-                   environment, Clock::now() - start);
-      note += environment.join_note;
-    }
+    return c10::make_intrusive<c10d::PrefixStore>(generation.id(), run);
   } catch (const c10::Error& error) {
     fail(environment, fmt::format("{} disconnected during the wait for {}", store_host(environment), list_of(missing)),
          brief(error));
   }
-  if (!missing.empty()) {
-    fail(environment, fmt::format("not all ranks joined within {} s", seconds(environment.join_timeout)),
-         fmt::format("no connection from {}", list_of(missing)), fmt::format("{} processes", environment.world_size));
-  }
-  return store;
 }
 
 }  // namespace convllava::distributed

@@ -12,7 +12,7 @@ namespace convllava::distributed {
 
 /// The run's key-value store: torchrun's, or one that rank 0 serves at the master address. Returns when every rank has
 /// come; says every `join_note` who has not, and throws DistributedError naming those after `join_timeout`. Keys of
-/// other runs and restarts are out of sight.
+/// other runs, and of earlier processes of this one, are out of sight (generation.h).
 StorePtr join(const LaunchEnvironment& environment);
 
 /// Who serves the store, as the subject of a sentence.

@@ -51,6 +51,7 @@ void RunConfig::visit_fields(config::FieldVisitor& visitor) {
   visitor.section("train", train, "The optimisation.");
   visitor.section("checkpoint", checkpoint, "When to save, and how much to keep.");
   visitor.section("report", report, "Metrics, validation and the report.");
+  visitor.section("parallel", parallel, "How several ranks work together.");
 }
 
 data::Mixture open_data(const RunConfig& config, const model::VisionConfigPtr& tower,

@@ -8,6 +8,7 @@
 #include "convllava/data/loader.h"
 #include "convllava/data/mixture.h"
 #include "convllava/data/quarantine.h"
+#include "convllava/distributed/timeouts.h"
 #include "convllava/hardware/device.h"
 #include "convllava/image/preprocess.h"
 #include "convllava/optim/clip.h"
@@ -60,6 +61,7 @@ struct RunConfig {
   OptimizationConfig train;
   train::CheckpointOptions checkpoint;
   ReportConfig report;
+  distributed::TimeoutOptions parallel;
   void visit_fields(config::FieldVisitor& visitor);
 };
 

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "tests/catch.h"
+#include "tests/support/hosts.h"
 
 extern char** environ;
 
@@ -180,12 +181,21 @@ void run_ranks(int world_size, const std::function<void()>& body, const RankOpti
                                                     {"MASTER_PORT", std::to_string(free_port())},
                                                     {"LOCAL_WORLD_SIZE", std::to_string(world_size)},
                                                     {"OMP_NUM_THREADS", "1"}};
+  std::optional<TwoHosts> hosts;
+  if (options.on_two_hosts) {
+    hosts.emplace();
+    environment["MASTER_ADDR"] = TwoHosts::address(0);
+    environment["GLOO_SOCKET_IFNAME"] = "eth0";
+    environment["LOCAL_WORLD_SIZE"] = "1";
+  }
   std::vector<std::unique_ptr<Child>> children;
   for (int rank = 0; rank < world_size; ++rank) {
     if (std::count(options.absent.begin(), options.absent.end(), rank) > 0) continue;
-    environment["RANK"] = environment["LOCAL_RANK"] = std::to_string(rank);
-    children.push_back(
-        std::make_unique<Child>(std::vector<std::string>{own_program(), test_filter(test)}, environment));
+    environment["RANK"] = std::to_string(rank);
+    environment["LOCAL_RANK"] = hosts ? "0" : environment["RANK"];
+    auto command = hosts ? hosts->prefix(rank) : std::vector<std::string>();
+    command.insert(command.end(), {own_program(), test_filter(test)});
+    children.push_back(std::make_unique<Child>(command, environment));
   }
   const auto outcomes = wait_all(children, options.timeout);
   INFO(report(outcomes));

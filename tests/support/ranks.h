@@ -31,6 +31,7 @@ struct RankOutcome {
 struct RankOptions {
   std::chrono::seconds timeout = std::chrono::seconds(120);
   std::vector<int> absent = {};  ///< ranks that are never started; they have no outcome
+  bool on_two_hosts = false;     ///< two ranks, each on a host of its own (hosts.h)
 };
 
 /// Runs `body` in `world_size` processes; not inside a SECTION. Then `verify`, in the test's own process only; without

@@ -1,6 +1,8 @@
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
 #include "convllava/core/error.h"
@@ -8,6 +10,7 @@
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
 #include "tests/support/errors.h"
+#include "tests/support/hosts.h"
 #include "tests/support/ranks.h"
 
 namespace convllava::distributed {
@@ -198,6 +201,76 @@ TEST_CASE("the lowest rank that waits in a collective says for whom", "[distribu
           CHECK_THAT(outcomes[1].output + outcomes[2].output, !contains("waiting for rank"));
         });
   }
+}
+
+TEST_CASE("a rank whose process is stopped is named after the silence, wherever the others are", "[distributed]") {
+  for (const bool in_a_collective : {true, false}) {
+    run_ranks(
+        kWorld,
+        [in_a_collective] {
+          auto environment = launch_environment();
+          environment.timeouts.silence_seconds = 4;
+          ProcessGroup group(environment, torch::kCPU);
+          const auto process = group.all_reduce({environment.rank == 1 ? static_cast<double>(getpid()) : 0.0});
+          if (group.rank() == 1) raise(SIGSTOP);
+          const auto start = std::chrono::steady_clock::now();
+          if (!in_a_collective) sleep(6000);
+          CHECK(error_of_collectives(group) ==
+                Parts{.where = "of 3",
+                      .kind = "rank 1 has been silent for 4 s: its process is stopped, or its machine is "
+                              "cut off from rank 2"});
+          CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(8));
+          if (group.rank() == 2) kill(static_cast<pid_t>(process[0]), SIGKILL);
+        },
+        kSoon, [](const Outcomes& outcomes) { expect_one_killed(outcomes, 1); });
+  }
+}
+
+TEST_CASE("a machine that was paused as a whole goes on", "[distributed]") {
+  run_ranks(
+      2,
+      [] {
+        auto environment = launch_environment();
+        environment.timeouts.silence_seconds = 4;
+        ProcessGroup group(environment, torch::kCPU);
+        const double own = getpid();
+        const auto processes = group.all_reduce({group.rank() == 0 ? own : 0.0, group.rank() == 1 ? own : 0.0});
+        if (group.rank() == 0) {
+          const auto both = fmt::format("{} {}", processes[0], processes[1]);
+          const auto pause = fmt::format("(kill -STOP {0}; sleep 6; kill -CONT {0}) &", both);
+          REQUIRE(std::system(pause.c_str()) == 0);
+        }
+        sleep(500);
+        for (int i = 0; i < 20; ++i) {
+          CHECK(group.all_reduce({1.0}) == std::vector<double>{2.0});
+          sleep(100);
+        }
+        group.shutdown();
+      },
+      kSoon);
+}
+
+TEST_CASE("when the link between two machines is cut, both ranks leave after the silence", "[distributed]") {
+  if (const auto reason = testing::TwoHosts::unavailable()) SKIP(*reason);
+  run_ranks(
+      2,
+      [] {
+        auto environment = launch_environment();
+        environment.timeouts.silence_seconds = 4;
+        ProcessGroup group(environment, torch::kCPU);
+        CHECK(group.all_reduce({1.0}) == std::vector<double>{2.0});
+        const auto start = std::chrono::steady_clock::now();
+        if (group.rank() == 1) REQUIRE(std::system("ip link set eth0 down") == 0);
+        const std::string other = std::to_string(1 - group.rank());
+        const std::string own = std::to_string(group.rank());
+        CHECK(error_of_collectives(group) == Parts{.where = "of 2",
+                                                   .kind = "rank " + other +
+                                                           " has been silent for 4 s: its process is stopped, or its "
+                                                           "machine is cut off from rank " +
+                                                           own});
+        CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(8));
+      },
+      {.timeout = std::chrono::seconds(60), .on_two_hosts = true});
 }
 
 TEST_CASE("a rank that takes no part in a collective makes it time out", "[distributed]") {

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 
 #include "convllava/core/error.h"
@@ -10,6 +11,7 @@
 #include "convllava/nn/libtorch.h"
 #include "tests/catch.h"
 #include "tests/support/errors.h"
+#include "tests/support/files.h"
 #include "tests/support/ranks.h"
 
 namespace convllava::distributed {
@@ -47,11 +49,26 @@ std::string message_of_joining(const LaunchEnvironment& environment) {
   return thrown<DistributedError>([&] { ProcessGroup group(environment, torch::kCPU); }).what();
 }
 
-/// Two ranks of this program's `kWorker` under torchrun; a rank that is told so kills itself in its first life.
-testing::RankOutcome torchrun(const std::string& victim, const std::string& restarts) {
-  return run_program({kTorchrunProgram, "--nproc-per-node=2", "--max-restarts=" + restarts, "--master-port",
-                      std::to_string(testing::free_port()), "--no-python", testing::own_program(), kWorker},
-                     {{"VICTIM", victim}, {"OMP_NUM_THREADS", "1"}}, std::chrono::seconds(120));
+/// A torchrun agent of this program's `kWorker`. The rank `victim` kills itself `deaths` times in all, which it counts
+/// in `folder`.
+testing::RankOutcome torchrun(std::vector<std::string> options, const std::filesystem::path& folder,
+                              const std::string& victim, int deaths) {
+  std::vector<std::string> command = {kTorchrunProgram};
+  command.insert(command.end(), options.begin(), options.end());
+  for (const std::string& word : {std::string("--no-python"), testing::own_program(), std::string(kWorker)}) {
+    command.push_back(word);
+  }
+  return run_program(
+      command,
+      {{"VICTIM", victim}, {"DEATHS", std::to_string(deaths)}, {"FOLDER", folder.string()}, {"OMP_NUM_THREADS", "1"}},
+      std::chrono::seconds(180));
+}
+
+/// One agent with two workers.
+testing::RankOutcome one_agent(const std::filesystem::path& folder, const std::string& victim, int deaths) {
+  return torchrun({"--nproc-per-node=2", "--max-restarts=" + std::to_string(deaths), "--master-port",
+                   std::to_string(testing::free_port())},
+                  folder, victim, deaths);
 }
 
 }  // namespace
@@ -133,9 +150,8 @@ TEST_CASE("joining says so when rank 0 gives up first", "[distributed]") {
 
 TEST_CASE("two processes of one rank do not join", "[distributed]") {
   const std::string twice =
-      "rank 1 of 3: a process of this rank has already joined the run; got run none, restart 0; expected one process "
-      "per "
-      "rank, and a MASTER_PORT that no other run uses";
+      "rank 1 of 3: another process of this rank has joined the run; got run none; expected one process for each rank, "
+      "and a MASTER_PORT that no other run uses";
   run_ranks(
       3,
       [&] {
@@ -219,29 +235,61 @@ TEST_CASE("a network interface that does not exist is named", "[distributed]") {
 
 TEST_CASE(kWorker, "[.]") {
   const auto environment = launch_environment();
-  const char* victim = std::getenv("VICTIM");
+  const std::filesystem::path folder = std::getenv("FOLDER");
   ProcessGroup group(environment, torch::kCPU);
   CHECK(group.all_reduce({1.0}) == std::vector<double>{2.0});
-  if (environment.restart_count == 0 && std::to_string(group.rank()) == victim) raise(SIGKILL);
+  if (std::to_string(group.rank()) == std::getenv("VICTIM")) {
+    for (int death = 0; death < std::atoi(std::getenv("DEATHS")); ++death) {
+      if (std::filesystem::create_directory(folder / ("death" + std::to_string(death)))) raise(SIGKILL);
+    }
+  }
   CHECK(group.all_reduce({1.0}) == std::vector<double>{2.0});
   group.shutdown();
-  std::printf("restart %d, agent's store %d, finished\n", environment.restart_count, environment.agent_store);
+  std::printf("rank %d, agent's store %d, finished\n", group.rank(), environment.agent_store);
 }
 
 TEST_CASE("ranks under torchrun meet in its store", "[distributed]") {
   if (!std::filesystem::exists(kTorchrunProgram)) SKIP(kTorchrunProgram << " is not installed");
-  const auto outcome = torchrun("nobody", "0");
+  const testing::TemporaryFolder folder;
+  const auto outcome = one_agent(folder.path(), "nobody", 0);
   INFO(outcome.output);
   CHECK(outcome.exit_code == 0);
-  CHECK_THAT(outcome.output, contains("restart 0, agent's store 1, finished"));
+  CHECK_THAT(outcome.output, contains("rank 1, agent's store 1, finished"));
 }
 
 TEST_CASE("ranks that torchrun restarts do not meet the keys of their former life", "[distributed]") {
   if (!std::filesystem::exists(kTorchrunProgram)) SKIP(kTorchrunProgram << " is not installed");
-  const auto outcome = torchrun("1", "1");
+  const testing::TemporaryFolder folder;
+  const auto outcome = one_agent(folder.path(), "1", 1);
   INFO(outcome.output);
   CHECK(outcome.exit_code == 0);
-  CHECK_THAT(outcome.output, contains("restart 1, agent's store 1, finished"));
+  CHECK(std::filesystem::exists(folder / "death0"));
+  CHECK_THAT(outcome.output, contains("rank 1, agent's store 1, finished"));
+}
+
+// The agents count restarts differently: the one whose worker died counts it, the other starts its worker anew because
+// the members changed.
+TEST_CASE("ranks of two agents meet again each time a worker is killed", "[distributed]") {
+  if (!std::filesystem::exists(kTorchrunProgram)) SKIP(kTorchrunProgram << " is not installed");
+  const testing::TemporaryFolder folder;
+  const std::vector<std::string> options = {"--nnodes=2",
+                                            "--nproc-per-node=1",
+                                            "--max-restarts=6",
+                                            "--rdzv-backend=c10d",
+                                            "--rdzv-endpoint=127.0.0.1:" + std::to_string(testing::free_port()),
+                                            "--rdzv-id=two-agents",
+                                            "--local-addr=127.0.0.1"};
+  testing::RankOutcome first;
+  std::thread other([&] { first = torchrun(options, folder.path(), "1", 3); });
+  const auto second = torchrun(options, folder.path(), "1", 3);
+  other.join();
+  INFO(first.output << "\n----\n" << second.output);
+  CHECK(first.exit_code == 0);
+  CHECK(second.exit_code == 0);
+  CHECK(std::filesystem::exists(folder / "death2"));
+  for (const char* rank : {"rank 0", "rank 1"}) {
+    CHECK_THAT(first.output + second.output, contains(std::string(rank) + ", agent's store 1, finished"));
+  }
 }
 
 }  // namespace convllava::distributed
