@@ -13,13 +13,23 @@
 #include "convllava/distributed/launch.h"
 #include "convllava/distributed/process_group.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/setup/build_model.h"
 #include "convllava/stage/check_config.h"
+#include "convllava/stage/memory_needs.h"
+#include "convllava/stage/planned_model.h"
 #include "convllava/stage/same_run.h"
 #include "convllava/stage/training_run.h"
 
 using namespace convllava;
 
 namespace {
+
+int print_needs(const stage::RunConfig& config, int64_t ranks) {
+  const auto plan = stage::plan_model(config, stage::Paths::kMayBeAbsent);
+  std::cout << setup::parameter_table(*plan.outline, config.train) << "\n"
+            << stage::needs_table(*plan.outline, config) << stage::levels_table(*plan.outline, config, ranks);
+  return 0;
+}
 
 int train_stage(const stage::RunConfig& config) {
   auto environment = distributed::launch_environment();
@@ -54,11 +64,20 @@ int main(int argc, char** argv) {
   app.add_option("--config", file, "YAML file of the stage")->required()->transform(apps::path());
   app.add_option("--set", overrides, "Override a field: --set train.lr=1e-5")->take_all();
   app.add_flag("--print-config", print_config, "Print the resolved configuration and exit");
+  bool dry_run = false;
+  int64_t ranks = 1;
+  auto* with_dry_run =
+      app.add_flag("--dry-run", dry_run, "Print what the run needs on each rank and exit; allocates no weights");
+  app.add_option("--ranks", ranks, "Ranks that --dry-run counts with")
+      ->transform(apps::whole_number(1, 1'000'000))
+      ->needs(with_dry_run);
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return apps::run_rank("train", [&] {
     const auto config = stage::load_run_config(
-        file, overrides, print_config ? stage::Paths::kMayBeAbsent : stage::Paths::kMustExist, stage::can_resume);
+        file, overrides, print_config || dry_run ? stage::Paths::kMayBeAbsent : stage::Paths::kMustExist,
+        stage::can_resume);
+    if (dry_run) return print_needs(config, ranks);
     if (print_config) {
       auto copy = config;
       std::cout << config::write_yaml(config::fields_of(copy));

@@ -106,6 +106,19 @@ std::vector<double> JsonObject::number_list(const char* field) const {
   });
 }
 
+std::vector<std::string> JsonObject::text_list(const char* field) const {
+  return impl_->get(field, std::optional<std::vector<std::string>>(), "a list of texts", [](const auto& value) {
+    return value.is_array() &&
+           std::all_of(value.begin(), value.end(), [](const auto& item) { return item.is_string(); });
+  });
+}
+
+std::vector<std::string> JsonObject::names() const {
+  std::vector<std::string> names;
+  for (const auto& item : impl_->value.items()) names.push_back(item.key());
+  return names;
+}
+
 std::map<std::string, std::string> JsonObject::texts(const char* field) const {
   std::map<std::string, std::string> texts;
   const JsonObject object = this->object(field);

@@ -25,12 +25,15 @@ class JsonObject {
   std::string text(const char* field, std::optional<std::string> fallback = std::nullopt) const;
   std::vector<int64_t> whole_list(const char* field) const;
   std::vector<double> number_list(const char* field) const;
+  std::vector<std::string> text_list(const char* field) const;
   /// One whole number or a list of them; null is the empty list.
   std::vector<int64_t> one_or_more(const char* field, const std::vector<int64_t>& if_absent) const;
   /// A whole number, or nothing where the file says null.
   std::optional<int64_t> whole_or_null(const char* field, std::optional<int64_t> if_absent) const;
   /// An object whose values are all text.
   std::map<std::string, std::string> texts(const char* field) const;
+  /// Names of all fields.
+  std::vector<std::string> names() const;
   /// Whether the field is there and an object.
   bool is_object(const char* field) const;
   /// A nested object; empty where it is absent.

@@ -1,90 +1,23 @@
 #include "convllava/checkpoint/safetensors.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <string_view>
 
+#include "convllava/checkpoint/checksums.h"
+#include "convllava/checkpoint/safetensors_dtypes.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "convllava/core/json.h"
-#include "convllava/core/watched_file.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::checkpoint {
 namespace fs = std::filesystem;
 namespace {
-
-static_assert(std::endian::native == std::endian::little,
-              "safetensors files are little-endian and are read as they are");
-
-constexpr uint64_t kLengthBytes = 8;
-
-struct Dtype {
-  std::string_view name;
-  torch::ScalarType type;
-};
-
-// In the reference's order, which is also the order of tensors in a file it writes: later ones come first.
-constexpr std::array<Dtype, 19> kDtypes = {{{"BOOL", torch::kBool},
-                                            {"U8", torch::kUInt8},
-                                            {"I8", torch::kInt8},
-                                            {"F8_E5M2", torch::kFloat8_e5m2},
-                                            {"F8_E4M3", torch::kFloat8_e4m3fn},
-                                            {"F8_E8M0", torch::kFloat8_e8m0fnu},
-                                            {"F8_E4M3FNUZ", torch::kFloat8_e4m3fnuz},
-                                            {"F8_E5M2FNUZ", torch::kFloat8_e5m2fnuz},
-                                            {"I16", torch::kInt16},
-                                            {"U16", torch::kUInt16},
-                                            {"F16", torch::kFloat16},
-                                            {"BF16", torch::kBFloat16},
-                                            {"I32", torch::kInt32},
-                                            {"U32", torch::kUInt32},
-                                            {"F32", torch::kFloat32},
-                                            {"C64", torch::kComplexFloat},
-                                            {"F64", torch::kFloat64},
-                                            {"I64", torch::kInt64},
-                                            {"U64", torch::kUInt64}}};
-
-std::optional<torch::ScalarType> scalar_type(std::string_view name) {
-  for (const auto& dtype : kDtypes) {
-    if (dtype.name == name) return dtype.type;
-  }
-  return std::nullopt;
-}
-
-std::optional<size_t> dtype_rank(torch::ScalarType type) {
-  for (size_t i = 0; i < kDtypes.size(); ++i) {
-    if (kDtypes[i].type == type) return i;
-  }
-  return std::nullopt;
-}
-
-core::WatchedFile open(const fs::path& path) {
-  try {
-    return core::WatchedFile(path);
-  } catch (const Error& reason) {
-    throw CheckpointError(path.string(), "cannot read the file", reason.what(), "a safetensors file");
-  }
-}
-
-void read_bytes(const core::WatchedFile& file, uint64_t offset, uint64_t count, void* bytes) {
-  try {
-    file.read(static_cast<int64_t>(offset), static_cast<int64_t>(count), bytes);
-  } catch (const DataError& error) {
-    throw error_as<CheckpointError>(error);
-  }
-}
 
 struct Entry {
   TensorInfo info;
@@ -96,7 +29,7 @@ struct Entry {
 /// Checks a header and turns it into entries.
 class HeaderReader {
  public:
-  HeaderReader(const fs::path& path, const core::WatchedFile& file)
+  HeaderReader(const fs::path& path, const CheckedFile& file)
       : path_(path), file_(file), file_bytes_(static_cast<uint64_t>(file.size())) {}
 
   void read() {
@@ -104,7 +37,7 @@ class HeaderReader {
       fail("too short for a safetensors file", fmt::format("{} bytes", file_bytes_), "at least 8 bytes");
     }
     uint64_t length = 0;
-    read_bytes(file_, 0, kLengthBytes, &length);
+    file_.read(0, kLengthBytes, &length, "its header");
     if (length > core::kMaxSettingsBytes) {
       fail("the header is too long", fmt::format("{} bytes", length),
            fmt::format("at most {}", core::kMaxSettingsBytes));
@@ -115,7 +48,7 @@ class HeaderReader {
     }
     data_begin = kLengthBytes + length;
     std::string text(length, '\0');
-    read_bytes(file_, kLengthBytes, length, text.data());
+    file_.read(kLengthBytes, static_cast<int64_t>(length), text.data(), "its header");
     const auto header = parse(text);
     for (const auto& [name, value] : header.items()) {
       if (name == "__metadata__") {
@@ -259,73 +192,14 @@ class HeaderReader {
   }
 
   const fs::path& path_;
-  const core::WatchedFile& file_;
+  const CheckedFile& file_;
   const uint64_t file_bytes_;
 };
-
-/// A file being written; the system's reason is in what it throws.
-class OutputFile {
- public:
-  explicit OutputFile(const fs::path& path)
-      : path_(path), descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
-    if (descriptor_ < 0) fail("cannot create the file");
-  }
-  ~OutputFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
-
-  void write(const void* bytes, size_t size) {
-    const char* next = static_cast<const char*>(bytes);
-    while (size > 0) {
-      const ssize_t written = ::write(descriptor_, next, size);
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail("cannot write");
-      next += written;
-      size -= static_cast<size_t>(written);
-    }
-  }
-  void close() {
-    if (::close(std::exchange(descriptor_, -1)) != 0) fail("cannot write");
-  }
-
- private:
-  [[noreturn]] void fail(std::string_view what) const {
-    throw CheckpointError(path_.string(), what, std::strerror(errno));
-  }
-
-  const fs::path& path_;
-  int descriptor_;
-};
-
-/// Tensors in the order of the reference's writer: widest type first, then by name.
-std::vector<const NamedTensors::value_type*> storage_order(const fs::path& path, const NamedTensors& tensors) {
-  std::vector<const NamedTensors::value_type*> order;
-  std::set<std::string_view> names;
-  for (const auto& entry : tensors) {
-    const auto& [name, tensor] = entry;
-    if (!dtype_rank(tensor.scalar_type())) {
-      throw CheckpointError(path.string(), fmt::format("tensor {} cannot be stored", name),
-                            c10::toString(tensor.scalar_type()));
-    }
-    if (!names.insert(name).second) {
-      throw CheckpointError(path.string(), "two tensors have the same name", name);
-    }
-    order.push_back(&entry);
-  }
-  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    const size_t rank_a = *dtype_rank(a->second.scalar_type());
-    const size_t rank_b = *dtype_rank(b->second.scalar_type());
-    return rank_a != rank_b ? rank_a > rank_b : a->first < b->first;
-  });
-  return order;
-}
 
 }  // namespace
 
 struct SafetensorsFile::Impl {
-  explicit Impl(const fs::path& path) : path(path), file(open(path)) {
+  explicit Impl(const fs::path& path) : path(path), file(path) {
     HeaderReader header(path, file);
     header.read();
     data_begin = header.data_begin;
@@ -334,8 +208,15 @@ struct SafetensorsFile::Impl {
     for (const auto& [name, entry] : entries) infos[name] = entry.info;
   }
 
+  const Entry& entry(const std::string& name) const;
+  /// The bytes of a tensor of the file, or of a part of it, from `begin` of the data on.
+  void read(uint64_t begin, const torch::Tensor& tensor, const std::string& name) const {
+    file.read(static_cast<int64_t>(data_begin + begin), static_cast<int64_t>(tensor.nbytes()), tensor.data_ptr(),
+              "tensor " + name);
+  }
+
   fs::path path;
-  core::WatchedFile file;
+  CheckedFile file;
   uint64_t data_begin = 0;
   std::map<std::string, Entry> entries;
   std::map<std::string, TensorInfo> infos;
@@ -347,43 +228,28 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : impl_(std::make_shared<
 const std::map<std::string, TensorInfo>& SafetensorsFile::tensors() const { return impl_->infos; }
 const std::map<std::string, std::string>& SafetensorsFile::metadata() const { return impl_->metadata; }
 
-torch::Tensor SafetensorsFile::tensor(const std::string& name) const {
-  const auto found = impl_->entries.find(name);
-  if (found == impl_->entries.end()) {
-    throw CheckpointError(impl_->path.string(), "unknown tensor", name);
-  }
-  const Entry& entry = found->second;
-  auto tensor = torch::empty(entry.info.shape, entry.type);
-  read_bytes(impl_->file, impl_->data_begin + entry.begin, entry.end - entry.begin, tensor.data_ptr());
+const Entry& SafetensorsFile::Impl::entry(const std::string& name) const {
+  const auto found = entries.find(name);
+  if (found == entries.end()) throw CheckpointError(path.string(), "unknown tensor", name);
+  return found->second;
+}
+
+torch::Tensor SafetensorsFile::elements(const std::string& name, int64_t begin, int64_t end) const {
+  const Entry& entry = impl_->entry(name);
+  auto tensor = torch::empty({end - begin}, entry.type);
+  const auto size = static_cast<uint64_t>(tensor.element_size());
+  const uint64_t first = entry.begin + static_cast<uint64_t>(begin) * size;
+  TORCH_CHECK(begin >= 0 && first + tensor.nbytes() <= entry.end, "elements ", begin, " to ", end, " of ", name,
+              " are not all in ", impl_->path.string());
+  impl_->read(first, tensor, name);
   return tensor;
 }
 
-void write_safetensors(const fs::path& path, const NamedTensors& tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  const auto order = storage_order(path, tensors);
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
-  uint64_t offset = 0;
-  for (const auto* entry : order) {
-    const auto& tensor = entry->second;
-    const uint64_t end = offset + static_cast<uint64_t>(tensor.numel()) * tensor.element_size();
-    header[entry->first] = {{"dtype", kDtypes[*dtype_rank(tensor.scalar_type())].name},
-                            {"shape", tensor.sizes().vec()},
-                            {"data_offsets", {offset, end}}};
-    offset = end;
-  }
-  std::string text = header.dump();
-  text.resize((text.size() + kLengthBytes - 1) / kLengthBytes * kLengthBytes, ' ');
-
-  OutputFile file(path);
-  const uint64_t length = text.size();
-  file.write(&length, kLengthBytes);
-  file.write(text.data(), text.size());
-  for (const auto* entry : order) {
-    const auto stored = entry->second.detach().to(torch::kCPU).contiguous();
-    file.write(stored.const_data_ptr(), stored.nbytes());
-  }
-  file.close();
+torch::Tensor SafetensorsFile::tensor(const std::string& name) const {
+  const Entry& entry = impl_->entry(name);
+  auto tensor = torch::empty(entry.info.shape, entry.type);
+  impl_->read(entry.begin, tensor, name);
+  return tensor;
 }
 
 }  // namespace convllava::checkpoint

@@ -26,22 +26,6 @@ constexpr const char* kIndexFile = "model.safetensors.index.json";
 
 int64_t bytes_of(const torch::Tensor& tensor) { return tensor.numel() * static_cast<int64_t>(tensor.element_size()); }
 
-/// Tensors in order, a new shard where the next one would exceed the limit.
-std::vector<NamedTensors> split(const NamedTensors& tensors, int64_t shard_bytes) {
-  std::vector<NamedTensors> shards(1);
-  int64_t used = 0;
-  for (const auto& entry : tensors) {
-    const int64_t bytes = bytes_of(entry.second);
-    if (!shards.back().empty() && used + bytes > shard_bytes) {
-      shards.emplace_back();
-      used = 0;
-    }
-    shards.back().push_back(entry);
-    used += bytes;
-  }
-  return shards;
-}
-
 /// Tensor name -> file name.
 std::map<std::string, std::string> read_index(const fs::path& path) {
   const JsonObject index(path);
@@ -78,26 +62,54 @@ fs::path only_file(const fs::path& directory) {
 
 }  // namespace
 
-void write_model_shards(const fs::path& directory, const NamedTensors& tensors, int64_t shard_bytes) {
-  // transformers refuses files that do not say which library's tensors they hold.
-  const std::map<std::string, std::string> metadata = {{"format", "pt"}};
-  const auto shards = split(tensors, shard_bytes);
-  if (shards.size() == 1) {
-    write_safetensors(directory / kSingleFile, tensors, metadata);
-    return;
-  }
-  nlohmann::json index;
+std::vector<ShardFile> plan_shards(const std::vector<std::pair<std::string, int64_t>>& bytes_by_name, int64_t files,
+                                   int64_t shard_bytes) {
   int64_t total = 0;
-  for (size_t i = 0; i < shards.size(); ++i) {
-    const std::string file = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
-    write_safetensors(directory / file, shards[i], metadata);
-    for (const auto& [name, tensor] : shards[i]) {
-      index["weight_map"][name] = file;
-      total += bytes_of(tensor);
+  for (const auto& item : bytes_by_name) total += item.second;
+  const int64_t most = std::min(shard_bytes, std::max<int64_t>(1, total / std::max<int64_t>(files, 1)));
+  std::vector<ShardFile> shards(1);
+  int64_t used = 0;
+  for (const auto& [name, bytes] : bytes_by_name) {
+    if (!shards.back().tensors.empty() && used + bytes > most && (files > 1 || total > shard_bytes)) {
+      shards.emplace_back();
+      used = 0;
     }
+    shards.back().tensors.push_back(name);
+    used += bytes;
   }
-  index["metadata"]["total_size"] = total;
+  for (size_t i = 0; i < shards.size(); ++i) {
+    shards[i].name = shards.size() == 1 ? std::string(kSingleFile)
+                                        : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
+  }
+  return shards;
+}
+
+void write_shard_index(const fs::path& directory, const std::vector<ShardFile>& files, int64_t total_bytes) {
+  if (files.size() == 1) return;
+  nlohmann::json index;
+  for (const auto& file : files) {
+    for (const auto& name : file.tensors) index["weight_map"][name] = file.name;
+  }
+  index["metadata"]["total_size"] = total_bytes;
   core::write_file_atomic(directory / kIndexFile, index.dump(2) + "\n");
+}
+
+void write_model_shards(const fs::path& directory, const NamedTensors& tensors, int64_t shard_bytes) {
+  std::vector<std::pair<std::string, int64_t>> sizes;
+  std::map<std::string, torch::Tensor> by_name;
+  int64_t total = 0;
+  for (const auto& [name, tensor] : tensors) {
+    sizes.emplace_back(name, bytes_of(tensor));
+    by_name[name] = tensor;
+    total += bytes_of(tensor);
+  }
+  const auto files = plan_shards(sizes, 1, shard_bytes);
+  for (const auto& file : files) {
+    NamedTensors part;
+    for (const auto& name : file.tensors) part.emplace_back(name, by_name.at(name));
+    write_safetensors(directory / file.name, part, kModelMetadata);
+  }
+  write_shard_index(directory, files, total);
 }
 
 ModelShards::ModelShards(const fs::path& directory) {

@@ -6,6 +6,7 @@
 
 #include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/json_object.h"
+#include "convllava/checkpoint/state_files.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "convllava/nn/libtorch.h"
@@ -16,14 +17,16 @@ namespace {
 
 constexpr const char* kCountersFile = "state.json";
 constexpr const char* kTensorsFile = "tensors.safetensors";
+constexpr const char* kOptimizerKey = "optimizer";
 constexpr const char* kStepKey = "step";  // in both files: they must be from the same save
 
 }  // namespace
 
-void save_training_state(const fs::path& directory, const TrainingState& state) {
-  const fs::path path = directory / kStateDirectory;
-  make_directories(path);
-  write_safetensors(path / kTensorsFile, state.tensors, {{kStepKey, std::to_string(state.step)}});
+void make_state_directory(const fs::path& directory) { make_directories(directory / kStateDirectory); }
+
+void save_training_state(const fs::path& directory, const TrainingState& state, const OptimizerOutline& optimizer,
+                         int ranks) {
+  const auto optimizer_text = describe_states(optimizer.pieces, optimizer.steps, ranks);
   const nlohmann::ordered_json counters = {{"format", kStateFormat},
                                            {kStepKey, state.step},
                                            {"skipped_steps", state.skipped_steps},
@@ -35,16 +38,12 @@ void save_training_state(const fs::path& directory, const TrainingState& state) 
                                            {"cut_samples", state.cut_samples},
                                            {"cut_tokens", state.cut_tokens},
                                            {"seconds", state.seconds},
-                                           {"data_fingerprint", state.data_fingerprint}};
-  core::write_file_atomic(path / kCountersFile, counters.dump(2) + "\n");
+                                           {"data_fingerprint", state.data_fingerprint},
+                                           {kOptimizerKey, nlohmann::ordered_json::parse(optimizer_text)}};
+  core::write_file_atomic(directory / kStateDirectory / kCountersFile, counters.dump(2) + "\n");
 }
 
 namespace {
-
-struct StateFiles {
-  TrainingState counters;
-  SafetensorsFile tensors;
-};
 
 TrainingState read_counters(const fs::path& file) {
   const JsonObject counters(file);
@@ -69,26 +68,54 @@ TrainingState read_counters(const fs::path& file) {
   return state;
 }
 
-StateFiles open_state(const fs::path& directory) {
+/// state.json of a checkpoint's state.
+fs::path counters_file(const fs::path& directory) {
   const fs::path path = directory / kStateDirectory;
   if (!directory_exists(path)) {
     throw CheckpointError(path.string(), "no training state to resume from", {}, "a checkpoint written by `train`");
   }
-  StateFiles files{read_counters(path / kCountersFile), SafetensorsFile(path / kTensorsFile)};
-  const auto& metadata = files.tensors.metadata();
+  return path / kCountersFile;
+}
+
+SafetensorsFile open_tensors(const fs::path& directory, const TrainingState& counters) {
+  const fs::path path = directory / kStateDirectory / kTensorsFile;
+  SafetensorsFile tensors(path);
+  const auto& metadata = tensors.metadata();
   const auto step = metadata.find(kStepKey);
   const std::string got = step == metadata.end() ? "none" : step->second;
-  if (got != std::to_string(files.counters.step)) {
-    throw CheckpointError({(path / kTensorsFile).string(), kStepKey}, "differs from state.json", got,
-                          std::to_string(files.counters.step));
+  if (got != std::to_string(counters.step)) {
+    throw CheckpointError({path.string(), kStepKey}, "differs from state.json", got, std::to_string(counters.step));
   }
-  return files;
+  return tensors;
+}
+
+StateFiles open_pieces(const fs::path& directory, const fs::path& counters, int64_t step) {
+  return {directory / kStateDirectory, JsonObject(counters).object(kOptimizerKey), step};
 }
 
 }  // namespace
 
-TrainingState load_training_state(const fs::path& directory) { return open_state(directory).counters; }
+TrainingState load_training_state(const fs::path& directory) {
+  const auto file = counters_file(directory);
+  auto counters = read_counters(file);
+  if (counters.format < 3) {
+    open_tensors(directory, counters);
+  } else {
+    open_pieces(directory, file, counters.step);
+  }
+  return counters;
+}
 
-SafetensorsFile open_state_tensors(const fs::path& directory) { return open_state(directory).tensors; }
+std::unique_ptr<StateSource> open_states(const fs::path& directory) {
+  const auto file = counters_file(directory);
+  const auto counters = read_counters(file);
+  if (counters.format < 3)
+    return std::make_unique<WholeStates>(std::make_shared<SafetensorsFile>(open_tensors(directory, counters)));
+  return std::make_unique<StateFiles>(open_pieces(directory, file, counters.step));
+}
+
+SafetensorsFile open_state_tensors(const fs::path& directory) {
+  return open_tensors(directory, read_counters(counters_file(directory)));
+}
 
 }  // namespace convllava::checkpoint

@@ -2,19 +2,20 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "convllava/checkpoint/safetensors.h"
+#include "convllava/checkpoint/state_source.h"
 
 // `state/` of a checkpoint: what resuming needs beside the weights.
 
 namespace convllava::checkpoint {
 
-inline constexpr const char* kStateDirectory = "state";
-
-/// Of what `save_training_state` writes. 2: the optimizer's state by the names of the parameters; 1: by block, see
-/// optim/flat_state.h.
-inline constexpr int64_t kStateFormat = 2;
+/// Of what is written now. The optimizer's states are 3: pieces, see state_files.h; 2: whole, by the names of the
+/// parameters; 1: by block, see optim/flat_state.h.
+inline constexpr int64_t kStateFormat = 3;
 
 struct TrainingState {
   /// Of the files that it was read from; saving always writes kStateFormat.
@@ -30,15 +31,25 @@ struct TrainingState {
   int64_t cut_tokens = 0;        ///< supervised tokens that they lost
   double seconds = 0;            ///< training time so far
   std::string data_fingerprint;  ///< of the data sets (data/data_identity.h): must be equal on resume
-  NamedTensors tensors;          ///< optim::Optimizer::state
 };
 
-/// Writes `directory`/state (state.json, tensors.safetensors).
-void save_training_state(const std::filesystem::path& directory, const TrainingState& state);
-/// Everything but the tensors, which may not fit into memory at once. Throws CheckpointError when the state is absent,
-/// of a later format, or damaged, as far as visible without the tensors' values.
+/// Of the optimizer, as all ranks together hold it.
+struct OptimizerOutline {
+  std::vector<StatePiece> pieces;  ///< of all parameters, those without elements on this rank included; no values
+  int64_t steps = 0;
+};
+
+/// Makes `directory`/state, where each of `ranks` then calls `write_state_file`.
+void make_state_directory(const std::filesystem::path& directory);
+/// Writes its state.json: to be called once, by one rank.
+void save_training_state(const std::filesystem::path& directory, const TrainingState& state,
+                         const OptimizerOutline& optimizer, int ranks);
+/// Everything but the optimizer's states, which may not fit into memory at once. Throws CheckpointError when the state
+/// is absent, of a later format, or damaged, as far as visible without the values of tensors.
 TrainingState load_training_state(const std::filesystem::path& directory);
-/// The tensors, to be read one by one. Throws as `load_training_state` does.
+/// The optimizer's states of format 2 or 3. Throws as `load_training_state` does.
+std::unique_ptr<StateSource> open_states(const std::filesystem::path& directory);
+/// The file of the formats before 3. Throws as `load_training_state` does.
 SafetensorsFile open_state_tensors(const std::filesystem::path& directory);
 
 }  // namespace convllava::checkpoint

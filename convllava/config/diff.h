@@ -14,8 +14,10 @@ struct ChangedField {
   std::string after;
 };
 
-/// The first field, in the order of the reference page, that is fixed on resume (fields.h) and differs between two
-/// structs of one type.
+/// The first field, in the order of the reference page, that differs between two structs of one type. Lists of structs
+/// are not compared.
+std::optional<ChangedField> changed_field(const VisitFields& before, const VisitFields& after);
+/// The first one that is fixed on resume (fields.h).
 std::optional<ChangedField> changed_fixed_field(const VisitFields& before, const VisitFields& after);
 
 }  // namespace convllava::config

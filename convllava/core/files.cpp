@@ -119,9 +119,13 @@ void write_file_atomic(const fs::path& path, std::string_view bytes) {
   flush_to_disk(path.has_parent_path() ? path.parent_path() : fs::path("."));
 }
 
+fs::path PendingDirectory::path_for(fs::path target) {
+  return beside(target.has_filename() ? target : target.parent_path(), ".tmp");
+}
+
 PendingDirectory::PendingDirectory(fs::path target) : target_(std::move(target)) {
   if (!target_.has_filename()) target_ = target_.parent_path();
-  temporary_ = beside(target_, ".tmp");
+  temporary_ = path_for(target_);
   const fs::path old = beside(target_, ".old");
   std::error_code error;
   // The leftovers of a process that was killed between the two renames of `commit`.

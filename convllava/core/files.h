@@ -38,6 +38,8 @@ class PendingDirectory {
   PendingDirectory& operator=(const PendingDirectory&) = delete;
 
   const std::filesystem::path& path() const { return temporary_; }
+  /// The path that a process gets for `target`, for others that write into the same directory.
+  static std::filesystem::path path_for(std::filesystem::path target);
   void commit();
 
  private:

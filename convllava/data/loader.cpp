@@ -148,6 +148,11 @@ StepBatch Loader::next() {
 
 int64_t Loader::steps_per_epoch() const { return impl_->steps_per_epoch; }
 
+int64_t Loader::micro_batches_per_step() const {
+  const auto& setup = impl_->setup;
+  return micro_batches(setup.global_batch_size, setup.micro_batch_size, setup.world_size);
+}
+
 std::vector<PackedBatch> load_in_order(const Dataset& dataset, const std::vector<int64_t>& members,
                                        int64_t micro_batch_size, std::vector<BadSample>& bad) {
   core::ThreadPool pool(core::worker_threads(4));

@@ -60,6 +60,8 @@ class Loader {
   StepBatch next();
 
   int64_t steps_per_epoch() const;
+  /// Of each rank in a step; the last step of an epoch may have fewer.
+  int64_t micro_batches_per_step() const;
 
  private:
   struct Impl;

@@ -14,4 +14,7 @@ namespace convllava::distributed {
 void require_agreement(ProcessGroup& group, const std::vector<std::pair<std::string, double>>& values,
                        const std::string& expected);
 
+/// The text of each rank, on every rank. Collective.
+std::vector<std::string> gather_texts(ProcessGroup& group, const std::string& own);
+
 }  // namespace convllava::distributed

@@ -43,6 +43,10 @@ at::Tensor flat_view(const at::Tensor& tensor) {
   return tensor.detach().as_strided({tensor.numel()}, {1});
 }
 
+void require_equal_parts(const at::Tensor& flat, int64_t ranks) {
+  TORCH_CHECK_VALUE(flat.numel() % ranks == 0, flat.numel(), " elements do not divide into ", ranks, " equal parts");
+}
+
 /// Gloo's destructor waits for collectives under way; after a failure these end only when the other ranks close their
 /// ends, which they may fail to do.
 void retire(BackendPtr backend) {
@@ -119,6 +123,9 @@ class ProcessGroup::Impl {
   bool alone() const { return environment.world_size == 1; }
   /// There is nothing to do: one rank, and not one that a launcher started on this tensor's GPU.
   bool idle(const at::Tensor& tensor) const { return alone() && !(tensor.is_cuda() && nccl_alone); }
+  const BackendPtr& backend(const at::Tensor& tensor) const { return tensor.is_cpu() ? host : data; }
+  /// This rank's part of a flat tensor.
+  at::Tensor part(const at::Tensor& flat) const;
   /// Throws when the group cannot be used any more.
   void check(const char* name) const;
   /// Waits for `work`, or for the news that a rank is gone.
@@ -133,6 +140,7 @@ class ProcessGroup::Impl {
   bool nccl_alone = false;
   std::unique_ptr<Liveness> liveness;
   std::unique_ptr<Heartbeat> heartbeat;
+  Traffic traffic;
 
  private:
   void join_others(const torch::Device& device);
@@ -247,6 +255,11 @@ void ProcessGroup::Impl::fail(const char* name, const std::exception& error) {
   throw DistributedError(where(), failure->reason().value_or(brief(error)));
 }
 
+at::Tensor ProcessGroup::Impl::part(const at::Tensor& flat) const {
+  const int64_t size = flat.numel() / environment.world_size;
+  return flat.narrow(0, environment.rank * size, size);
+}
+
 void ProcessGroup::Impl::close() {
   heartbeat.reset();
   liveness.reset();
@@ -256,13 +269,32 @@ void ProcessGroup::Impl::close() {
 
 namespace {
 
+struct Kind {
+  const char* name;
+  /// What one of `world` ranks sends for a tensor of `bytes`.
+  double (*sent)(double bytes, double world);
+};
+
+double sent_of_parts(double bytes, double world) { return bytes * (world - 1) / world; }
+double sent_of_sum(double bytes, double world) { return 2 * sent_of_parts(bytes, world); }
+double sent_of_broadcast(double bytes, double) { return bytes; }
+
+constexpr Kind kAllReduce{"all_reduce", sent_of_sum};
+constexpr Kind kReduceScatter{"reduce_scatter", sent_of_parts};
+constexpr Kind kAllGather{"all_gather", sent_of_parts};
+constexpr Kind kBroadcast{"broadcast", sent_of_broadcast};
+constexpr Kind kBarrier{"barrier", sent_of_sum};
+
 /// `post` starts the collective on a tensor and returns its Work.
 template <class Post>
-PendingCollective start(const std::shared_ptr<ProcessGroup::Impl>& group, const char* name, const at::Tensor& tensor,
+PendingCollective start(const std::shared_ptr<ProcessGroup::Impl>& group, const Kind& kind, const at::Tensor& tensor,
                         Post post) {
   if (group->idle(tensor)) return {};
+  const char* name = kind.name;
   group->check(name);
   if (tensor.numel() == 0) return {};
+  group->traffic.collectives += 1;
+  group->traffic.bytes += kind.sent(static_cast<double>(tensor.nbytes()), group->environment.world_size);
   if (group->heartbeat) group->heartbeat->begin_collective(name);
   const at::Tensor flat = flat_view(tensor);
   try {
@@ -291,17 +323,34 @@ int ProcessGroup::world_size() const { return impl_->environment.world_size; }
 void ProcessGroup::all_reduce(torch::Tensor tensor) { all_reduce_async(std::move(tensor)).wait(); }
 
 PendingCollective ProcessGroup::all_reduce_async(torch::Tensor tensor) {
-  return start(impl_, "all_reduce", tensor, [&](std::vector<at::Tensor>& tensors) {
-    return (tensors[0].is_cpu() ? impl_->host : impl_->data)->allreduce(tensors);
+  return start(impl_, kAllReduce, tensor,
+               [&](std::vector<at::Tensor>& tensors) { return impl_->backend(tensors[0])->allreduce(tensors); });
+}
+
+PendingCollective ProcessGroup::reduce_scatter_async(torch::Tensor tensor) {
+  require_equal_parts(tensor, world_size());
+  return start(impl_, kReduceScatter, tensor, [&](std::vector<at::Tensor>& tensors) {
+    // Gloo's own is slower than its all-reduce, and has no future to wait for.
+    if (tensors[0].is_cpu()) return impl_->host->allreduce(tensors);
+    auto part = impl_->part(tensors[0]);
+    return impl_->data->_reduce_scatter_base(part, tensors[0]);
+  });
+}
+
+PendingCollective ProcessGroup::all_gather_async(torch::Tensor tensor) {
+  require_equal_parts(tensor, world_size());
+  return start(impl_, kAllGather, tensor, [&](std::vector<at::Tensor>& tensors) {
+    auto part = impl_->part(tensors[0]);
+    return impl_->backend(tensors[0])->_allgather_base(tensors[0], part);
   });
 }
 
 void ProcessGroup::broadcast(torch::Tensor tensor, int root) {
   TORCH_CHECK_VALUE(root >= 0 && root < world_size(), "broadcast from rank ", root, " of ", world_size());
-  start(impl_, "broadcast", tensor, [&](std::vector<at::Tensor>& tensors) {
+  start(impl_, kBroadcast, tensor, [&](std::vector<at::Tensor>& tensors) {
     c10d::BroadcastOptions options;
     options.rootRank = root;
-    return (tensors[0].is_cpu() ? impl_->host : impl_->data)->broadcast(tensors, options);
+    return impl_->backend(tensors[0])->broadcast(tensors, options);
   }).wait();
 }
 
@@ -314,8 +363,10 @@ std::vector<double> ProcessGroup::all_reduce(std::vector<double> values) {
 }
 
 void ProcessGroup::barrier() {
-  start(impl_, "barrier", torch::zeros({1}), [&](std::vector<at::Tensor>&) { return impl_->host->barrier(); }).wait();
+  start(impl_, kBarrier, torch::zeros({1}), [&](std::vector<at::Tensor>&) { return impl_->host->barrier(); }).wait();
 }
+
+Traffic ProcessGroup::traffic() const { return impl_->traffic; }
 
 void ProcessGroup::abandon(const std::string& reason) {
   if (impl_->liveness) impl_->liveness->leave(reason);

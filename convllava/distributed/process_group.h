@@ -27,6 +27,13 @@ class PendingCollective {
   std::shared_ptr<Impl> impl_;
 };
 
+/// What this rank has sent, counted in the numbers that the collectives carry: an all-reduce of n bytes sends
+/// 2 n (W - 1) / W of them over W ranks, a reduce-scatter or an all-gather half of that, a broadcast n.
+struct Traffic {
+  int64_t collectives = 0;
+  double bytes = 0;
+};
+
 /// A handle; copies refer to the same group. Every rank must call the same collectives in the same order, with tensors
 /// of the same shape, strides and type. When a rank dies the others get a DistributedError that names it: from the
 /// collective they are in, or from their next one. Ranks that wait for long log for whom. The last handle of a rank
@@ -46,12 +53,19 @@ class ProcessGroup {
   /// Sum over ranks, in place.
   void all_reduce(torch::Tensor tensor);
   PendingCollective all_reduce_async(torch::Tensor tensor);
+  /// `tensor` is flat and made of a part for each rank, all of one size, in the order of the ranks. This rank's part
+  /// becomes its sum over ranks; what the others hold then is of no meaning.
+  PendingCollective reduce_scatter_async(torch::Tensor tensor);
+  /// The same parts: this rank's is in place, those of the others arrive.
+  PendingCollective all_gather_async(torch::Tensor tensor);
   /// `tensor` of `root` to all, in place.
   void broadcast(torch::Tensor tensor, int root = 0);
   /// Sums of a few host numbers; for counts and flags. Does not wait for a GPU.
   std::vector<double> all_reduce(std::vector<double> values);
   /// Holds the calling threads until all ranks are there. Does not wait for a GPU.
   void barrier();
+  /// Of this rank, since it joined.
+  Traffic traffic() const;
 
   /// This rank leaves because of `reason`: the others get a DistributedError with its rank and the reason instead of
   /// waiting for a time-out. For use by `main` before it exits with an error.

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "convllava/checkpoint/record.h"
+#include "convllava/checkpoint/safetensors.h"
 #include "convllava/model/convllava.h"
 #include "convllava/model/model_config.h"
 #include "convllava/text/tokenizer.h"
@@ -22,8 +23,17 @@
 
 namespace convllava::formats {
 
-/// Writes everything but `state/` into an existing directory (a core::PendingDirectory's). Tensors keep the type they
-/// have in the model. A model without a tower becomes a plain LLaMA directory.
+/// The files of a model's tensors, each of which may be written by another rank; at least `files` for each part of the
+/// directory, where it has as many tensors.
+std::vector<checkpoint::WeightsFile> plan_weights(const model::ConvLlavaImpl& model, int64_t files = 1);
+
+/// Writes everything but `state/` and the files of `plan` into an existing directory (a core::PendingDirectory's).
+void save_model_files(const std::filesystem::path& directory, const model::ConvLlavaImpl& model,
+                      const text::Tokenizer& tokenizer, const checkpoint::Record& record,
+                      const std::vector<checkpoint::WeightsFile>& plan);
+
+/// Writes everything but `state/` into an existing directory. Tensors keep the type they have in the model. A model
+/// without a tower becomes a plain LLaMA directory.
 void save_model(const std::filesystem::path& directory, const model::ConvLlavaImpl& model,
                 const text::Tokenizer& tokenizer, const checkpoint::Record& record);
 

@@ -49,9 +49,10 @@ struct Block {
   std::string name;  ///< "llm.model.layers.3": the names of its parameters begin with it
   std::string path;  ///< "llm.layers.3": what patterns select (block_pattern.h)
   std::vector<std::pair<std::string, torch::Tensor>> parameters = {};  ///< with their full names
-  bool used_once = false;     ///< a forward pass uses each parameter once: its gradient comes whole
-  bool recomputable = false;  ///< its activations take enough memory to be worth a second forward pass
-  bool recomputed = false;    ///< it computes them again in backward
+  bool used_once = false;           ///< a forward pass uses each parameter once: its gradient comes whole
+  bool weights_in_backward = true;  ///< its backward pass reads its parameters
+  bool recomputable = false;        ///< its activations take enough memory to be worth a second forward pass
+  bool recomputed = false;          ///< it computes them again in backward
   /// Draws fresh weights from torch's default generator.
   std::function<void()> initialize = {};
   /// For a model with `bytes` bytes in a number: 2 for bfloat16, 4 for float32.

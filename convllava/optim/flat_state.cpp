@@ -24,10 +24,11 @@ std::vector<parallel::FlatParameter> ordered_parameters(const parallel::FlatUnit
 
 }  // namespace
 
-FlatState::FlatState(checkpoint::SafetensorsFile file, const std::vector<parallel::FlatUnit>& units)
+FlatState::FlatState(checkpoint::SafetensorsFile file, const std::deque<parallel::FlatUnit>& units)
     : file_(std::move(file)) {
   auto rest = file_.tensors();
   for (const auto& unit : units) {
+    if (!unit.trained()) continue;
     for (const std::string kind : {".exp_avg", ".exp_avg_sq", ".master"}) {
       const std::string flat = unit.name() + kind;
       const auto stored = rest.extract(flat);

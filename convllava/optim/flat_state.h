@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@ namespace convllava::optim {
 class FlatState : public checkpoint::TensorSource {
  public:
   /// Throws CheckpointError when the flat tensors do not have the sizes that the parameters of `units` give.
-  FlatState(checkpoint::SafetensorsFile file, const std::vector<parallel::FlatUnit>& units);
+  FlatState(checkpoint::SafetensorsFile file, const std::deque<parallel::FlatUnit>& units);
   const std::map<std::string, checkpoint::TensorInfo>& tensors() const override { return infos_; }
   torch::Tensor tensor(const std::string& name) const override;
 

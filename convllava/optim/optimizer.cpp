@@ -55,19 +55,17 @@ std::unique_ptr<const Rule> make_rule(const OptimizerOptions& options) {
                     core::one_of(optimizer_names(), options.optimizer));
 }
 
-Optimizer::Optimizer(std::unique_ptr<const Rule> rule, const std::vector<parallel::FlatUnit>& units)
-    : rule_(std::move(rule)) {
+Optimizer::Optimizer(std::unique_ptr<const Rule> rule, std::vector<parallel::Shard> shards) : rule_(std::move(rule)) {
   const torch::NoGradGuard no_grad;
   const size_t moments = rule_->moments().size();
-  for (const auto& unit : units) {
-    const auto& flat = unit.flat();
-    const bool wide = flat.scalar_type() == torch::kFloat;
-    states_.push_back({&unit, wide ? flat : flat.to(torch::kFloat), {}});
-    for (size_t i = 0; i < moments; ++i) {
-      states_.back().moments.push_back(torch::zeros({unit.numel()}, flat.options().dtype(torch::kFloat)));
-    }
+  for (auto& shard : shards) {
+    const auto& weights = shard.weights;
+    const bool wide = weights.scalar_type() == torch::kFloat;
+    ShardState state{shard, wide ? weights : weights.to(torch::kFloat), {}};
+    for (size_t i = 0; i < moments; ++i) state.moments.push_back(torch::zeros_like(state.master));
+    states_.push_back(std::move(state));
   }
-  steps_ = torch::zeros({}, torch::TensorOptions(torch::kFloat).device(units.front().flat().device()));
+  steps_ = torch::zeros({}, torch::TensorOptions(torch::kFloat).device(states_.front().master.device()));
 }
 
 void Optimizer::step(const std::function<Rates(const parallel::FlatRange&)>& rates,
@@ -76,50 +74,51 @@ void Optimizer::step(const std::function<Rates(const parallel::FlatRange&)>& rat
   whole_ = false;
   steps_.add_(1 - skip);
   for (auto& state : states_) {
-    for (const auto& range : state.unit->ranges()) {
+    for (const auto& range : state.shard.ranges) {
       const auto part = [&](const torch::Tensor& t) { return t.narrow(0, range.begin, range.end - range.begin); };
-      Stretch stretch{part(state.master), part(state.unit->gradient()), {}};
+      Stretch stretch{part(state.master), part(state.shard.gradient), {}};
       for (const auto& moment : state.moments) stretch.moments.push_back(part(moment));
       rule_->update(stretch, rates(range), steps_, divisor, skip);
     }
-    if (!state.master.is_same(state.unit->flat())) {
-      auto narrow = state.unit->flat();
-      narrow.copy_(state.master);
-    }
+    if (!state.master.is_same(state.shard.weights)) state.shard.weights.copy_(state.master);
   }
   whole_ = true;
 }
 
-checkpoint::NamedTensors Optimizer::state() const {
-  checkpoint::NamedTensors tensors = {{"step", steps_}};
+std::vector<checkpoint::StatePiece> Optimizer::state() const {
+  std::vector<checkpoint::StatePiece> pieces;
   const auto names = rule_->moments();
   for (const auto& state : states_) {
-    const auto add = [&](const std::string& kind, const torch::Tensor& flat) {
-      for (const auto& [name, tensor, begin] : state.unit->parameters()) {
-        tensors.emplace_back(name + "." + kind, flat.as_strided(tensor.sizes(), tensor.strides(), begin));
+    const auto add = [&](const std::string& name, const torch::Tensor& flat) {
+      for (const auto& [parameter, sizes, strides, begin, end, place] : state.shard.pieces) {
+        pieces.push_back({parameter, name, sizes, strides, begin, end, flat.narrow(0, place, end - begin)});
       }
     };
     for (size_t i = 0; i < names.size(); ++i) add(names[i], state.moments[i]);
-    if (!state.master.is_same(state.unit->flat())) add("master", state.master);
+    if (!state.master.is_same(state.shard.weights)) add("master", state.master);
   }
-  return tensors;
+  return pieces;
 }
 
-void Optimizer::load_state(const checkpoint::TensorSource& state) {
+int64_t Optimizer::steps() const { return steps_.item<int64_t>(); }
+
+void Optimizer::load_state(const checkpoint::StateSource& saved) {
   const torch::NoGradGuard no_grad;
-  const auto& saved = state.tensors();
-  const auto own = this->state();
-  if (saved.size() != own.size()) {
+  const auto own = state();
+  if (saved.shapes().size() != own.size()) {
     throw CheckpointError("optimizer state", "does not belong to this model and trainable set",
-                          std::to_string(saved.size()) + " tensors", std::to_string(own.size()));
+                          std::to_string(saved.shapes().size()) + " tensors", std::to_string(own.size()));
   }
-  for (const auto& [name, tensor] : own) {
-    const auto found = saved.find(name);
-    if (found != saved.end() && found->second.shape == tensor.sizes()) continue;
-    throw CheckpointError("optimizer state", "tensor \"" + name + "\" does not fit",
-                          found == saved.end() ? "none" : text_of(found->second.shape), text_of(tensor.sizes()));
+  for (const auto& piece : own) {
+    const auto found = saved.shapes().find(piece.name());
+    if (found != saved.shapes().end() && found->second == piece.shape) continue;
+    throw CheckpointError("optimizer state", "tensor \"" + piece.name() + "\" does not fit",
+                          found == saved.shapes().end() ? "none" : text_of(found->second), text_of(piece.shape));
   }
-  for (const auto& [name, tensor] : own) torch::Tensor(tensor).copy_(state.tensor(name));
+  for (const auto& piece : own) {
+    if (piece.begin < piece.end) saved.read(piece);
+  }
+  steps_.fill_(saved.steps());
 }
 
 }  // namespace convllava::optim

@@ -8,11 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "convllava/checkpoint/safetensors.h"
+#include "convllava/checkpoint/state_source.h"
 #include "convllava/optim/groups.h"
-#include "convllava/parallel/flat_unit.h"
+#include "convllava/parallel/shard.h"
 
-// Optimizers on flat units. A new one is a source file like lion.cpp and a row of the table in optimizer.cpp.
+// Optimizers on shards: they see no unit as a whole. A new one is a source file like lion.cpp and a row of the table in
+// optimizer.cpp.
 
 namespace convllava::optim {
 
@@ -24,7 +25,7 @@ struct OptimizerOptions {
   void visit_fields(config::FieldVisitor& visitor);
 };
 
-/// A stretch of a unit whose parameters share their rates. All [n]; everything but `gradient` is updated in place.
+/// A stretch of a shard whose parameters share their rates. All [n]; everything but `gradient` is updated in place.
 struct Stretch {
   torch::Tensor weights;               ///< fp32
   torch::Tensor gradient;              ///< fp32
@@ -46,10 +47,11 @@ class Rule {
 /// Parameters in bf16 are updated through fp32 master weights; fp32 parameters are their own.
 class Optimizer {
  public:
-  /// `units` must outlive the optimizer and keep their place in memory.
-  Optimizer(std::unique_ptr<const Rule> rule, const std::vector<parallel::FlatUnit>& units);
+  /// Works on the shards' tensors in place.
+  Optimizer(std::unique_ptr<const Rule> rule, std::vector<parallel::Shard> shards);
 
-  /// One step with the units' gradients. `rates` gives each stretch its numbers. The gradients are divided by `divisor`
+  /// One step with the shards' gradients. `rates` gives each stretch its numbers. The gradients are divided by
+  /// `divisor`
   /// ([] fp32; gradient clipping) where there is one. Nothing at all happens where `skip` is 1 ([] fp32). Both stay on
   /// the device.
   void step(const std::function<Rates(const parallel::FlatRange&)>& rates, const std::optional<torch::Tensor>& divisor,
@@ -58,20 +60,22 @@ class Optimizer {
   /// False once a step has ended in its middle: the parameters are then of two steps.
   bool is_whole() const { return whole_; }
 
-  /// For each parameter "<name>.<moment>" and, in bf16, "<name>.master", all of its shape and fp32, and "step" [] fp32.
-  /// Views: they change with the optimizer, and writing to them changes it.
-  checkpoint::NamedTensors state() const;
+  /// For each parameter of the shards' units its moments and, in bf16, "master": this rank's elements, which may be
+  /// none. Views: they change with the optimizer, and writing to them changes it.
+  std::vector<checkpoint::StatePiece> state() const;
+  /// Steps that were not skipped. Waits for the device.
+  int64_t steps() const;
   /// Throws CheckpointError when names or shapes differ; nothing is changed then.
-  void load_state(const checkpoint::TensorSource& state);
+  void load_state(const checkpoint::StateSource& saved);
 
  private:
-  struct UnitState {
-    const parallel::FlatUnit* unit;
-    torch::Tensor master;  ///< fp32; the unit itself when that is fp32
+  struct ShardState {
+    parallel::Shard shard;
+    torch::Tensor master;  ///< fp32; the shard's weights themselves when they are fp32
     std::vector<torch::Tensor> moments;
   };
   std::unique_ptr<const Rule> rule_;
-  std::vector<UnitState> states_;
+  std::vector<ShardState> states_;
   torch::Tensor steps_;  ///< [] fp32, steps taken
   bool whole_ = true;
 };

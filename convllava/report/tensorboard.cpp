@@ -7,8 +7,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "convllava/core/crc32c.h"
 #include "convllava/core/error.h"
-#include "convllava/report/crc32c.h"
 #include "convllava/report/metric_log.h"
 
 namespace convllava::report {
@@ -71,7 +71,7 @@ class Message {
 
 /// TFRecord: length, its checksum, the bytes, their checksum.
 std::string record(const std::string& bytes) {
-  const auto masked = [](const std::string& of) { return bytes_of(std::rotr(crc32c(of), 15) + 0xA282EAD8); };
+  const auto masked = [](const std::string& of) { return bytes_of(std::rotr(core::crc32c(of), 15) + 0xA282EAD8); };
   const std::string length = bytes_of(static_cast<uint64_t>(bytes.size()));
   return length + masked(length) + bytes + masked(bytes);
 }

@@ -82,30 +82,60 @@ text::Tokenizer load_tokenizer(const ModelSource& source) {
   return formats::load_tokenizer(formats::OpenCheckpoint(path).path());
 }
 
+StartWeights::StartWeights(const ModelSource& source, const model::ConvLlavaImpl& model, int64_t seed)
+    : source_(source) {
+  torch::manual_seed(static_cast<uint64_t>(seed));
+  const auto add = [this](const std::vector<nn::Block>& blocks) {
+    blocks_.insert(blocks_.end(), blocks.begin(), blocks.end());
+  };
+  const auto open = [this](const std::string& path) {
+    return open_.emplace_back(std::make_unique<formats::OpenCheckpoint>(path))->path();
+  };
+  const auto add_stored = [&](const formats::StoredWeights& weights) {
+    add(weights.blocks());
+    for (const auto& block : weights.blocks()) stored_.emplace(block.name, weights);
+  };
+  if (!source.from.empty()) {
+    add_stored(formats::StoredWeights::of_model(open(source.from), model));
+    return;
+  }
+  add(model.mm_projector->blocks());
+  if (source.vision_from.empty()) {
+    add(model.vision_tower->blocks());
+  } else {
+    const auto weights = formats::StoredWeights::of_vision_tower(open(source.vision_from), *model.vision_tower);
+    add_stored(weights);
+    add(absent_ = weights.absent());
+  }
+  if (source.llm_from.empty()) {
+    add(model.llm->blocks());
+  } else {
+    add_stored(formats::StoredWeights::of_language_model(open(source.llm_from), *model.llm));
+  }
+}
+
+void StartWeights::write(const nn::Block& block) const {
+  const torch::NoGradGuard no_grad;
+  const auto stored = stored_.find(block.name);
+  if (stored != stored_.end()) {
+    stored->second.write(block);
+  } else {
+    nn::initialize({block});
+  }
+}
+
+std::string StartWeights::description() const {
+  if (!source_.from.empty()) return "all from " + open_.front()->path().string();
+  return fmt::format("vision {}; projector fresh; language model {}", origin(source_.vision_from, absent_),
+                     origin(source_.llm_from, {}));
+}
+
 model::ConvLlava build_model(const ModelSource& source, const model::ModelConfig& shape,
                              const torch::TensorOptions& options, int64_t seed) {
-  torch::manual_seed(static_cast<uint64_t>(seed));
   model::ConvLlava model(shape, options);
-  const torch::NoGradGuard no_grad;
-  if (!source.from.empty()) {
-    const formats::OpenCheckpoint from(source.from);
-    formats::load_model(from.path(), *model);
-    core::log_info(fmt::format("weights: all from {}", from.path().string()));
-    return model;
-  }
-  nn::initialize(model->mm_projector->blocks());
-  auto fresh = model->vision_tower->blocks();
-  if (!source.vision_from.empty()) {
-    fresh = formats::load_vision_tower(formats::OpenCheckpoint(source.vision_from).path(), *model->vision_tower);
-  }
-  nn::initialize(fresh);
-  if (source.llm_from.empty()) {
-    nn::initialize(model->llm->blocks());
-  } else {
-    formats::load_language_model(formats::OpenCheckpoint(source.llm_from).path(), *model->llm);
-  }
-  core::log_info(fmt::format("weights: vision {}; projector fresh; language model {}",
-                             origin(source.vision_from, fresh), origin(source.llm_from, {})));
+  const StartWeights weights(source, *model, seed);
+  for (const auto& block : weights.blocks()) weights.write(block);
+  core::log_info("weights: " + weights.description());
   return model;
 }
 

@@ -2,9 +2,13 @@
 
 #include <torch/types.h>
 
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "convllava/formats/open_checkpoint.h"
+#include "convllava/formats/stored_weights.h"
 #include "convllava/model/convllava.h"
 #include "convllava/optim/groups.h"
 #include "convllava/setup/model_source.h"
@@ -29,6 +33,28 @@ text::Tokenizer load_tokenizer(const ModelSource& source);
 /// start fresh from `seed`.
 model::ConvLlava build_model(const ModelSource& source, const model::ModelConfig& shape,
                              const torch::TensorOptions& options, int64_t seed);
+
+/// What `build_model` fills a model with, block by block.
+class StartWeights {
+ public:
+  /// Opens the files of `source` and compares them with the model, which may be on the meta device and must outlive
+  /// this. Throws CheckpointError. Seeds torch's default generator with `seed`.
+  StartWeights(const ModelSource& source, const model::ConvLlavaImpl& model, int64_t seed);
+
+  /// All blocks, in the order in which they must be written: fresh ones are drawn from one generator.
+  const std::vector<nn::Block>& blocks() const { return blocks_; }
+  /// Sets the parameters of one of `blocks`.
+  void write(const nn::Block& block) const;
+  /// Where the weights come from, for people.
+  std::string description() const;
+
+ private:
+  ModelSource source_;
+  std::vector<std::unique_ptr<formats::OpenCheckpoint>> open_;
+  std::vector<nn::Block> blocks_;
+  std::vector<nn::Block> absent_;                         ///< of the tower's files
+  std::map<std::string, formats::StoredWeights> stored_;  ///< by the names of the blocks; the others are fresh
+};
 
 /// Trains the blocks that the patterns select (nn/block_pattern.h), and no other. Throws ConfigError for a pattern that
 /// is malformed or selects nothing.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "convllava/nn/libtorch.h"
+#include "convllava/parallel/level_needs.h"
 
 namespace convllava::stage {
 namespace {
@@ -80,6 +81,24 @@ int64_t checkpoint_bytes(const model::ConvLlavaImpl& model, const RunConfig& con
 
 int64_t loader_bytes(const RunConfig& config) {
   return (config.data.prefetch_steps + 1) * config.train.global_batch_size * 3 * config.image.size * config.image.size;
+}
+
+std::string levels_table(const model::ConvLlavaImpl& model, const RunConfig& config, int64_t ranks) {
+  const auto& train = config.train;
+  const int64_t micro =
+      (train.global_batch_size + ranks * train.micro_batch_size - 1) / (ranks * train.micro_batch_size);
+  const parallel::LevelNeedsOptions options{ranks, micro, bytes_of(config.dtype), optimizer_bytes(config)};
+  std::string text = fmt::format(
+      "states on each of {} ranks by parallel.shard, and what it sends in a step of {} micro-batches\n", ranks, micro);
+  text += fmt::format("  {:<11}{:>10}{:>11}{:>11}{:>11}{:>11}{:>11}\n", "level", "weights", "gradients", "optimizer",
+                      "passing", "together", "sent");
+  for (const auto& [name, level] : parallel::kLevelNames) {
+    const auto needs = parallel::level_needs(model.blocks(), {level, config.parallel.reduce_dtype}, options);
+    text += fmt::format("  {:<11}{:>10}{:>11}{:>11}{:>11}{:>11}{:>11}\n", name, size_text(needs.weights),
+                        size_text(needs.gradients), size_text(needs.optimizer), size_text(needs.passing),
+                        size_text(needs.total()), size_text(static_cast<int64_t>(needs.sent)));
+  }
+  return text;
 }
 
 std::string needs_table(const model::ConvLlavaImpl& model, const RunConfig& config) {

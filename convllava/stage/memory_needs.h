@@ -62,6 +62,10 @@ int64_t loader_bytes(const RunConfig& config);
 /// The text of a typical sample in `needs_table`, in tokens.
 inline constexpr int64_t kTypicalText = 256;
 
+/// For each level of `parallel.shard`, what one of `ranks` holds of the model's states and sends in a step
+/// (parallel/level_needs.h), for people. Activations come on top.
+std::string levels_table(const model::ConvLlavaImpl& model, const RunConfig& config, int64_t ranks);
+
 /// Memory of a typical micro-batch (samples of an image and kTypicalText tokens), of the largest possible one (samples
 /// of data.max_length tokens), of the loader, and disk, for people. Sizes in GB = 10^9 bytes, or MB.
 std::string needs_table(const model::ConvLlavaImpl& model, const RunConfig& config);

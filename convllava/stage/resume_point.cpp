@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "convllava/checkpoint/checksums.h"
 #include "convllava/checkpoint/file_access.h"
 #include "convllava/checkpoint/safetensors.h"
 #include "convllava/checkpoint/training_state.h"
@@ -22,6 +23,11 @@ namespace {
 
 /// All that a run of this project is resumed from.
 std::optional<std::string> damage_of(const fs::path& directory) {
+  try {
+    checkpoint::check_files(directory);
+  } catch (const CheckpointError& error) {
+    return error.what();
+  }
   if (auto damage = formats::damage_of_model(directory)) return damage;
   try {
     if (!checkpoint::read_record(directory)) {

@@ -26,6 +26,11 @@ void ReportConfig::visit_fields(config::FieldVisitor& visitor) {
   SinkOptions::visit_fields(visitor);
 }
 
+void ParallelConfig::visit_fields(config::FieldVisitor& visitor) {
+  ShardOptions::visit_fields(visitor);
+  TimeoutOptions::visit_fields(visitor);
+}
+
 void RunConfig::visit_fields(config::FieldVisitor& visitor) {
   visitor.path(
       "output_dir", output_dir,

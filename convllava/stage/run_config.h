@@ -15,6 +15,7 @@
 #include "convllava/optim/groups.h"
 #include "convllava/optim/optimizer.h"
 #include "convllava/optim/schedule.h"
+#include "convllava/parallel/shard_options.h"
 #include "convllava/report/metric_log.h"
 #include "convllava/setup/build_model.h"
 #include "convllava/train/checkpointer.h"
@@ -49,6 +50,11 @@ struct ReportConfig : train::LogOptions, train::ValidationOptions, report::SinkO
   void visit_fields(config::FieldVisitor& visitor);
 };
 
+/// Section `parallel`.
+struct ParallelConfig : parallel::ShardOptions, distributed::TimeoutOptions {
+  void visit_fields(config::FieldVisitor& visitor);
+};
+
 struct RunConfig {
   std::string output_dir;
   int64_t seed = 42;
@@ -61,7 +67,7 @@ struct RunConfig {
   OptimizationConfig train;
   train::CheckpointOptions checkpoint;
   ReportConfig report;
-  distributed::TimeoutOptions parallel;
+  ParallelConfig parallel;
   void visit_fields(config::FieldVisitor& visitor);
 };
 

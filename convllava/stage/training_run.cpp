@@ -11,13 +11,13 @@
 #include "convllava/config/yaml.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
-#include "convllava/core/fingerprint.h"
 #include "convllava/core/log.h"
 #include "convllava/core/suggest.h"
 #include "convllava/core/version.h"
 #include "convllava/data/summary.h"
 #include "convllava/distributed/agreement.h"
 #include "convllava/formats/model_directory.h"
+#include "convllava/formats/stored_weights.h"
 #include "convllava/hardware/device_info.h"
 #include "convllava/hardware/gpu_of_rank.h"
 #include "convllava/nn/libtorch.h"
@@ -25,6 +25,7 @@
 #include "convllava/setup/build_model.h"
 #include "convllava/stage/check_config.h"
 #include "convllava/stage/earlier_run.h"
+#include "convllava/stage/one_run.h"
 #include "convllava/stage/planned_model.h"
 #include "convllava/stage/resume_point.h"
 #include "convllava/stage/same_run.h"
@@ -57,13 +58,13 @@ struct TrainingRun::Impl {
   void check_images() const;
   void look_at_data() const;
   void open_folder();
+  void open_checkpoint();
   void open_model();
-  void resume();
-  void open_optimizer();
+  void read_weights();
+  void read_states();
   void open_loader();
-  void check_agreement();
   void open_logs();
-  void write_model(const fs::path& directory);
+  void write_model(const fs::path& directory, const std::vector<checkpoint::WeightsFile>& plan);
   void train();
   void print_results() const;
   std::string yaml() { return config::write_yaml(config::fields_of(config)); }
@@ -131,36 +132,51 @@ void TrainingRun::Impl::open_folder() {
   checkpoint::clear_interrupted_saves(training.folder);
 }
 
+/// Allocates what this rank holds of the model, without values.
 void TrainingRun::Impl::open_model() {
-  const auto options = torch::TensorOptions(training.device).dtype(hardware::scalar_type(config.dtype));
+  const auto options = torch::TensorOptions(torch::kMeta).dtype(hardware::scalar_type(config.dtype));
   auto& model = training.model;
-  // `resume` loads the weights of a run that has a checkpoint.
-  model = latest ? model::ConvLlava(shape, options) : setup::build_model(config.model, shape, options, config.seed);
-  if (training.is_main()) started_from = run_start(config.model, latest);
+  auto& engine = training.engine;
+  training.optimizer.reset();
+  engine.reset();
+  model = model::ConvLlava(shape, options);
   setup::set_trainable(*model, config.trainable);
   model->set_recompute(config.train.recompute);
+  engine = std::make_unique<parallel::Engine>(model->blocks(), training.group, config.parallel, training.device);
+  model->set_observer(engine->observer());
 }
 
-void TrainingRun::Impl::resume() {
+void TrainingRun::Impl::read_weights() {
+  auto& engine = *training.engine;
+  if (training.is_main()) started_from = run_start(config.model, latest);
+  if (latest) {
+    const auto weights = formats::StoredWeights::of_model(latest->path, *training.model);
+    engine.fill(weights.blocks(), [&](const nn::Block& block) { weights.write(block); });
+  } else {
+    const setup::StartWeights weights(config.model, *training.model, config.seed);
+    engine.fill(weights.blocks(), [&](const nn::Block& block) { weights.write(block); });
+    core::log_info("weights: " + weights.description());
+  }
+}
+
+/// Of the optimizer, and the run's counters.
+void TrainingRun::Impl::read_states() {
+  auto& engine = *training.engine;
+  training.optimizer = std::make_unique<optim::Optimizer>(optim::make_rule(config.train), engine.shards());
   auto& state = training.state;
   state.data_fingerprint = training.data.identity.text();
   if (!latest) return;
   auto saved = checkpoint::load_training_state(latest->path);
   require_same_data(training.folder, std::exchange(saved.data_fingerprint, state.data_fingerprint),
                     training.data.identity);
-  formats::load_model(latest->path, *training.model);
+  if (saved.format == 1) {
+    const auto flat = std::make_shared<optim::FlatState>(checkpoint::open_state_tensors(latest->path), engine.units());
+    training.optimizer->load_state(checkpoint::WholeStates(flat));
+  } else {
+    training.optimizer->load_state(*checkpoint::open_states(latest->path));
+  }
   training.confirmed_step = saved.step;
   state = std::move(saved);
-}
-
-void TrainingRun::Impl::open_optimizer() {
-  training.units = std::make_unique<parallel::Replicate>(training.model->blocks(), training.group);
-  const auto& units = training.units->units();
-  training.optimizer = std::make_unique<optim::Optimizer>(optim::make_rule(config.train), units);
-  if (!latest) return;
-  const auto saved = checkpoint::open_state_tensors(latest->path);
-  training.state.format == 1 ? training.optimizer->load_state(optim::FlatState(saved, units))
-                             : training.optimizer->load_state(saved);
 }
 
 void TrainingRun::Impl::open_loader() {
@@ -175,15 +191,34 @@ void TrainingRun::Impl::open_loader() {
                                 train.max_steps, train.epochs, training.total_steps));
 }
 
-/// Ranks that read different files would wait for each other in different collectives, or train apart in silence.
-void TrainingRun::Impl::check_agreement() {
-  core::Fingerprint fingerprint;
-  fingerprint.add(yaml() + training.data.identity.text());
-  distributed::require_agreement(training.group,
-                                 {{"step", static_cast<double>(training.state.step)},
-                                  {"number of steps", static_cast<double>(training.total_steps)},
-                                  {"fingerprint of configuration and data", fingerprint.as_double()}},
-                                 "output_dir and the data on disks that all ranks see, and one configuration");
+/// The newest checkpoint is in memory, or the run starts. When a rank finds damage in a checkpoint, all ranks set it
+/// aside and take the one before.
+void TrainingRun::Impl::open_checkpoint() {
+  for (;;) {
+    const auto point = find_resume_point(training.folder);  // under the lock: another run may have written until now
+    if (training.is_main()) set_aside(point.damaged);
+    latest = point.from;
+    distributed::require_agreement(training.group,
+                                   {{"the step to resume from", latest ? static_cast<double>(latest->step) : 0.0}},
+                                   "output_dir on a disk that all ranks see");
+    open_model();
+    std::string damage;
+    try {
+      read_weights();
+      read_states();
+    } catch (const CheckpointError& error) {
+      if (!latest) throw;
+      damage = error.what();
+    }
+    const auto found = distributed::gather_texts(training.group, damage);
+    const auto first = std::find_if(found.begin(), found.end(), [](const auto& text) { return !text.empty(); });
+    if (first == found.end()) break;
+    if (training.is_main()) {
+      set_aside({{latest->path, fmt::format("on rank {}: {}", first - found.begin(), inner_message(*first))}});
+    }
+    training.group.barrier();
+  }
+  training.engine->require_equal_weights();
 }
 
 /// Only where there is a step to do: a complete run keeps its files.
@@ -194,7 +229,7 @@ void TrainingRun::Impl::open_logs() {
   if (training.is_main()) core::write_file_atomic(training.folder / "config.yaml", yaml());
 }
 
-void TrainingRun::Impl::write_model(const fs::path& directory) {
+void TrainingRun::Impl::write_model(const fs::path& directory, const std::vector<checkpoint::WeightsFile>& plan) {
   checkpoint::Record record;
   record.written_by = fmt::format("convllava {}", core::version());
   record.prompt_template = config.data.prompt_template;
@@ -205,7 +240,7 @@ void TrainingRun::Impl::write_model(const fs::path& directory) {
   record.started_from = started_from;
   record.run = {config.output_dir, config.trainable, config.train.lr_per_module};
   record.run_config = yaml();
-  formats::save_model(directory, *training.model, *tokenizer, record);
+  formats::save_model_files(directory, *training.model, *tokenizer, record, plan);
 }
 
 void TrainingRun::Impl::train() {
@@ -214,8 +249,9 @@ void TrainingRun::Impl::train() {
   train::StepLog log(training, guard, rates, config.report, config.report);
   train::BadSampleGuard bad_samples(training, config.data);
   train::Validator validator(training, log, config.report, config.train.micro_batch_size);
-  const auto write = [this](const fs::path& directory) { write_model(directory); };
-  train::Checkpointer checkpointer(training, guard, log, config.checkpoint, write, latest.has_value());
+  const train::ModelWriter model{[this](int64_t files) { return formats::plan_weights(*training.model, files); },
+                                 [this](const fs::path& directory, const auto& plan) { write_model(directory, plan); }};
+  train::Checkpointer checkpointer(training, guard, log, config.checkpoint, model, latest.has_value());
   train::RunReport report(training, config.report.samples, yaml());
   train::Trainer(training, rates, config.train, {&guard, &bad_samples, &log, &validator, &checkpointer, &report},
                  checkpointer)
@@ -242,23 +278,19 @@ TrainingRun::TrainingRun(RunConfig config, distributed::ProcessGroup group, torc
     : impl_(std::make_unique<Impl>(std::move(config), std::move(group), device)) {
   auto& self = *impl_;
   auto& training = self.training;
+  require_one_config(training.group, self.config);
   check_config(self.config, "configuration");
   check_paths(self.config, "configuration", can_resume(self.config));
   self.check_model();
   require_same_run(self.config, *self.tokenizer);
   training.data = open_data(self.config, self.shape.vision, *self.tokenizer);
   data::check_known_bad(training.data.train, self.config.data.max_bad_share);
+  require_one_data(training.group, training.data.identity);
   self.check_images();
   self.look_at_data();
   self.open_folder();
-  const auto point = find_resume_point(training.folder);  // under the lock: another run may have written until now
-  if (training.is_main()) set_aside(point.damaged);
-  self.latest = point.from;
-  self.open_model();
-  self.resume();
-  self.open_optimizer();
+  self.open_checkpoint();
   self.open_loader();
-  self.check_agreement();
 }
 
 TrainingRun::~TrainingRun() = default;

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "convllava/checkpoint/run_folder.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "convllava/core/log.h"
+#include "convllava/distributed/agreement.h"
 #include "convllava/nn/libtorch.h"
 
 namespace convllava::train {
@@ -19,12 +22,12 @@ void CheckpointOptions::visit_fields(config::FieldVisitor& visitor) {
 }
 
 Checkpointer::Checkpointer(Training& training, SkipGuard& guard, StepLog& log, const CheckpointOptions& options,
-                           WriteModel write_model, bool resumed)
+                           ModelWriter model, bool resumed)
     : training_(training),
       guard_(guard),
       log_(log),
       options_(options),
-      write_model_(std::move(write_model)),
+      model_(std::move(model)),
       saved_step_(resumed ? training.state.step : -1) {}
 
 bool Checkpointer::is_due(int64_t step) const {
@@ -51,7 +54,8 @@ void Checkpointer::save() {
     const int64_t learned = guard_.learned();
     // When a rank dies its reductions end early everywhere, with garbage: all must have come this far.
     training_.group.barrier();
-    if (training_.is_main()) write();
+    if (training_.group.world_size() > 1) training_.engine->require_equal_weights();
+    write({training_.group.rank(), training_.group.world_size()});
     training_.group.barrier();
     saved_step_ = training_.confirmed_step = training_.state.step;
     learned_at_save_ = learned;
@@ -59,17 +63,30 @@ void Checkpointer::save() {
   });
 }
 
-void Checkpointer::write() {
+void Checkpointer::write(const Writer& writer) {
   writing_ = true;
   const auto directory = checkpoint::step_directory(training_.folder, training_.state.step);
-  core::PendingDirectory pending(directory);
-  write_model_(pending.path());
-  auto saved = training_.state;
-  saved.tensors = training_.optimizer->state();
-  checkpoint::save_training_state(pending.path(), saved);
-  pending.commit();
-  checkpoint::remove_old_checkpoints(training_.folder, options_.keep_last);
-  core::log_info("checkpoint " + directory.string());
+  const bool alone = writer.ranks == 1;
+  const auto plan = model_.plan(writer.ranks);
+  std::optional<core::PendingDirectory> pending;
+  if (writer.rank == 0) {
+    pending.emplace(directory);
+    checkpoint::make_state_directory(pending->path());
+    model_.write(pending->path(), plan);
+  }
+  if (!alone) training_.group.barrier();
+  auto checksums = write_own_files(training_, core::PendingDirectory::path_for(directory), plan, writer);
+  if (!alone) {
+    for (const auto& text : distributed::gather_texts(training_.group, checkpoint::checksums_text(checksums))) {
+      checksums.merge(checkpoint::parse_checksums(text, "the checksums of a rank"));
+    }
+  }
+  if (writer.rank == 0) {
+    write_checksums(pending->path(), std::move(checksums));
+    pending->commit();
+    checkpoint::remove_old_checkpoints(training_.folder, options_.keep_last);
+    core::log_info("checkpoint " + directory.string());
+  }
   writing_ = false;
 }
 
@@ -83,7 +100,10 @@ void Checkpointer::save_alone() noexcept {
     if (training_.group.world_size() > 1 && training_.confirmed_step != step) {
       throw Error("it is not known whether all ranks finished this step");
     }
-    write();
+    if (training_.group.world_size() > 1 && training_.engine->level() != parallel::Level::kNone) {
+      throw Error("the other ranks have parts of the optimizer's states");
+    }
+    write({});
   } catch (const std::exception& error) {
     core::log_error(fmt::format("no checkpoint of step {} could be written: {}", step, error.what()));
   }

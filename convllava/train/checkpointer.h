@@ -1,11 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <functional>
 
 #include "convllava/config/fields.h"
 #include "convllava/core/progress.h"
+#include "convllava/train/checkpoint_files.h"
 #include "convllava/train/observer.h"
 #include "convllava/train/skip_guard.h"
 #include "convllava/train/step_log.h"
@@ -25,12 +24,9 @@ struct CheckpointOptions {
 /// an error.
 class Checkpointer : public Observer {
  public:
-  /// Writes model, tokenizer and record of the run's present step into a directory.
-  using WriteModel = std::function<void(const std::filesystem::path& directory)>;
-
   /// A run that was resumed has the checkpoint of its present step.
-  Checkpointer(Training& training, SkipGuard& guard, StepLog& log, const CheckpointOptions& options,
-               WriteModel write_model, bool resumed);
+  Checkpointer(Training& training, SkipGuard& guard, StepLog& log, const CheckpointOptions& options, ModelWriter model,
+               bool resumed);
 
   /// Whether this rank asks for a checkpoint after step `step`.
   bool is_due(int64_t step) const;
@@ -46,14 +42,14 @@ class Checkpointer : public Observer {
 
  private:
   void save();
-  void write();
+  void write(const Writer& writer);
   bool has_learned();
 
   Training& training_;
   SkipGuard& guard_;
   StepLog& log_;
   const CheckpointOptions& options_;
-  WriteModel write_model_;
+  ModelWriter model_;
   int64_t saved_step_ = -1;
   int64_t learned_at_save_ = 0;
   bool writing_ = false;

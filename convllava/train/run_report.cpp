@@ -14,7 +14,9 @@ namespace fs = std::filesystem;
 
 /// Without the last validation loss the report is not complete, and the next start makes up for it.
 void RunReport::finished() {
-  if (!training_.is_main() || (training_.is_done() && training_.summary.stopped)) return;
+  if (training_.is_done() && training_.summary.stopped) return;
+  const parallel::WholeWeights weights(*training_.engine);  // rank 0 answers alone
+  if (!training_.is_main()) return;
   write();
   training_.summary.reported = true;
 }

@@ -39,14 +39,15 @@ bool Trainer::step() {
   const core::Stopwatch wait;
   const auto batch = next_batch(requests);
   const double data_wait = wait.seconds();
-  const auto counts = global_counts(batch, training_.group, requests);
+  const auto micro_batches = static_cast<size_t>(training_.loader->micro_batches_per_step());
+  const auto counts = global_counts(batch, training_.group, requests, micro_batches);
   training_.confirmed_step = state.step;
   if (counts.failures > 0) leave_after_failure();
   if (counts.stop_requests > 0) {
     training_.summary.stopped = true;
     return false;
   }
-  const auto outcome = train_step(*training_.model, batch, counts, *training_.units, *training_.optimizer, clip_,
+  const auto outcome = train_step(*training_.model, batch, counts, *training_.engine, *training_.optimizer, clip_,
                                   [&](const parallel::FlatRange& range) {
                                     auto rates = rates_.rates(range.module, state.step, training_.total_steps);
                                     if (!range.decay) rates.weight_decay = 0;

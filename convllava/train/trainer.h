@@ -20,8 +20,8 @@ class Trainer {
   Trainer(Training& training, optim::RateSchedule rates, const optim::ClipOptions& clip,
           std::vector<Observer*> observers, Checkpointer& checkpointer);
 
-  /// Trains to the last step or until a stop signal (core/stop_signal.h). After an error what was learned since the last
-  /// checkpoint is saved, as far as that is certain, and the error is thrown on.
+  /// Trains to the last step or until a stop signal (core/stop_signal.h). After an error what was learned since the
+  /// last checkpoint is saved, as far as that is certain, and the error is thrown on.
   void run();
 
  private:

@@ -13,7 +13,7 @@
 #include "convllava/distributed/process_group.h"
 #include "convllava/model/convllava.h"
 #include "convllava/optim/optimizer.h"
-#include "convllava/parallel/replicate.h"
+#include "convllava/parallel/engine.h"
 
 namespace convllava::train {
 
@@ -45,7 +45,7 @@ struct Training {
   std::filesystem::path folder;
   data::Mixture data;
   model::ConvLlava model{nullptr};
-  std::unique_ptr<parallel::Replicate> units;
+  std::unique_ptr<parallel::Engine> engine;
   std::unique_ptr<optim::Optimizer> optimizer;
   std::unique_ptr<data::Loader> loader;
   std::unique_ptr<data::Quarantine> quarantine;

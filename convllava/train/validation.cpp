@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "convllava/core/error.h"
 #include "convllava/core/log.h"
@@ -64,38 +65,54 @@ void ValidationOptions::visit_fields(config::FieldVisitor& visitor) {
   visitor.field("samples", samples, "Validation images that the model answers in `report.html`.", {0, 1000});
 }
 
-std::optional<double> validation_loss(model::ConvLlavaImpl& model, const data::DataSelection& selection,
-                                      int64_t micro_batch_size, distributed::ProcessGroup& group,
-                                      data::Quarantine& quarantine) {
+namespace {
+
+/// Adds the losses and supervised tokens of a window of batches to `sums`. All ranks have the same number of windows.
+/// False after a stop signal. Collective.
+bool add_losses(Training& training, const data::StepBatch& window, std::array<double, 2>& sums) {
+  const StepRequests requests{.stop = core::stop_signal() != 0};
+  const auto counts = global_counts(window, training.group, requests, kWindowBatches);
+  if (counts.stop_requests > 0) return false;
+  for (size_t i = 0; i < counts.micro_batches.size(); ++i) {
+    auto plan = plan_of(counts, i, /*trains_language=*/false);
+    plan.backward = plan.last = false;
+    training.engine->begin_micro_batch(plan);
+    if (i < window.micro_batches.size() && window.micro_batches[i].supervised_tokens() > 0) {
+      const auto& packed = window.micro_batches[i];
+      sums[0] += training.model->loss(infer::to_tensors(packed, training.device), 1.0).item<double>();
+      sums[1] += static_cast<double>(packed.supervised_tokens());
+    }
+    training.engine->finish_micro_batch();
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<double> validation_loss(Training& training, const data::DataSelection& selection,
+                                      int64_t micro_batch_size) {
   const torch::InferenceMode inference;
-  const auto device = model.llm->head_weight().device();
-  std::vector<double> sums = {0, 0};
+  auto& group = training.group;
+  std::array<double, 2> sums = {0, 0};
   std::vector<int64_t> own;
   for (size_t i = group.rank(); i < selection.members.size(); i += group.world_size()) {
     own.push_back(selection.members[i]);
   }
-  // The same number of rounds on every rank: each ends in a collective.
   const auto window = static_cast<size_t>(kWindowBatches * micro_batch_size);
   const size_t share = (selection.members.size() + group.world_size() - 1) / group.world_size();
   for (size_t begin = 0; begin < share; begin += window) {
-    if (group.all_reduce(std::vector<double>{core::stop_signal() != 0 ? 1.0 : 0.0})[0] > 0) {
-      return std::nullopt;
-    }
-    std::vector<data::BadSample> bad;
     const std::vector<int64_t> members(own.begin() + std::min(own.size(), begin),
                                        own.begin() + std::min(own.size(), begin + window));
-    for (const auto& packed : data::load_in_order(*selection.dataset, members, micro_batch_size, bad)) {
-      if (packed.supervised_tokens() == 0) continue;
-      sums[0] += model.loss(infer::to_tensors(packed, device), 1.0).item<double>();
-      sums[1] += static_cast<double>(packed.supervised_tokens());
-    }
-    quarantine.add(bad);
+    data::StepBatch batch;
+    batch.micro_batches = data::load_in_order(*selection.dataset, members, micro_batch_size, batch.bad);
+    training.quarantine->add(batch.bad);
+    if (!add_losses(training, batch, sums)) return std::nullopt;
   }
-  sums = group.all_reduce(sums);
-  if (sums[1] == 0) {
+  const auto total = group.all_reduce({sums[0], sums[1]});
+  if (total[1] == 0) {
     throw DataError("validation", "no sample of the set can be used", "0 supervised tokens", "some");
   }
-  return sums[0] / sums[1];
+  return total[0] / total[1];
 }
 
 void Validator::start() {
@@ -133,8 +150,7 @@ std::optional<double> Validator::validate() {
   log_.aside([&] {
     training_.group.barrier();
     training_.confirmed_step = training_.state.step;
-    loss = validation_loss(*training_.model, training_.data.validation, micro_batch_size_, training_.group,
-                           *training_.quarantine);
+    loss = validation_loss(training_, training_.data.validation, micro_batch_size_);
   });
   if (!loss) {
     training_.summary.stopped = true;

@@ -24,11 +24,10 @@ struct ValidationOptions {
 };
 
 /// Mean cross-entropy over the supervised tokens of the selection, shared out over the ranks; nothing when a stop
-/// signal came in the middle. Unusable samples are listed in `quarantine`. Throws DataError when no sample can be
-/// used. Collective.
-std::optional<double> validation_loss(model::ConvLlavaImpl& model, const data::DataSelection& selection,
-                                      int64_t micro_batch_size, distributed::ProcessGroup& group,
-                                      data::Quarantine& quarantine);
+/// signal came in the middle. Unusable samples are listed in the run's quarantine. Throws DataError when no sample can
+/// be used. Collective.
+std::optional<double> validation_loss(Training& training, const data::DataSelection& selection,
+                                      int64_t micro_batch_size);
 
 /// The model's greedy answers to the first question of `count` samples spread over the selection. Samples that cannot
 /// be asked are skipped with a warning.

@@ -52,11 +52,11 @@ int main() {
   // 3. Training: declare what trains, flatten it, step.
   for (auto& parameter : convllava->llm->parameters()) parameter.set_requires_grad(false);
   distributed::ProcessGroup group;  // one process
-  parallel::Replicate units(convllava->blocks(), group);
-  optim::Optimizer optimizer(optim::make_rule({}), units.units());
+  parallel::Engine engine(convllava->blocks(), group);
+  optim::Optimizer optimizer(optim::make_rule({}), engine.shards());
   const auto counts = train::global_counts(batch, group);
   for (int step = 0; step < 3; ++step) {
-    const auto outcome = train::train_step(*convllava, batch, counts, units, optimizer, {.max_grad_norm = 1.0},
+    const auto outcome = train::train_step(*convllava, batch, counts, engine, optimizer, {.max_grad_norm = 1.0},
                                            [](const parallel::FlatRange&) {
                                              return optim::Rates{1e-3, 0.0};
                                            });

@@ -86,13 +86,13 @@ class StepBenchmark {
   void run() {
     std::cerr << apps::set_arithmetic(device_) << "\n";
     distributed::ProcessGroup group;
-    parallel::Replicate units(model_->blocks(), group);
-    optim::Optimizer optimizer(optim::make_rule({}), units.units());
+    parallel::Engine engine(model_->blocks(), group);
+    optim::Optimizer optimizer(optim::make_rule({}), engine.shards());
     const auto counts = train::global_counts(batch_, group);
     double loss = 0;
     const auto step = [&] {
       const auto outcome =
-          train::train_step(*model_, batch_, counts, units, optimizer, config_.train, [&](const parallel::FlatRange&) {
+          train::train_step(*model_, batch_, counts, engine, optimizer, config_.train, [&](const parallel::FlatRange&) {
             return optim::Rates{1e-6, 0.0};
           });
       loss = outcome.loss.item<double>();  // as the trainer does when it logs

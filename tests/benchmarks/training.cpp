@@ -93,12 +93,12 @@ void whole_model(const std::string& suffix) {
   model::ConvLlava model(shape());
   nn::initialize(model->blocks());
   distributed::ProcessGroup group;
-  parallel::Replicate units(model->blocks(), group);
-  optim::Optimizer optimizer(optim::make_rule({}), units.units());
+  parallel::Engine engine(model->blocks(), group);
+  optim::Optimizer optimizer(optim::make_rule({}), engine.shards());
   const auto step = batch();
   const auto counts = train::global_counts(step, group);
   report("convllava_step" + suffix, benchmark::median_seconds([&] {
-           train::train_step(*model, step, counts, units, optimizer, {}, [](const parallel::FlatRange&) {
+           train::train_step(*model, step, counts, engine, optimizer, {}, [](const parallel::FlatRange&) {
              return optim::Rates{1e-5, 0.0};
            });
          }));

@@ -2,6 +2,8 @@
 #include <functional>
 #include <string>
 
+#include "convllava/checkpoint/checksums.h"
+#include "convllava/checkpoint/safetensors.h"
 #include "convllava/checkpoint/training_state.h"
 #include "convllava/core/error.h"
 #include "convllava/eval/benchmark.h"
@@ -35,6 +37,13 @@ const char* const kTokenizer =
 const char* const kState =
     R"({"step": 7, "skipped_steps": 0, "samples": 56, "bad_samples": 1, "tokens": 9000, "seconds": 12.5,
         "data_fingerprint": "a"})";
+const char* const kStateOfPieces =
+    R"({"format": 3, "step": 7, "skipped_steps": 0, "samples": 56, "bad_samples": 1, "tokens": 9000, "seconds": 12.5,
+        "data_fingerprint": "a", "optimizer": {"steps": 7, "ranks": 1, "states": ["exp_avg"],
+        "parameters": {"norm.weight": {"shape": [2, 3], "strides": [3, 1]}}}})";
+const char* const kChecksums =
+    R"({"format": 1, "chunk": 16777216, "files": {"config.json": {"bytes": 5, "crc32c": ["e3069283"]},
+        "state/empty": {"bytes": 0, "crc32c": []}}})";
 const char* const kQuestions =
     R"({"dataset_name": "textvqa", "data": [{"question_id": 1, "questionId": 1, "question": "What?", "image_id": "a",
         "image": "a.jpg", "set_name": "val", "answers": ["yes", "no"]}]})";
@@ -47,6 +56,8 @@ class Directory {
     fs::copy_file(CONVLLAVA_SOURCE_DIR "/tests/golden/text/tokenizer.model", folder_ / "tokenizer.model");
     fs::create_directory(folder_ / "state");
     checkpoint::write_safetensors(folder_ / "state/tensors.safetensors", {}, {{"step", "7"}});
+    checkpoint::write_safetensors(folder_ / "state/optimizer-00001-of-00001.safetensors",
+                                  {{"norm.weight.exp_avg@0", torch::zeros({6})}}, {{"step", "7"}});
     for (const char* name : {"config.json", "generation_config.json", "preprocessor_config.json",
                              "tokenizer_config.json", "special_tokens_map.json", "model.safetensors.index.json",
                              "state/state.json", "questions.json", "predictions.jsonl"}) {
@@ -63,6 +74,7 @@ class Directory {
         [&] { formats::read_image_options(path, model::ConvNextConfig()); },
         [&] { checkpoint::ModelShards{path}; },
         [&] { checkpoint::load_training_state(path); },
+        [&] { checkpoint::parse_checksums(text, "checksums.json"); },
         [&] { text::Tokenizer::load(path); },
         [&] { eval::read_vqa_file(path / "questions.json", "question_id"); },
         [&] { eval::read_predictions(path / "predictions.jsonl"); },
@@ -88,7 +100,8 @@ int main(int argc, char** argv) {
   const Directory directory;
   fuzz::Reader reader;
   reader.corpus = fuzz::files_in("tests/golden/checkpoint", ".json");
-  reader.corpus.insert(reader.corpus.end(), {kLlava, kPreprocessor, kTokenizer, kState, kQuestions, kPredictions});
+  reader.corpus.insert(reader.corpus.end(), {kLlava, kPreprocessor, kTokenizer, kState, kStateOfPieces, kChecksums,
+                                             kQuestions, kPredictions});
   reader.dictionary = fuzz::words(
       R"({ } [ ] : , " "" \ \u0000 \ud800 /* // "model_type":"llama", "model_type":"convnext", "weight_map":{}, )"
       R"("rope_parameters":{}, "legacy":null, "data":[{}], "eos_token_id":[], "crop_size":{},)");

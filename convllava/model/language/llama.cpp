@@ -121,6 +121,7 @@ void LlamaImpl::add_blocks() {
   };
   auto embedding = nn::make_block("model.embed_tokens", "llm.embed_tokens", *embed_tokens);
   embedding.used_once = !config_.tie_word_embeddings;
+  embedding.weights_in_backward = false;
   add(std::move(embedding));
   for (size_t i = 0; i < layers->size(); ++i) {
     auto* layer = layers->ptr(i).get();
@@ -142,6 +143,7 @@ void LlamaImpl::add_blocks() {
   nn::Block head{.name = "lm_head", .path = lm_head ? "llm.lm_head" : "llm.embed_tokens"};
   head.parameters = {{lm_head ? "lm_head.weight" : "model.embed_tokens.weight", head_weight()}};
   head.used_once = static_cast<bool>(lm_head);
+  head.weights_in_backward = false;  // head_cross_entropy makes its gradients in forward
   head.cost = [weight = head_weight()](const nn::BatchShape& batch, int64_t bytes) {
     return head_cost(weight, batch, bytes);
   };

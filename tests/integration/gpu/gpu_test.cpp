@@ -9,7 +9,7 @@
 #include "convllava/hardware/gpu_of_rank.h"
 #include "convllava/nn/attention.h"
 #include "convllava/nn/compute_capability.h"
-#include "convllava/parallel/replicate.h"
+#include "convllava/parallel/engine.h"
 #include "convllava/stage/training_run.h"
 #include "tests/support/errors.h"
 #include "tests/support/golden.h"
@@ -117,15 +117,15 @@ TEST_CASE("gradients that autograd's hooks reduce through NCCL are those of a ru
     parallel::Chain chain({64, 96, 32, 48});
     for (auto& layer : chain.layers) layer->to(device);
     const auto x = torch::randn({16, 64}).to(device);
-    parallel::Replicate units(chain.blocks(), group);
-    units.zero_gradients();
+    parallel::Engine engine(chain.blocks(), group);
+    engine.begin_step();
     chain.forward(x).sum().backward();
-    units.begin_reduction();
+    engine.begin_micro_batch({});
     chain.forward(2 * x).sum().backward();
-    CHECK(units.reductions_started() == 3);
-    units.finish_reduction();
+    CHECK(engine.reductions_started() == 3);
+    engine.finish_micro_batch();
     std::vector<torch::Tensor> result;
-    for (const auto& unit : units.units()) result.push_back(unit.gradient().cpu());
+    for (const auto& unit : engine.units()) result.push_back(unit.gradient().tensor().cpu());
     return result;
   };
   distributed::ProcessGroup nccl(environment, device);
@@ -143,11 +143,11 @@ TEST_CASE("gradients of bf16 weights add up in fp32 to the same bits, whether au
     for (auto& layer : chain.layers) layer->to(torch::kCUDA);
     auto blocks = chain.blocks();
     for (auto& block : blocks) block.used_once = used_once;
-    const parallel::Replicate units(blocks, distributed::ProcessGroup());
+    const parallel::Engine engine(blocks, distributed::ProcessGroup());
     for (int i = 0; i < 3; ++i)
       chain.forward(torch::randn({16, 64}).to(torch::kCUDA, torch::kBFloat16)).sum().backward();
     std::vector<torch::Tensor> result;
-    for (const auto& unit : units.units()) result.push_back(unit.gradient().cpu());
+    for (const auto& unit : engine.units()) result.push_back(unit.gradient().tensor().cpu());
     return result;
   };
   const auto expected = gradients(false);

@@ -114,7 +114,8 @@ void check_commands(bool launched) {
   int count = 0;
   for (const auto& command : documented_commands()) {
     if (command.starts_with(kLauncher) != launched) continue;
-    const bool trains = command.find("bin/train ") != std::string::npos;
+    const bool trains =
+        command.find("bin/train ") != std::string::npos && command.find("--dry-run") == std::string::npos;
     if (trains) {
       fs::remove_all(folder / "runs/stage2");
       fs::remove_all(folder / "runs/mine");

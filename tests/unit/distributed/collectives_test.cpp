@@ -69,7 +69,44 @@ void check_pending(ProcessGroup& group) {
   group.all_reduce_async(torch::ones({1 << 16}));
 }
 
+/// [10 * rank, 10 * rank + 1, 10 * rank + 2] is the part of each rank.
+void check_parts(ProcessGroup& group) {
+  const int64_t world = group.world_size();
+  for (const auto type : kTypes) {
+    const auto whole = torch::arange(3, type) + 10 * torch::arange(world, type).unsqueeze(1);
+    const auto own = [&](const torch::Tensor& flat) { return flat.narrow(0, 3 * group.rank(), 3); };
+    auto gathered = torch::zeros({3 * world}, type);
+    own(gathered).copy_(whole[group.rank()]);
+    group.all_gather_async(gathered).wait();
+    CHECK(torch::equal(gathered, whole.flatten()));
+    auto summed = whole.flatten().clone();
+    group.reduce_scatter_async(summed).wait();
+    CHECK(torch::equal(own(summed), whole[group.rank()] * world));
+  }
+  if (world > 1) {
+    CHECK_THROWS_WITH(group.all_gather_async(torch::zeros({3 * world + 1})).wait(), contains("equal parts"));
+  }
+}
+
+void check_traffic(ProcessGroup& group) {
+  const double world = group.world_size();
+  const auto sent = [&](const auto& collective) {
+    const auto before = group.traffic();
+    collective();
+    const auto after = group.traffic();
+    CHECK(after.collectives - before.collectives == (world > 1 ? 1 : 0));
+    return after.bytes - before.bytes;
+  };
+  const auto tensor = torch::zeros({12}, torch::kFloat);
+  const double part = 48 * (world - 1) / world;
+  CHECK(sent([&] { group.all_reduce(tensor); }) == 2 * part);
+  CHECK(sent([&] { group.reduce_scatter_async(tensor).wait(); }) == part);
+  CHECK(sent([&] { group.all_gather_async(tensor).wait(); }) == part);
+}
+
 void check_all(ProcessGroup& group) {
+  check_parts(group);
+  check_traffic(group);
   check_sums(group);
   check_broadcasts(group);
   check_layouts(group);

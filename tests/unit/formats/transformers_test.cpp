@@ -54,15 +54,25 @@ TEST_CASE("transformers reads a saved checkpoint, computes the same and keeps it
   std::filesystem::create_directories(single);
   save_model(single, *model, small_tokenizer(), small_record());
 
+  // As four ranks write it.
   const auto sharded = folder / "sharded";
-  std::filesystem::copy(single, sharded, std::filesystem::copy_options::recursive);
-  for (const auto& directory : {sharded, sharded / "vision_tower"}) {
+  std::filesystem::create_directories(sharded);
+  const auto plan = plan_weights(*model, 4);
+  save_model_files(sharded, *model, small_tokenizer(), small_record(), plan);
+  const auto parameters = model->named_parameters();
+  for (const auto& file : plan) {
     checkpoint::NamedTensors tensors;
-    const checkpoint::ModelShards shards(directory);
-    for (const auto& [name, info] : shards.tensors()) tensors.emplace_back(name, shards.tensor(name));
-    std::filesystem::remove(directory / "model.safetensors");
-    checkpoint::write_model_shards(directory, tensors, 10'000);
-    REQUIRE(std::filesystem::exists(directory / "model.safetensors.index.json"));
+    for (const auto& [parameter, name] : file.tensors) tensors.emplace_back(name, parameters[parameter]);
+    checkpoint::write_safetensors(sharded / file.path, tensors, checkpoint::kModelMetadata);
+  }
+  for (const auto& part : {std::filesystem::path(), std::filesystem::path("vision_tower")}) {
+    REQUIRE(std::filesystem::exists(sharded / part / "model.safetensors.index.json"));
+    const checkpoint::ModelShards of_ranks(sharded / part);
+    const checkpoint::ModelShards of_one(single / part);
+    REQUIRE(of_ranks.tensors().size() == of_one.tensors().size());
+    for (const auto& item : of_one.tensors()) {
+      CHECK(torch::equal(of_ranks.tensor(item.first), of_one.tensor(item.first)));
+    }
   }
   checkpoint::write_safetensors(folder / "expected.safetensors",
                                 outputs_of(model, text::Tokenizer::load(single), text));

@@ -1,6 +1,7 @@
+#include "convllava/parallel/flat_unit.h"
+
 #include "convllava/nn/libtorch.h"
 #include "convllava/nn/weight_decay.h"
-#include "convllava/parallel/replicate.h"
 #include "tests/catch.h"
 #include "tests/unit/parallel/blocks.h"
 
@@ -39,11 +40,11 @@ void check_moved(torch::ScalarType type) {
     before[item.key()] = item.value().detach().clone();
     identity[item.key()] = item.value().unsafeGetTensorImpl();
   }
-  const FlatUnit unit(block_of("mixed", *module));
+  const FlatUnit unit(block_of("mixed", *module), {}, torch::kCPU);
   CHECK(unit.name() == "llm.mixed");
-  CHECK(unit.flat().scalar_type() == type);
-  CHECK(unit.gradient().scalar_type() == torch::kFloat);
-  CHECK(unit.gradient().numel() == unit.numel());
+  CHECK(unit.weights().tensor().scalar_type() == type);
+  CHECK(unit.gradient().tensor().scalar_type() == torch::kFloat);
+  CHECK(unit.gradient().tensor().numel() == unit.numel());
   CHECK(unit.parameters().size() == before.size());
   for (const auto& item : module->named_parameters()) {
     INFO(item.key());
@@ -52,14 +53,14 @@ void check_moved(torch::ScalarType type) {
     CHECK(tensor.requires_grad());
     CHECK(tensor.strides() == before[item.key()].strides());
     CHECK(torch::equal(tensor, before[item.key()]));
-    CHECK(tensor.is_alias_of(unit.flat()));
-    CHECK(tensor.grad().is_alias_of(unit.gradient()));
+    CHECK(tensor.is_alias_of(unit.weights().tensor()));
+    CHECK(tensor.grad().is_alias_of(unit.gradient().tensor()));
     CHECK(tensor.grad().strides() == tensor.strides());
     CHECK(reinterpret_cast<uintptr_t>(tensor.data_ptr()) % 64 == 0);
   }
   CHECK(module->conv->weight.is_contiguous(torch::MemoryFormat::ChannelsLast));
   // What belongs to no parameter is zero.
-  auto rest = unit.flat().clone();
+  auto rest = unit.weights().tensor().clone();
   for (const auto& parameter : unit.parameters()) rest.narrow(0, parameter.begin, parameter.tensor.numel()).zero_();
   CHECK(rest.count_nonzero().item<int64_t>() == 0);
 }
@@ -77,7 +78,7 @@ TEST_CASE("ranges are contiguous stretches with and without decay, of the block'
       "mixed",
       "llm",
       {{"llm.z", leaf({2, 40})}, {"llm.bias", leaf({65})}, {"llm.a", leaf({4, 4})}, {"llm.norm", leaf({1})}}};
-  const FlatUnit unit(block);
+  const FlatUnit unit(block, {}, torch::kCPU);
   std::vector<std::string> names;
   for (const auto& parameter : unit.parameters()) names.push_back(parameter.name);
   CHECK(names == std::vector<std::string>{"llm.bias", "llm.norm", "llm.a", "llm.z"});
@@ -106,7 +107,7 @@ TEST_CASE("backward accumulates into the flat gradient in place", "[parallel]") 
   for (const auto& item : reference->named_parameters()) {
     item.value().copy_(module->named_parameters()[item.key()]);
   }
-  const FlatUnit unit(block_of("mixed", *module));
+  const FlatUnit unit(block_of("mixed", *module), {}, torch::kCPU);
   for (int pass = 0; pass < 2; ++pass) {
     const torch::AutoGradMode grad(true);
     const auto x = image(torch::kFloat);
@@ -116,38 +117,42 @@ TEST_CASE("backward accumulates into the flat gradient in place", "[parallel]") 
   for (const auto& parameter : unit.parameters()) {
     const auto expected = reference->named_parameters()[parameter.name.substr(10)].grad();
     CHECK(torch::equal(parameter.tensor.grad(), expected));
-    CHECK(torch::equal(unit.gradient().as_strided(expected.sizes(), parameter.tensor.strides(), parameter.begin),
-                       expected));
+    CHECK(torch::equal(
+        unit.gradient().tensor().as_strided(expected.sizes(), parameter.tensor.strides(), parameter.begin), expected));
   }
 }
 
 TEST_CASE("gradients of bfloat16 parameters add up in float32", "[parallel]") {
   auto weight = torch::ones({4}, torch::kBFloat16).requires_grad_();
-  const FlatUnit unit({"w", "llm", {{"llm.w", weight}}});
+  const FlatUnit unit({"w", "llm", {{"llm.w", weight}}}, {}, torch::kCPU);
   // 1 + 2^-10 has no bfloat16.
   (weight * torch::tensor({1.0, 1.0, 2.0, 4.0}).to(torch::kBFloat16)).sum().backward();
   (weight * std::pow(2.0, -10)).sum().backward();
-  CHECK(torch::equal(unit.gradient().narrow(0, 0, 4), torch::tensor({1.0, 1.0, 2.0, 4.0}) + std::pow(2.0, -10)));
+  CHECK(
+      torch::equal(unit.gradient().tensor().narrow(0, 0, 4), torch::tensor({1.0, 1.0, 2.0, 4.0}) + std::pow(2.0, -10)));
 }
 
 TEST_CASE("a change of the flat tensor is a change of the model", "[parallel]") {
   Mixed module(torch::kFloat);
-  const FlatUnit unit(block_of("mixed", *module));
+  const FlatUnit unit(block_of("mixed", *module), {}, torch::kCPU);
   const auto x = image(torch::kFloat);
-  unit.flat().zero_();
+  torch::Tensor(unit.weights().tensor()).zero_();
   CHECK(module(x).abs().max().item<float>() == 0);
   CHECK(module->linear->weight.abs().max().item<float>() == 0);
 }
 
 TEST_CASE("a unit refuses parameters that do not fit together", "[parallel]") {
   const auto leaf = [](torch::ScalarType type) { return torch::ones({2}, type).requires_grad_(); };
-  const auto make = [](nn::Block block) { FlatUnit unit(block); };
+  const auto make = [](nn::Block block) { FlatUnit unit(block, {}, torch::kCPU); };
   CHECK_THROWS_WITH(make({"none", "llm"}), contains("block none has no parameters"));
   CHECK_THROWS_WITH(make({"b", "llm", {{"llm.a", leaf(torch::kFloat)}, {"llm.b", leaf(torch::kBFloat16)}}}),
                     contains("parameter llm.b is BFloat16 on cpu; expected Float on cpu like the rest of its block"));
   CHECK_THROWS_WITH(make({"b", "llm", {{"llm.a", leaf(torch::kDouble)}}}),
                     contains("parameter llm.a is Double; expected float32 or bfloat16"));
-  CHECK_THROWS_WITH(make({"b", "llm", {{"llm.a", torch::ones({2})}}}), contains("parameter llm.a is not trainable"));
+  CHECK_THROWS_WITH(make({"b", "llm", {{"llm.a", leaf(torch::kFloat)}, {"llm.b", torch::ones({2})}}}),
+                    contains("parameter llm.b is frozen, the rest of its unit is not"));
+  CHECK_THROWS_WITH(make({"b", "llm", {{"llm.a", leaf(torch::kFloat) * 2}}}),
+                    contains("parameter llm.a is not a leaf of autograd"));
   const auto sparse = torch::ones({4, 4}).slice(1, 0, 2).requires_grad_();
   CHECK_THROWS_WITH(make({"b", "llm", {{"llm.a", sparse}}}), contains("parameter llm.a is not dense"));
 }

@@ -2,7 +2,7 @@
 
 #include "convllava/nn/libtorch.h"
 #include "convllava/nn/recompute.h"
-#include "convllava/parallel/replicate.h"
+#include "convllava/parallel/engine.h"
 #include "tests/catch.h"
 #include "tests/unit/parallel/blocks.h"
 
@@ -56,10 +56,10 @@ struct Reentrant : torch::autograd::Function<Reentrant> {
 
 TEST_CASE("a unit's reduction starts before backward has ended", "[parallel]") {
   Chain chain({3, 4, 5, 6});
-  Replicate units(chain.blocks(), {});
+  Engine engine(chain.blocks(), {});
   std::vector<int64_t> started;
-  const auto note = [&] { started.push_back(units.reductions_started()); };
-  units.begin_reduction();
+  const auto note = [&] { started.push_back(engine.reductions_started()); };
+  engine.begin_micro_batch({});
   auto x = torch::randn({2, 3}).requires_grad_();
   for (auto& layer : chain.layers) x = layer(probe(x, note));
   x.sum().backward();
@@ -67,46 +67,47 @@ TEST_CASE("a unit's reduction starts before backward has ended", "[parallel]") {
   REQUIRE(started.size() == 3);
   CHECK(started[1] >= 1);
   CHECK(started[2] >= 2);
-  CHECK(units.reductions_started() == 3);
-  units.finish_reduction();
-  CHECK(units.reductions_started() == 3);
+  CHECK(engine.reductions_started() == 3);
+  engine.finish_micro_batch();
+  CHECK(engine.reductions_started() == 3);
 }
 
-TEST_CASE("nothing is reduced before begin_reduction", "[parallel]") {
+TEST_CASE("only the last micro-batch of a step is reduced", "[parallel]") {
   Chain chain({3, 4, 5});
-  Replicate units(chain.blocks(), {});
+  Engine engine(chain.blocks(), {});
+  for (int micro = 0; micro < 2; ++micro) {
+    engine.begin_micro_batch({.last = false});
+    chain.forward(torch::randn({2, 3})).sum().backward();
+    engine.finish_micro_batch();
+    CHECK(engine.reductions_started() == 0);
+  }
+  engine.begin_micro_batch({});
   chain.forward(torch::randn({2, 3})).sum().backward();
-  chain.forward(torch::randn({2, 3})).sum().backward();
-  CHECK(units.reductions_started() == 0);
-  units.begin_reduction();
-  chain.forward(torch::randn({2, 3})).sum().backward();
-  CHECK(units.reductions_started() == 2);
-  units.finish_reduction();
-  units.begin_reduction();
-  CHECK(units.reductions_started() == 0);
+  CHECK(engine.reductions_started() == 2);
+  engine.finish_micro_batch();
+  engine.begin_micro_batch({});
+  CHECK(engine.reductions_started() == 0);
 }
 
 TEST_CASE("a unit waits for those behind it", "[parallel]") {
   Chain chain({4, 4, 4, 4});
-  Replicate units(chain.blocks(), {});
-  units.begin_reduction();
+  Engine engine(chain.blocks(), {});
+  engine.begin_micro_batch({});
   chain.layers[0](torch::randn({2, 4})).sum().backward();
-  CHECK(units.reductions_started() == 0);
+  CHECK(engine.reductions_started() == 0);
   chain.layers[2](torch::randn({2, 4})).sum().backward();
-  CHECK(units.reductions_started() == 1);
+  CHECK(engine.reductions_started() == 1);
   chain.layers[1](torch::randn({2, 4})).sum().backward();
-  CHECK(units.reductions_started() == 3);
-  units.finish_reduction();
+  CHECK(engine.reductions_started() == 3);
+  engine.finish_micro_batch();
 }
 
-TEST_CASE("finishing without a backward, and without a beginning, reduces everything", "[parallel]") {
+TEST_CASE("finishing without a backward reduces everything", "[parallel]") {
   Chain chain({3, 4, 5});
-  Replicate units(chain.blocks(), {});
-  units.finish_reduction();
-  CHECK(units.reductions_started() == 2);
-  units.begin_reduction();
-  units.finish_reduction();
-  CHECK(units.reductions_started() == 2);
+  Engine engine(chain.blocks(), {});
+  engine.begin_micro_batch({});
+  engine.finish_micro_batch();
+  CHECK(engine.reductions_started() == 2);
 }
 
 TEST_CASE("a parameter that forward uses twice counts once", "[parallel]") {
@@ -114,58 +115,60 @@ TEST_CASE("a parameter that forward uses twice counts once", "[parallel]") {
   auto blocks = chain.blocks();
   // Tied weights: the second block names a parameter of the first as well.
   blocks[1].parameters.emplace_back("llm.1.tied", chain.layers[0]->weight);
-  Replicate units(blocks, {});
-  CHECK(units.units()[1].parameters().size() == 2);
-  units.begin_reduction();
+  Engine engine(blocks, {});
+  CHECK(engine.units()[1].parameters().size() == 2);
+  engine.begin_micro_batch({});
   auto x = chain.forward(torch::randn({2, 4}));
   torch::nn::functional::linear(chain.forward(x), chain.layers[0]->weight).sum().backward();
-  CHECK(units.reductions_started() == 2);
-  units.finish_reduction();
+  CHECK(engine.reductions_started() == 2);
+  engine.finish_micro_batch();
 }
 
-TEST_CASE("a second backward after begin_reduction is refused", "[parallel]") {
+TEST_CASE("a second backward in a last micro-batch is refused", "[parallel]") {
   Chain chain({3, 4});
-  Replicate units(chain.blocks(), {});
-  units.begin_reduction();
+  Engine engine(chain.blocks(), {});
+  engine.begin_micro_batch({});
   chain.forward(torch::randn({2, 3})).sum().backward();
   CHECK_THROWS_WITH(chain.forward(torch::randn({2, 3})).sum().backward(),
-                    contains("block llm.0 got a second gradient after begin_reduction"));
+                    contains("block llm.0 got a second gradient in a micro-batch"));
 }
 
 TEST_CASE("a gradient that was replaced is noticed", "[parallel]") {
   Chain chain({3, 4});
-  Replicate units(chain.blocks(), {});
+  Engine engine(chain.blocks(), {});
+  engine.begin_micro_batch({});
   chain.layers[0]->zero_grad();
-  chain.forward(torch::randn({2, 3})).sum().backward();
-  CHECK_THROWS_WITH(units.finish_reduction(), contains("the gradient of llm.0.") && contains("was replaced"));
+  CHECK_THROWS_WITH(chain.forward(torch::randn({2, 3})).sum().backward(),
+                    contains("the gradient of llm.0.") && contains("was replaced"));
 }
 
 TEST_CASE("recomputed blocks are reduced like others", "[parallel]") {
   for (const auto type : {torch::kFloat, torch::kBFloat16}) {
     Chain chain({4, 4, 4}, type);
-    Replicate units(chain.blocks(), {});
+    Engine engine(chain.blocks(), {});
     const auto x = torch::randn({2, 4}, type);
     chain.forward(x).sum().backward();
     std::vector<torch::Tensor> expected;
-    for (const auto& unit : units.units()) expected.push_back(unit.gradient().clone());
-    units.zero_gradients();
+    for (const auto& unit : engine.units()) expected.push_back(unit.gradient().tensor().clone());
+    engine.begin_step();
 
-    units.begin_reduction();
+    engine.begin_micro_batch({});
     auto y = x;
     for (auto& layer : chain.layers) {
       const auto block = [&layer](const torch::Tensor& in) { return torch::tanh(layer(in)); };
       y = nn::recompute(block, y, layer->parameters());
     }
     y.sum().backward();
-    CHECK(units.reductions_started() == 2);
-    units.finish_reduction();
-    for (size_t i = 0; i < expected.size(); ++i) CHECK(torch::equal(units.units()[i].gradient(), expected[i]));
+    CHECK(engine.reductions_started() == 2);
+    engine.finish_micro_batch();
+    for (size_t i = 0; i < expected.size(); ++i)
+      CHECK(torch::equal(engine.units()[i].gradient().tensor(), expected[i]));
   }
 }
 
 TEST_CASE("gradients from a backward inside backward start reductions too", "[parallel]") {
   Chain chain({4, 4, 4});
-  Replicate units(chain.blocks(), {});
+  Engine engine(chain.blocks(), {});
   const auto inner = c10::make_intrusive<Callback>([&] {
     if (!torch::GradMode::is_enabled()) {
       const torch::AutoGradMode grad(true);
@@ -173,22 +176,22 @@ TEST_CASE("gradients from a backward inside backward start reductions too", "[pa
     }
   });
   const auto nothing = c10::make_intrusive<Callback>([] {});
-  units.begin_reduction();
+  engine.begin_micro_batch({});
   auto x = chain.layers[0](torch::ones({2, 4}));
   inner->call = [calls = 0, call = inner->call]() mutable {
     if (calls++ > 0) call();
   };
   Reentrant::apply(x, inner).sum().backward();
-  CHECK(units.reductions_started() == 2);
-  units.finish_reduction();
+  CHECK(engine.reductions_started() == 2);
+  engine.finish_micro_batch();
   CHECK(chain.layers[1]->weight.grad().eq(2).all().item<bool>());
 }
 
 TEST_CASE("the hooks go with the units", "[parallel]") {
   Chain chain({3, 4});
   {
-    Replicate units(chain.blocks(), {});
-    units.begin_reduction();
+    Engine engine(chain.blocks(), {});
+    engine.begin_micro_batch({});
   }
   chain.forward(torch::randn({2, 3})).sum().backward();
   CHECK(chain.layers[0]->weight.grad().defined());

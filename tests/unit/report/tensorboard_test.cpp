@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "convllava/report/crc32c.h"
 #include "convllava/report/metric_log.h"
 #include "tests/catch.h"
 #include "tests/unit/report/fixtures.h"
@@ -29,16 +28,6 @@ int read_events(const std::filesystem::path& folder, const std::filesystem::path
 }
 
 }  // namespace
-
-TEST_CASE("crc32c gives the values of RFC 3720", "[report]") {
-  std::string ascending;
-  for (int i = 0; i < 32; ++i) ascending += static_cast<char>(i);
-  CHECK(crc32c("") == 0);
-  CHECK(crc32c("123456789") == 0xE3069283);
-  CHECK(crc32c(std::string(32, '\0')) == 0x8A9136AA);
-  CHECK(crc32c(std::string(32, '\xFF')) == 0x62A8AB43);
-  CHECK(crc32c(ascending) == 0x46DD794E);
-}
 
 TEST_CASE("TensorBoard reads the scalars of a run, and of a resumed one each step once", "[report]") {
   if (!std::filesystem::exists(kPython)) SKIP("there is no " + kPython.string());

@@ -10,7 +10,7 @@
 #include "convllava/checkpoint/training_state.h"
 #include "convllava/infer/pretrained.h"
 #include "convllava/optim/flat_state.h"
-#include "convllava/parallel/replicate.h"
+#include "convllava/parallel/engine.h"
 #include "convllava/setup/build_model.h"
 #include "tests/support/errors.h"
 #include "tests/support/golden.h"
@@ -100,8 +100,8 @@ TEST_CASE("the optimizer's state of format 1 is found by the names of the parame
   const auto config = stored_run(folder.path(), dtype);
   const auto saved = formats::find_checkpoint(config.output_dir);
   const auto model = trainable_model(saved, config);
-  const parallel::Replicate units(model->blocks(), distributed::ProcessGroup());
-  const optim::FlatState state(checkpoint::open_state_tensors(saved), units.units());
+  const parallel::Engine engine(model->blocks(), distributed::ProcessGroup());
+  const optim::FlatState state(checkpoint::open_state_tensors(saved), engine.units());
   const auto expected = testing::golden("train/format_1/" + name_of(dtype) + "_state.safetensors");
   CHECK(state.tensors().size() == expected.tensors().size() + 1);  // and the number of steps
   CHECK(state.tensor("step").item<float>() == 3);
@@ -119,8 +119,8 @@ TEST_CASE("state of format 1 for other parameters is refused", "[stage]") {
   const auto saved = formats::find_checkpoint(config.output_dir);
   const auto model = trainable_model(saved, config);
   model->mm_projector->parameters().front().requires_grad_(false);
-  const parallel::Replicate units(model->blocks(), distributed::ProcessGroup());
-  const auto open = [&] { optim::FlatState(checkpoint::open_state_tensors(saved), units.units()); };
+  const parallel::Engine engine(model->blocks(), distributed::ProcessGroup());
+  const auto open = [&] { optim::FlatState(checkpoint::open_state_tensors(saved), engine.units()); };
   CHECK_THAT(testing::thrown<CheckpointError>(open).what(),
              testing::contains("tensor \"mm_projector.exp_avg\" does not fit; got "));
 }

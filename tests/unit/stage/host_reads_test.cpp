@@ -80,14 +80,14 @@ TEST_CASE("the host reads no number in a step", "[stage]") {
   setup::set_trainable(*model, config.trainable);
   model->set_recompute(recompute);
   distributed::ProcessGroup group;
-  parallel::Replicate units(model->blocks(), group);
-  optim::Optimizer optimizer(optim::make_rule({}), units.units());
+  parallel::Engine engine(model->blocks(), group);
+  optim::Optimizer optimizer(optim::make_rule({}), engine.shards());
   const auto batch = two_micro_batches(shape);
   const auto counts = train::global_counts(batch, group);
 
   const ReadCounter counter;
   const auto outcome =
-      train::train_step(*model, batch, counts, units, optimizer, optim::ClipOptions(), [](const parallel::FlatRange&) {
+      train::train_step(*model, batch, counts, engine, optimizer, optim::ClipOptions(), [](const parallel::FlatRange&) {
         return optim::Rates{1e-3, 0.1};
       });
   CHECK(counter.count() == 0);

@@ -160,9 +160,10 @@ TEST_CASE("an error of backward leaves a checkpoint of the step before", "[stage
   testing::poison(config.output_dir, "model.embed_tokens.weight", [&](int64_t id) { return id == z; });
   auto next = testing::next_stage(config);
   next.train.max_steps = 0;
-  torch::autograd::AnomalyMode::set_enabled(true, /*check_nan=*/true);
-  const auto error = thrown<c10::Error>([&] { run(next); });
-  torch::autograd::AnomalyMode::set_enabled(false);
+  const auto error = [&] {
+    const torch::autograd::DetectAnomalyGuard fails_at_nan(/*check_nan=*/true);
+    return thrown<c10::Error>([&] { run(next); });
+  }();
   CHECK_THAT(error.what(), contains("returned nan values"));
   CHECK(newest_step(next) > 0);
   CHECK(newest_step(next) == static_cast<int64_t>(testing::logged_losses(next.output_dir).size()));

@@ -13,6 +13,7 @@
 #include "convllava/infer/tensors.h"
 #include "convllava/nn/init.h"
 #include "convllava/nn/libtorch.h"
+#include "convllava/parallel/level_needs.h"
 #include "convllava/setup/build_model.h"
 #include "convllava/stage/check_config.h"
 #include "tests/catch.h"
@@ -178,6 +179,34 @@ TEST_CASE("the paper's stages need what their layers' sizes give", "[stage]") {
     const int64_t layer = 6400LL * (2 * (6 * 4096 + 2 * 4096 + 4 * 11008) + 8 + 4 * 32);
     CHECK(needs.workspace == layer + layer / 2);
   }
+}
+
+// By hand, from the formulas of parallel/level_needs.h; padding is less than 1 part in 10,000.
+TEST_CASE("the levels of stage 2 on eight ranks need what the formulas give", "[stage]") {
+  const auto config = stage::load_run_config(CONVLLAVA_SOURCE_DIR "/configs/stage2.yaml");
+  model::ConvLlava model(model::named_model_config("convllava-7b"), torch::kMeta);
+  setup::set_trainable(*model, config.trainable);
+  const double trained = 7'432'116'224;
+  const double frozen = 7'436'945'600 - trained;
+  const auto check = [&](parallel::Level level, double held, double sent) {
+    const auto needs = parallel::level_needs(model->blocks(), {.shard = level}, {.ranks = 8, .micro_batches = 4});
+    CHECK(static_cast<double>(needs.total() - needs.passing) == Approx(held).epsilon(1e-4));
+    CHECK(needs.sent == Approx(sent * 7 / 8).epsilon(1e-4));
+  };
+  check(parallel::Level::kNone, 18 * trained + 2 * frozen, 8 * trained);
+  check(parallel::Level::kOptimizer, 6 * trained + 12 * trained / 8 + 2 * frozen, 6 * trained);
+  check(parallel::Level::kGradients, 2 * trained + 2 * frozen + 16 * trained / 8, (4 * 4 + 2) * trained);
+  // Of each micro-batch: gradients; all weights in forward; in backward neither the embedding and the head, nor the
+  // last layer and norm, which are still there, nor the frozen beginning of the tower.
+  const double twice = 32'000 * 4096.0;
+  const double layer = 4 * 4096.0 * 4096 + 3 * 4096.0 * 11008 + 2 * 4096;
+  const double in_backward = trained - 2 * twice - layer - 4096;
+  check(parallel::Level::kParameters, (18 * trained + 2 * frozen) / 8,
+        4 * (4 * trained + 2 * (trained + frozen) + 2 * in_backward));
+
+  const auto table = stage::levels_table(*model, config, 8);
+  CHECK(table.find("states on each of 8 ranks") == 0);
+  CHECK(table.find("optimizer     14.9 GB    29.7 GB    11.1 GB       0 MB    55.8 GB    39.0 GB") != table.npos);
 }
 
 TEST_CASE("a checkpoint holds the weights and the optimizer's state", "[stage]") {

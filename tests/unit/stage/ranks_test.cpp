@@ -120,12 +120,63 @@ TEST_CASE("ranks that see different run folders refuse to start", "[stage]") {
     if (rank.group.rank() == 0) {
       testing::run(config);
     } else {
-      config.output_dir += "-elsewhere";  // what a disk of its own is to a second machine
+      fs::create_directory(rank.folder / "elsewhere");
+    }
+    // What a disk of its own is to a second machine.
+    const auto before = fs::current_path();
+    fs::current_path(rank.group.rank() == 0 ? rank.folder : rank.folder / "elsewhere");
+    config.output_dir = "run";
+    rank.group.barrier();
+    CHECK(thrown<DistributedError>([&] { TrainingRun(config, rank.group, torch::kCPU); }) ==
+          Parts{.kind = "the ranks disagree on the step to resume from",
+                .got = "2 on rank 0 and 0 on rank 1",
+                .expected = "output_dir on a disk that all ranks see"});
+    fs::current_path(before);
+    rank.group.shutdown();
+  });
+}
+
+TEST_CASE("ranks with another configuration are refused with the first field that differs", "[stage]") {
+  run_ranks(3, [] {
+    Rank rank;
+    const auto refused = [&](const RunConfig& config) {
+      return thrown<DistributedError>([&] { TrainingRun(config, rank.group, torch::kCPU); });
+    };
+    auto config = rank.config();
+    if (rank.group.rank() == 2) config.train.lr = 2e-3;
+    CHECK(refused(config) == Parts{.kind = "the ranks disagree on train.lr",
+                                   .got = "0.001 on rank 0 and 0.002 on rank 2",
+                                   .expected = "one configuration"});
+    config = rank.config();
+    if (rank.group.rank() == 1) config.data.train.push_back(config.data.train.front());
+    CHECK(refused(config) == Parts{.kind = "the ranks disagree on the configuration",
+                                   .got = "\"  validation: []\" on rank 0 and \"    - annotations: train.json\" on "
+                                          "rank 1"});
+    CHECK_FALSE(fs::exists(config.output_dir));
+    rank.group.shutdown();
+  });
+}
+
+TEST_CASE("ranks that read other data are refused, also where the files are equally long", "[stage]") {
+  run_ranks(2, [] {
+    Rank rank;
+    auto config = rank.config();
+    if (rank.group.rank() == 1) {
+      auto text = testing::text_of(rank.folder / "train.json");
+      text.replace(text.find("What is"), 7, "Who was");
+      fs::create_directory(rank.folder / "other");
+      testing::write_text(rank.folder / "other/train.json", text);
+      fs::create_directory_symlink(rank.folder / "images", rank.folder / "other/images");
     }
     rank.group.barrier();
-    CHECK_THAT(thrown<DistributedError>([&] { TrainingRun(config, rank.group, torch::kCPU); }).what(),
-               contains("the ranks disagree on step; got 2 on rank 0 and 0 on rank 1; expected "
-                        "output_dir and the data on disks that all ranks see"));
+    const auto before = fs::current_path();
+    fs::current_path(rank.group.rank() == 0 ? rank.folder : rank.folder / "other");
+    config.data.root = ".";
+    const auto error = thrown<DistributedError>([&] { TrainingRun(config, rank.group, torch::kCPU); });
+    fs::current_path(before);
+    CHECK(error == Parts{.kind = "the ranks disagree on the data"});
+    CHECK_THAT(error.got(), contains(" weight 1 train.json\" on rank 0 and ") && contains("on rank 1"));
+    CHECK_FALSE(fs::exists(fs::path(config.output_dir)));
     rank.group.shutdown();
   });
 }

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "convllava/checkpoint/state_files.h"
 #include "convllava/checkpoint/training_state.h"
 #include "convllava/formats/open_checkpoint.h"
 #include "convllava/infer/pretrained.h"
@@ -26,8 +27,11 @@ void save_checkpoint(const fs::path& run, int64_t step) {
   formats::save_model(directory, *random_model(small_config()), small_tokenizer(), small_record());
   checkpoint::TrainingState state;
   state.step = step;
-  state.tensors = {{"projector.exp_avg", torch::rand({500})}};
-  checkpoint::save_training_state(directory, state);
+  const std::vector<checkpoint::StatePiece> pieces = {
+      {"mm_projector.weight", "exp_avg", {500}, {1}, 0, 500, torch::rand({500})}};
+  checkpoint::make_state_directory(directory);
+  checkpoint::write_state_file(directory, pieces, step, 0, 1);
+  checkpoint::save_training_state(directory, state, {pieces, step}, 1);
 }
 
 void cut_in_half(const fs::path& file) { fs::resize_file(file, fs::file_size(file) / 2); }
@@ -63,8 +67,9 @@ TEST_CASE("a checkpoint that lacks a file or a part of one is passed over", "[ch
     CHECK(point.damaged[0].path == folder / "checkpoint-4");
     CHECK_THAT(point.damaged[0].reason, contains("checkpoint-4"));
   };
-  for (const std::string file : {"config.json", "convllava.yaml", "model.safetensors", "tokenizer.model",
-                                 "vision_tower/model.safetensors", "state/state.json", "state/tensors.safetensors"}) {
+  for (const std::string file :
+       {"config.json", "convllava.yaml", "model.safetensors", "tokenizer.model", "vision_tower/model.safetensors",
+        "state/state.json", "state/optimizer-00001-of-00001.safetensors"}) {
     check(file + " removed", [&](const fs::path& directory) { fs::remove(directory / file); });
     check(file + " cut", [&](const fs::path& directory) { cut_in_half(directory / file); });
     check(file + " empty", [&](const fs::path& directory) { fs::resize_file(directory / file, 0); });

@@ -28,6 +28,11 @@ inline stage::RunConfig next_stage(const stage::RunConfig& config) {
   return next;
 }
 
+/// Lets a test change the files of a checkpoint.
+inline void forget_checksums(const std::filesystem::path& checkpoint) {
+  std::filesystem::remove(checkpoint / checkpoint::kChecksumsFile);
+}
+
 /// Sets rows of a tensor of a run's checkpoint to NaN.
 inline void poison(const std::filesystem::path& run, const std::string& name, const std::function<bool(int64_t)>& row) {
   const auto file = formats::find_checkpoint(run) / "model.safetensors";
@@ -42,6 +47,7 @@ inline void poison(const std::filesystem::path& run, const std::string& name, co
     }
   }
   checkpoint::write_safetensors(file, tensors);
+  forget_checksums(file.parent_path());
 }
 
 }  // namespace convllava::testing

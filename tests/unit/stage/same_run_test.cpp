@@ -71,6 +71,7 @@ void forget_start(const std::string& run) {
   const auto begin = text.find("started_from:");
   text.erase(begin, text.find("\nrun:") + 1 - begin);
   testing::write_text(file, text);
+  testing::forget_checksums(file.parent_path());
 }
 
 }  // namespace

@@ -29,12 +29,12 @@ Gradients first_step(const stage::RunConfig& config, int64_t micro_batch_size, d
   data::LoaderSetup setup{config.data, config.train, 1, group.rank(), group.world_size()};
   setup.micro_batch_size = micro_batch_size;
   data::Loader loader(*data.train.dataset, data.train.members, setup);
-  parallel::Replicate units(model->blocks(), group);
+  parallel::Engine engine(model->blocks(), group);
   const auto batch = loader.next();
   REQUIRE(batch.bad.empty());
   const auto counts = train::global_counts(batch, group);
   Gradients result;
-  const auto loss = train::accumulate_gradients(*model, batch, counts, units);
+  const auto loss = train::accumulate_gradients(*model, batch, counts, engine);
   result.loss = group.all_reduce(std::vector<double>{loss.item<double>()})[0];
   for (const auto& item : model->named_parameters()) {
     if (item.value().requires_grad()) result.of[item.key()] = item.value().grad().clone();
