@@ -28,7 +28,7 @@ using namespace convllava;
 
 namespace {
 
-void print_parameters(const stage::RunConfig& config) {
+void print_parameters(const stage::RunConfig& config, int64_t ranks) {
   const auto plan = stage::plan_model(config, stage::Paths::kMayBeAbsent);
   const bool resumes = stage::can_resume(config);
   if (resumes) {
@@ -42,7 +42,8 @@ void print_parameters(const stage::RunConfig& config) {
     core::log_warning(fmt::format("{}: {} does not exist; the shapes of {} are used", field, path,
                                   config.model.size.empty() ? "convllava-7b" : config.model.size));
   }
-  fmt::print("{}\n{}", setup::parameter_table(*plan.outline, config.train), stage::needs_table(*plan.outline, config));
+  fmt::print("{}\n{}", setup::parameter_table(*plan.outline, config.train),
+             stage::needs_table(*plan.outline, config, ranks));
 }
 
 void print_tensors(const std::filesystem::path& directory) {
@@ -83,7 +84,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> overrides;
   int64_t sample = 0;
   auto* what = app.add_option_group("what")->require_option(1);
-  const auto* with_parameters =
+  auto* with_parameters =
       what->add_option("--params", parameters,
                        "Parameters, trainable set, memory and disk of a configuration; allocates no weights")
           ->transform(apps::path());
@@ -100,6 +101,10 @@ int main(int argc, char** argv) {
           ->transform(apps::path());
   bool reference = false;
   auto* with_reference = what->add_flag("--reference", reference, "The configuration reference as Markdown");
+  int64_t ranks = 1;
+  app.add_option("--ranks", ranks, "Ranks that --params counts with")
+      ->transform(apps::whole_number(1, 1'000'000))
+      ->needs(with_parameters);
   app.add_option("--sample", sample, "Index of the training sample that --labels shows, from 0")
       ->transform(apps::whole_number(0, INT64_MAX))
       ->needs(with_labels);
@@ -110,7 +115,7 @@ int main(int argc, char** argv) {
   if (const auto code = apps::parse_command_line(app, argc, argv)) return *code;
 
   return core::run_main("inspect", [&] {
-    if (with_parameters->count() > 0) print_parameters(stage::load_run_config(parameters, overrides));
+    if (with_parameters->count() > 0) print_parameters(stage::load_run_config(parameters, overrides), ranks);
     if (with_tensors->count() > 0) print_checkpoint(tensors);
     if (with_data->count() > 0)
       apps::check_data(stage::load_run_config(data, overrides, stage::Paths::kMustExist, stage::can_resume));

@@ -27,7 +27,7 @@ namespace {
 int print_needs(const stage::RunConfig& config, int64_t ranks) {
   const auto plan = stage::plan_model(config, stage::Paths::kMayBeAbsent);
   std::cout << setup::parameter_table(*plan.outline, config.train) << "\n"
-            << stage::needs_table(*plan.outline, config) << stage::levels_table(*plan.outline, config, ranks);
+            << stage::needs_table(*plan.outline, config, ranks) << stage::levels_table(*plan.outline, config, ranks);
   return 0;
 }
 

@@ -83,13 +83,24 @@ int64_t loader_bytes(const RunConfig& config) {
   return (config.data.prefetch_steps + 1) * config.train.global_batch_size * 3 * config.image.size * config.image.size;
 }
 
+namespace {
+
+/// Of a run with so many ranks.
+parallel::LevelNeedsOptions level_options(const RunConfig& config, int64_t ranks) {
+  const int64_t together = ranks * config.train.micro_batch_size;
+  return {.ranks = ranks,
+          .micro_batches = (config.train.global_batch_size + together - 1) / together,
+          .weight_bytes = bytes_of(config.dtype),
+          .optimizer_bytes = optimizer_bytes(config)};
+}
+
+}  // namespace
+
 std::string levels_table(const model::ConvLlavaImpl& model, const RunConfig& config, int64_t ranks) {
-  const auto& train = config.train;
-  const int64_t micro =
-      (train.global_batch_size + ranks * train.micro_batch_size - 1) / (ranks * train.micro_batch_size);
-  const parallel::LevelNeedsOptions options{ranks, micro, bytes_of(config.dtype), optimizer_bytes(config)};
-  std::string text = fmt::format(
-      "states on each of {} ranks by parallel.shard, and what it sends in a step of {} micro-batches\n", ranks, micro);
+  const auto options = level_options(config, ranks);
+  std::string text =
+      fmt::format("states by parallel.shard, and what each of {} ranks sends in a step of {} micro-batches\n", ranks,
+                  options.micro_batches);
   text += fmt::format("  {:<11}{:>10}{:>11}{:>11}{:>11}{:>11}{:>11}\n", "level", "weights", "gradients", "optimizer",
                       "passing", "together", "sent");
   for (const auto& [name, level] : parallel::kLevelNames) {
@@ -101,22 +112,26 @@ std::string levels_table(const model::ConvLlavaImpl& model, const RunConfig& con
   return text;
 }
 
-std::string needs_table(const model::ConvLlavaImpl& model, const RunConfig& config) {
+std::string needs_table(const model::ConvLlavaImpl& model, const RunConfig& config, int64_t ranks) {
   const int64_t samples = config.train.micro_batch_size;
   const int64_t size = config.image.size;
   const int64_t most = config.data.max_length;
   const int64_t typical = std::min(most, model.config().tower().num_tokens(size, size) + kTypicalText);
-  const auto needs = [&](int64_t tokens) { return memory_needs(model, config, {samples * tokens, samples, size}); };
-  const auto row = [&](const MemoryNeeds& memory, int64_t tokens, std::string_view why) {
-    return fmt::format("  {:<10} states + {} for {} samples of {} tokens{}\n", size_text(memory.total()),
-                       size_text(memory.activations + memory.workspace), samples, tokens, why);
+  const auto states = parallel::level_needs(model.blocks(), config.parallel, level_options(config, ranks));
+  const auto row = [&](int64_t tokens, std::string_view why) {
+    const auto needs = memory_needs(model, config, {samples * tokens, samples, size});
+    const int64_t batch = needs.activations + needs.workspace;
+    return fmt::format("  {:<10} states + {} for {} samples of {} tokens{}\n", size_text(states.total() + batch),
+                       size_text(batch), samples, tokens, why);
   };
-  const auto states = needs(typical);
-  std::string text = "memory of each rank by formula, 1 to 3 GB for CUDA and NCCL aside\n";
-  text += fmt::format("  {:<10} states = weights {} + gradients {} + optimizer {}\n", size_text(states.states()),
-                      size_text(states.weights), size_text(states.gradients), size_text(states.optimizer));
-  text += row(states, typical, fmt::format(": a square image and at most {} of text", kTypicalText));
-  text += row(needs(most), most, " (data.max_length): the worst case");
+  std::string text =
+      fmt::format("memory of each of {} ranks at parallel.shard {}, by formula; 1 to 3 GB for CUDA and NCCL aside\n",
+                  ranks, parallel::kLevelNames[static_cast<size_t>(config.parallel.shard)].first);
+  text += fmt::format("  {:<10} states = weights {} + gradients {} + optimizer {}{}\n", size_text(states.total()),
+                      size_text(states.weights), size_text(states.gradients), size_text(states.optimizer),
+                      states.passing > 0 ? " + what passes " + size_text(states.passing) : "");
+  text += row(typical, fmt::format(": a square image and at most {} of text", kTypicalText));
+  text += row(most, " (data.max_length): the worst case");
   text += fmt::format("  {:<10} on the host: images that the loader has prepared, all ranks together\n",
                       size_text(loader_bytes(config)));
   const int64_t checkpoint = checkpoint_bytes(model, config);

@@ -17,7 +17,8 @@ struct MicroBatchShape {
   int64_t image_size = 0;
 };
 
-/// Bytes on one rank, each of which holds the whole model. P parameters, of which p are trained; b bytes a number, 2
+/// Bytes on one rank that holds the whole model (level `none`; parallel/level_needs.h has the states of the others). P
+/// parameters, of which p are trained; b bytes a number, 2
 /// for bf16 and 4 for fp32.
 ///
 /// - weights: b P
@@ -66,8 +67,9 @@ inline constexpr int64_t kTypicalText = 256;
 /// (parallel/level_needs.h), for people. Activations come on top.
 std::string levels_table(const model::ConvLlavaImpl& model, const RunConfig& config, int64_t ranks);
 
-/// Memory of a typical micro-batch (samples of an image and kTypicalText tokens), of the largest possible one (samples
-/// of data.max_length tokens), of the loader, and disk, for people. Sizes in GB = 10^9 bytes, or MB.
-std::string needs_table(const model::ConvLlavaImpl& model, const RunConfig& config);
+/// Memory of one of `ranks` at the run's level, with a typical micro-batch (samples of an image and kTypicalText
+/// tokens) and with the largest possible one (samples of data.max_length tokens), of the loader, and disk, for people.
+/// Sizes in GB = 10^9 bytes, or MB.
+std::string needs_table(const model::ConvLlavaImpl& model, const RunConfig& config, int64_t ranks);
 
 }  // namespace convllava::stage

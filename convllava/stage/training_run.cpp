@@ -9,6 +9,7 @@
 #include "convllava/checkpoint/record.h"
 #include "convllava/checkpoint/run_folder.h"
 #include "convllava/config/yaml.h"
+#include "convllava/core/crc32c.h"
 #include "convllava/core/error.h"
 #include "convllava/core/files.h"
 #include "convllava/core/log.h"
@@ -27,6 +28,7 @@
 #include "convllava/stage/earlier_run.h"
 #include "convllava/stage/one_run.h"
 #include "convllava/stage/planned_model.h"
+#include "convllava/stage/restarts.h"
 #include "convllava/stage/resume_point.h"
 #include "convllava/stage/same_run.h"
 #include "convllava/train/bad_sample_guard.h"
@@ -68,6 +70,8 @@ struct TrainingRun::Impl {
   void train();
   void print_results() const;
   std::string yaml() { return config::write_yaml(config::fields_of(config)); }
+  /// Of program and configuration.
+  std::string digest() { return fmt::format("{:08x}", core::crc32c(yaml() + core::program_digest())); }
 
   RunConfig config;
   train::Training training;
@@ -306,11 +310,13 @@ train::TrainSummary TrainingRun::run() {
                                complete ? "nothing to do" : "only the report is missing"));
   }
   if (!complete) {
+    if (training.is_main()) note_start(training.folder, state.step, self.digest());
     self.open_logs();
     if (state.step > 0 && !training.is_done()) core::log_info(fmt::format("resuming from step {}", state.step));
     self.train();
     self.print_results();
   }
+  if (training.is_main()) note_end(training.folder);
   training.summary.steps = state.step;
   return training.summary;
 }

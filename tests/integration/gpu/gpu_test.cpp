@@ -21,7 +21,8 @@ namespace {
 
 bool no_gpu() { return !torch::cuda::is_available(); }
 
-std::vector<double> losses(stage::RunConfig config, hardware::Device device, hardware::Dtype dtype, int64_t steps) {
+std::vector<double> losses(stage::RunConfig config, hardware::Device device, hardware::Dtype dtype, int64_t steps,
+                           const distributed::ProcessGroup& group = {}) {
   config.device = device;
   config.dtype = dtype;
   config.train.max_steps = steps;
@@ -30,7 +31,7 @@ std::vector<double> losses(stage::RunConfig config, hardware::Device device, har
   config.report.log_every = 1;
   config.report.samples = 0;
   hardware::set_gpu_arithmetic();
-  stage::TrainingRun(config, distributed::ProcessGroup(), hardware::pick_device(device, 0)).run();
+  stage::TrainingRun(config, group, hardware::pick_device(device, 0)).run();
   return testing::logged_losses(config.output_dir);
 }
 
@@ -100,6 +101,10 @@ TEST_CASE("one rank that a launcher started runs its collectives through NCCL", 
   auto pending = group.all_reduce_async(tensor);
   pending.wait();
   CHECK(torch::equal(tensor.cpu(), values));
+  auto flat = values.flatten().to(device);
+  group.reduce_scatter_async(flat).wait();
+  group.all_gather_async(flat).wait();
+  CHECK(torch::equal(flat.cpu(), values.flatten()));
   group.barrier();
   group.shutdown();
   // Without NCCL a group of one rank never refuses.
@@ -164,6 +169,25 @@ TEST_CASE("training on the GPU takes the course that it takes on the CPU", "[gpu
   // fp32 sums come in another order; bf16 keeps eight bits.
   check_equal(losses(runs.named("fp32"), hardware::Device::kCuda, hardware::Dtype::kFp32, 6), expected, 0.01);
   check_equal(losses(runs.named("bf16"), hardware::Device::kCuda, hardware::Dtype::kBf16, 6), expected, 0.05);
+}
+
+TEST_CASE("all levels train, save and resume alike on one GPU, with NCCL between a rank and itself", "[gpu]") {
+  if (no_gpu()) SKIP("this machine has no GPU");
+  const Runs runs;
+  const auto dtype = GENERATE(hardware::Dtype::kFp32, hardware::Dtype::kBf16);
+  distributed::LaunchEnvironment environment;
+  environment.launched = true;
+  distributed::ProcessGroup group(environment, hardware::use_gpu_of_rank(0));
+  const auto expected = losses(runs.named("alone"), hardware::Device::kCuda, dtype, 6);
+  for (const auto& [name, level] : parallel::kLevelNames) {
+    INFO(name);
+    auto config = runs.named(name);
+    config.parallel.shard = level;
+    losses(config, hardware::Device::kCuda, dtype, 3, group);
+    // Sums of gradients of the embedding come in any order.
+    check_equal(losses(config, hardware::Device::kCuda, dtype, 6, group), expected, 0.01);
+  }
+  group.shutdown();
 }
 
 TEST_CASE("a run on the GPU resumes from its checkpoint", "[gpu]") {
