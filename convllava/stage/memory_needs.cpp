@@ -124,9 +124,9 @@ std::string needs_table(const model::ConvLlavaImpl& model, const RunConfig& conf
     return fmt::format("  {:<10} states + {} for {} samples of {} tokens{}\n", size_text(states.total() + batch),
                        size_text(batch), samples, tokens, why);
   };
-  std::string text =
-      fmt::format("memory of each of {} ranks at parallel.shard {}, by formula; 1 to 3 GB for CUDA and NCCL aside\n",
-                  ranks, parallel::kLevelNames[static_cast<size_t>(config.parallel.shard)].first);
+  std::string text = fmt::format(
+      "memory of a rank at parallel.shard {} and world size {}, by formula; 1 to 3 GB for CUDA and NCCL aside\n",
+      parallel::kLevelNames[static_cast<size_t>(config.parallel.shard)].first, ranks);
   text += fmt::format("  {:<10} states = weights {} + gradients {} + optimizer {}{}\n", size_text(states.total()),
                       size_text(states.weights), size_text(states.gradients), size_text(states.optimizer),
                       states.passing > 0 ? " + what passes " + size_text(states.passing) : "");

@@ -80,7 +80,7 @@ void write_benchmarks(const fs::path& folder) {
 
 RankOutcome run_in(const fs::path& folder, const std::string& command) {
   return run({"bash", "-c", "cd " + word(folder.string()) + " && echo 'What is it?' | " + command},
-             {{"CUDA_VISIBLE_DEVICES", ""}});
+             {{"CUDA_VISIBLE_DEVICES", ""}, {"PET_MASTER_PORT", std::to_string(free_port())}});
 }
 
 /// What the commands name: programs, configurations, checkpoints of a small model, data.

@@ -29,7 +29,8 @@ TEST_CASE("a mistake on the command line ends the programs with 2", "[programs]"
   check(run({program("train"), "--confg=a.yaml"}), 2, "got --confg; expected --config (");
   check(run({program("inspect"), "--labls", "a.yaml"}), 2, "got --labls; expected --labels (");
   check(run({program("train"), "--config", "a.yaml", "--wholly-different"}), 2,
-        "got --wholly-different; expected --config, --help, --print-config, --set, --version");
+        "got --wholly-different; expected --config, --dry-run, --help, --print-config, --ranks, --set, --version");
+  check(run({program("train"), "--config", "a.yaml", "--ranks", "2"}), 2, "--ranks requires --dry-run");
   check(run({program("train"), "a.yaml"}), 2, "train: unexpected argument; got \"a.yaml\"");
   check(run({program("inspect"), "--sample", "1"}), 2, "--sample requires --labels");
   check(run({program("inspect"), "--params", ""}), 2, "--params: the path is empty");

@@ -208,6 +208,10 @@ TEST_CASE("inspect prints what a stage needs, without weights, data or a GPU", "
   check(shown, 0, "states = weights 14.9 GB + gradients 2.0 GB + optimizer 6.0 GB");
   CHECK_THAT(shown.output,
              contains("model.llm_from: ") && contains(" does not exist; the shapes of convllava-7b are used"));
-  CHECK_THAT(shown.output, contains("8 samples of 832 tokens") && contains("8 samples of 2048 tokens"));
+  CHECK_THAT(shown.output, contains("4 samples of 832 tokens") && contains("4 samples of 2048 tokens"));
   CHECK_THAT(shown.output, contains("for 2 checkpoints of 20.9 GB, and one more while it is written"));
+  const auto of_ranks = run({program("train"), "--config", config, "--dry-run", "--ranks", "8"});
+  check(of_ranks, 0, "memory of a rank at parallel.shard none and world size 8");
+  CHECK_THAT(of_ranks.output,
+             contains("  optimizer     14.9 GB     2.0 GB     753 MB       0 MB    17.6 GB     2.6 GB"));
 }

@@ -116,6 +116,7 @@ TEST_CASE("damage that one rank reads sends all ranks back, and says where it is
     auto config = run_of_four_steps(folder);
     config.model.vision_hidden_sizes = {8, 8, 12, 12, 768};  // a file of several checksums is checked as it is read
     testing::run(config, group);
+    group.barrier();
 
     // Rank 1 sees the same files through links, and one of them with a changed byte.
     const fs::path own = group.rank() == 0 ? folder : folder / "other";
