@@ -93,6 +93,14 @@ std::string describe_states(const std::vector<StatePiece>& pieces, int64_t optim
   return description.dump();
 }
 
+void require_step(const SafetensorsFile& file, const fs::path& path, int64_t step) {
+  const auto& metadata = file.metadata();
+  const auto found = metadata.find(kStepMetadata);
+  const std::string got = found == metadata.end() ? "none" : found->second;
+  if (got == std::to_string(step)) return;
+  throw CheckpointError({path.string(), kStepMetadata}, "differs from state.json", got, std::to_string(step));
+}
+
 StateFiles::StateFiles(const fs::path& directory, const JsonObject& description, int64_t step)
     : folder_(directory), steps_(description.whole("steps")) {
   const auto parameters = description.object("parameters");
@@ -119,12 +127,7 @@ StateFiles::StateFiles(const fs::path& directory, const JsonObject& description,
 
 void StateFiles::add_file(const fs::path& path, int64_t step) {
   files_.emplace_back(path);
-  const auto& metadata = files_.back().metadata();
-  const auto found = metadata.find(kStepMetadata);
-  const std::string got = found == metadata.end() ? "none" : found->second;
-  if (got != std::to_string(step)) {
-    throw CheckpointError({path.string(), kStepMetadata}, "differs from state.json", got, std::to_string(step));
-  }
+  require_step(files_.back(), path, step);
   for (const auto& [name, info] : files_.back().tensors()) {
     auto [state, begin] = split_name(path, name);
     if (!shapes_.contains(state) || info.dtype != "F32" || info.shape.size() != 1) {
@@ -177,9 +180,7 @@ void StateFiles::read(const StatePiece& piece) const {
   // Another order in memory: the whole parameter is put in order.
   const int64_t count = elements_of(piece.shape);
   const auto saved = elements(state, 0, count).as_strided(piece.shape, strides);
-  auto wanted = torch::empty_strided(piece.shape, piece.strides, saved.options());
-  wanted.copy_(saved);
-  values.copy_(wanted.as_strided({piece.end - piece.begin}, {1}, piece.begin));
+  piece.take_from(saved);
 }
 
 }  // namespace convllava::checkpoint

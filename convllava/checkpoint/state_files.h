@@ -26,6 +26,9 @@ std::pair<std::filesystem::path, FileChecksum> write_state_file(const std::files
 /// Shape and strides of all parameters, names of all states: the value of a field of state.json.
 std::string describe_states(const std::vector<StatePiece>& pieces, int64_t optimizer_steps, int ranks);
 
+/// Throws CheckpointError when a file of states is not of this step.
+void require_step(const SafetensorsFile& file, const std::filesystem::path& path, int64_t step);
+
 class StateFiles : public StateSource {
  public:
   /// Opens the files that a description names. Throws CheckpointError when one is missing or of another step, or when

@@ -9,6 +9,12 @@ constexpr const char* kSteps = "step";
 
 }  // namespace
 
+void StatePiece::take_from(const torch::Tensor& whole) const {
+  auto ordered = torch::empty_strided(shape, strides, whole.options());
+  ordered.copy_(whole);
+  torch::Tensor(values).copy_(ordered.as_strided({end - begin}, {1}, begin));
+}
+
 WholeStates::WholeStates(std::shared_ptr<const TensorSource> tensors) : tensors_(std::move(tensors)) {
   for (const auto& [name, info] : tensors_->tensors()) {
     if (name != kSteps) shapes_[name] = info.shape;
@@ -17,11 +23,6 @@ WholeStates::WholeStates(std::shared_ptr<const TensorSource> tensors) : tensors_
 
 int64_t WholeStates::steps() const { return tensors_->tensor(kSteps).item<int64_t>(); }
 
-void WholeStates::read(const StatePiece& piece) const {
-  const auto stored = tensors_->tensor(piece.name());
-  auto whole = torch::empty_strided(piece.shape, piece.strides, stored.options());
-  whole.copy_(stored);
-  torch::Tensor(piece.values).copy_(whole.as_strided({piece.end - piece.begin}, {1}, piece.begin));
-}
+void WholeStates::read(const StatePiece& piece) const { piece.take_from(tensors_->tensor(piece.name())); }
 
 }  // namespace convllava::checkpoint

@@ -29,6 +29,8 @@ struct StatePiece {
   torch::Tensor values;  ///< [end - begin] fp32
 
   std::string name() const { return parameter + "." + state; }  ///< "llm.model.norm.weight.exp_avg"
+  /// Writes `values` from the whole state, which may lie in any order in memory.
+  void take_from(const torch::Tensor& whole) const;
 };
 
 /// The states of a checkpoint, whatever its format.

@@ -80,12 +80,7 @@ fs::path counters_file(const fs::path& directory) {
 SafetensorsFile open_tensors(const fs::path& directory, const TrainingState& counters) {
   const fs::path path = directory / kStateDirectory / kTensorsFile;
   SafetensorsFile tensors(path);
-  const auto& metadata = tensors.metadata();
-  const auto step = metadata.find(kStepKey);
-  const std::string got = step == metadata.end() ? "none" : step->second;
-  if (got != std::to_string(counters.step)) {
-    throw CheckpointError({path.string(), kStepKey}, "differs from state.json", got, std::to_string(counters.step));
-  }
+  require_step(tensors, path, counters.step);
   return tensors;
 }
 

@@ -70,6 +70,7 @@ struct Engine::Impl : nn::BlockObserver {
   UnitTable model;
   WeightGathers gathers{model.units, group};
   GradientReductions reductions{model.units, group, options};
+  std::vector<Shard> shards;  ///< of the trained units
 
   // Hooks run on autograd's threads.
   mutable std::mutex mutex;
@@ -200,6 +201,7 @@ Engine::Engine(const std::vector<nn::Block>& blocks, distributed::ProcessGroup g
   impl_->require_equal_units();
   for (size_t i = 0; i < units.size(); ++i) {
     if (!units[i].trained()) continue;
+    impl_->shards.push_back(shard_of(units[i]));
     for (const auto& parameter : units[i].parameters()) {
       torch::autograd::impl::set_post_acc_grad_hooks(
           parameter.tensor, std::make_unique<GradientHook>([impl = impl_.get(), i] { impl->gradient_ready(i); }));
@@ -303,22 +305,14 @@ void Engine::visit_weights(const std::function<void(const FlatUnit&)>& look) {
   }
 }
 
-std::vector<Shard> Engine::shards() const {
-  std::vector<Shard> shards;
-  for (const auto& unit : impl_->model.units) {
-    if (unit.trained()) shards.push_back(shard_of(unit));
-  }
-  return shards;
-}
+const std::vector<Shard>& Engine::shards() const { return impl_->shards; }
 
 const std::deque<FlatUnit>& Engine::units() const { return impl_->model.units; }
 
 std::map<std::string, torch::Tensor> Engine::gradient_norms() {
   const PlainTensors plain;
   std::map<std::string, std::vector<torch::Tensor>> parts;
-  for (const auto& unit : impl_->model.units) {
-    if (!unit.trained()) continue;
-    const auto shard = shard_of(unit);
+  for (const auto& shard : impl_->shards) {
     for (const auto& range : shard.ranges) {
       parts[range.module].push_back(shard.gradient.narrow(0, range.begin, range.end - range.begin).norm());
     }

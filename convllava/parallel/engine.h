@@ -73,7 +73,7 @@ class Engine {
   void visit_weights(const std::function<void(const FlatUnit&)>& look);
 
   /// All that the optimizer sees: this rank's parts of the trainable units.
-  std::vector<Shard> shards() const;
+  const std::vector<Shard>& shards() const;
   const std::deque<FlatUnit>& units() const;
   /// L2 norm of each module's gradients ([] fp32): vision, projector, llm. Collective where gradients are divided.
   std::map<std::string, torch::Tensor> gradient_norms();

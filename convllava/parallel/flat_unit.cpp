@@ -101,13 +101,12 @@ void FlatUnit::move_in(const nn::Block& block, const Placement& placement, const
     ranges_.back().end = end;
   }
   // The same padding at every level, so that all levels compute the same.
-  ranges_.back().end = end = rounded_up(end, kAlignment * placement.world);
+  ranges_.back().end = end = padded_numel(block.parameters, placement.world);
 
   const auto& first = entries.front().tensor;
   const auto options = torch::TensorOptions(first.scalar_type()).device(first.is_meta() ? device : first.device());
   weights_ = FlatMemory(end, options);
-  weights_.allocate();
-  torch::Tensor(weights_.tensor()).zero_();
+  begin_fill();
   if (first.requires_grad()) {
     gradient_ = FlatMemory(end, options.dtype(torch::kFloat));
     gradient_.allocate();

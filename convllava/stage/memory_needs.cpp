@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "convllava/data/sampler.h"
 #include "convllava/nn/libtorch.h"
 #include "convllava/parallel/level_needs.h"
 
@@ -87,9 +88,9 @@ namespace {
 
 /// Of a run with so many ranks.
 parallel::LevelNeedsOptions level_options(const RunConfig& config, int64_t ranks) {
-  const int64_t together = ranks * config.train.micro_batch_size;
   return {.ranks = ranks,
-          .micro_batches = (config.train.global_batch_size + together - 1) / together,
+          .micro_batches = data::micro_batches(config.train.global_batch_size, config.train.micro_batch_size,
+                                               static_cast<int>(ranks)),
           .weight_bytes = bytes_of(config.dtype),
           .optimizer_bytes = optimizer_bytes(config)};
 }
